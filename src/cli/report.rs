@@ -22,7 +22,7 @@ pub struct ReportArguments {
     /// Also write a report in this format to this file; can be repeated
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = report)]
     pub reports: Vec<(Format, PathBuf)>,
-    /// Measure again, with the metrics of this test file: `[Metric NAME]`
+    /// Read the metrics again, as `[Metric NAME]` in this test file says
     #[arg(long, value_name = "CONFIG")]
     pub config: Option<PathBuf>,
     /// When to use colors

@@ -23,7 +23,7 @@ pub enum Format {
     Trace,
     /// Verdict, metrics and causes as Markdown
     Markdown,
-    /// The values of all metrics, a line each
+    /// The values of all metrics, durations and start skews, one per line
     Csv,
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::causes::{self, Shown};
 use super::metrics::{Told, markdown_cell as plain, write_markdown};
-use super::{Ended, words};
+use super::{Ended, summary, words};
 use crate::values::Summary;
 
 /// So many causes are listed.
@@ -16,9 +16,7 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
     let Ended { run, conclusion, at: end, .. } = ended;
     let name = run.plan().map_or("conductor".to_owned(), |plan| plan.file.to_string_lossy().into_owned());
     writeln!(writer, "## {}: {}", plain(&name), words::verdict(conclusion))?;
-    let mut facts: Vec<String> = run.plan().map(words::extent).into_iter().collect();
-    facts.push(run.counts());
-    facts.extend(run.start.map(|start| words::duration(end.since(start))));
+    let mut facts = summary::facts(run, end, conclusion);
     facts.extend(run.plan().map(|plan| format!("run {}", plan.run)));
     writeln!(writer, "\n{}", plain(&facts.join("; ")))?;
     let values = run.values.values();

@@ -357,7 +357,7 @@ pub(super) fn measured() -> Vec<Stamped> {
         run.phase_done(Phase::Run);
         run.add(Event::MeasuringStarted { trial, verdict: Verdict::Passed });
         let measurement = match trial {
-            6 => Measurement::Missing("the output has no number".to_owned()),
+            6 => Measurement::Missing("no number in the standard output of `load` on client in run".to_owned()),
             9 => Measurement::Value { value: 812.0, outside: true, missing: None },
             _ => Measurement::Value { value, outside: false, missing: None },
         };
@@ -366,5 +366,6 @@ pub(super) fn measured() -> Vec<Stamped> {
         run.add(Event::Measured { trial, metric, worker: None, unit, measurement });
         run.add(Event::TrialEnded { trial, verdict });
     }
-    run.ended(Verdict::Failed, vec![Reason::Failed("goodput is missing in trial 6".to_owned())])
+    let reason = "metric `goodput` of trial 6: missing: no number in the standard output of `load` on client in run";
+    run.ended(Verdict::Failed, vec![Reason::Failed(reason.to_owned())])
 }

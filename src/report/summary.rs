@@ -37,7 +37,6 @@ pub(super) fn write(
     let mut finished: Vec<Finished<'_>> = run.results().collect();
     // In the order in which they happened.
     finished.sort_by_key(|finished| finished.at());
-    let excused = finished.iter().filter(|finished| finished.excuse().is_some()).count();
     let in_reset = |finished: &Finished<'_>| finished.reference.phase == Phase::Reset && finished.excuse().is_some();
     let resets: Vec<_> = finished.iter().copied().filter(in_reset).collect();
     repeat_all(page, run, "Failures in Reset", &resets)?;
@@ -49,7 +48,7 @@ pub(super) fn write(
     }
     let causes = causes::causes(run, Some(conclusion));
     text_causes::write(page, run, conclusion, &causes, results)?;
-    verdict(page, run, end, conclusion, excused, results)
+    verdict(page, run, end, conclusion, results)
 }
 
 /// The metrics, and how the points differ.
@@ -101,19 +100,28 @@ fn cells(row: &Row) -> [String; 6] {
     [row.phase.to_string(), what, row.who().to_owned(), minimum, median, maximum]
 }
 
-/// The last line: how the run ended, and where its page is; `excused` failures do not count.
+/// The last line: how the run ended, and where its page is.
 fn verdict(
     page: &mut Page,
     run: &Run,
     end: ConductorTime,
     conclusion: &Conclusion,
-    excused: usize,
     results: Option<&Path>,
 ) -> io::Result<()> {
-    let mut parts: Vec<String> = run.plan().map(|plan| trials(run, plan)).into_iter().collect();
+    let mut parts = facts(run, end, conclusion);
+    let page_of_run = results.map(|results| results.join(PAGE));
+    parts.extend(page_of_run.map(|path| format!("report: {}", on_one_line(&path.to_string_lossy()))));
+    let word = page.toned(tone(conclusion), words::verdict(conclusion));
+    page.line(&format!("{word}: {}", parts.join("; ")))
+}
+
+/// The run in numbers, to follow its verdict: trials, steps, workers, failures that do not count, warnings, how long it took.
+pub(super) fn facts(run: &Run, end: ConductorTime, conclusion: &Conclusion) -> Vec<String> {
+    let mut parts: Vec<String> = run.plan().map(|plan| trials(run, plan, conclusion)).into_iter().collect();
     let has_steps = run.results().next().is_some();
     parts.push(format!("{}{}", if has_steps { "steps: " } else { "" }, run.counts()));
     parts.extend(run.plan().map(|plan| words::counted(plan.workers.len(), "worker")));
+    let excused = run.results().filter(|finished| finished.excuse().is_some()).count();
     if excused > 0 {
         parts.push(format!("{} not counted", words::counted(excused, "failure")));
     }
@@ -121,20 +129,18 @@ fn verdict(
         parts.push(words::counted(run.warnings.len(), "warning"));
     }
     parts.extend(run.start.map(|start| words::duration(end.since(start))));
-    let page_of_run = results.map(|results| results.join(PAGE));
-    parts.extend(page_of_run.map(|path| format!("report: {}", on_one_line(&path.to_string_lossy()))));
-    let word = page.toned(tone(conclusion), words::verdict(conclusion));
-    page.line(&format!("{word}: {}", parts.join("; ")))
+    parts
 }
 
 /// How many trials were run, and how many of these failed.
-fn trials(run: &Run, plan: &Plan) -> String {
+fn trials(run: &Run, plan: &Plan, conclusion: &Conclusion) -> String {
     let all = words::counted(plan.trials as usize, "trial");
     let failed = run.trials.values().filter(|trial| trial.verdict == Some(Verdict::Failed)).count();
     match (failed, run.ended_trials()) {
-        (0, ended) => format!("{ended} of {all}"),
+        (0, ended) if words::verdict(conclusion) == "passed" => format!("{ended} of {all}"),
+        (0, ended) => format!("{ended} of {all} ended"),
         (failed, ended) if ended == plan.trials as usize => format!("{failed} of {all} failed"),
-        (failed, ended) => format!("{ended} of {all}, {failed} failed"),
+        (failed, ended) => format!("{ended} of {all} ended, {failed} failed"),
     }
 }
 

@@ -178,7 +178,7 @@ impl Trace<'_> {
         // The first thread is there, though it may have no step yet.
         ends.resize(row, self.start);
         ends.push(own.end);
-        let name = if row == 0 { "steps" } else { "steps beside others" };
+        let name = if row == 0 { "steps" } else { "concurrent steps" };
         self.name("thread_name", own.process, own.thread, name)
     }
 

@@ -345,7 +345,7 @@ Trial 1 of 1, check
       cannot enter the folder `gone`: no such file or directory
 
 not carried out: `check` of trial 1 could not be started: cannot enter the folder `gone`: no such file or directory
-not carried out: 1 of 1 trial; steps: 1 passed; 1 worker; [..]s
+not carried out: 1 of 1 trial ended; steps: 1 passed; 1 worker; [..]s
 
 "#]],
         str![""],

@@ -85,7 +85,7 @@ test.cfg  run [..]
 1 trial of startup, run, collect, reset on 1 worker
 
 not carried out: worker `w` at 127.0.0.1:[..]: its player is busy: run `first` of anna@[..], process [..] has used it for [..]
-not carried out: 0 of 1 trial; no step was run; 1 worker; [..]s
+not carried out: 0 of 1 trial ended; no step was run; 1 worker; [..]s
 
 "#]], str![""]);
     kill(holder.id(), 2);

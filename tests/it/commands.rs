@@ -529,7 +529,8 @@ Reports:
           - github:   Annotations for workflows of GitHub
           - trace:    A trace for ui.perfetto.dev
           - markdown: Verdict, metrics and causes as Markdown
-          - csv:      The values of all metrics, a line each
+          - csv:      The values of all metrics, durations and start skews, one
+            per line
 
   -o, --output <FILE>
           Write the report to this file [default: `output` in CONFIG, or
@@ -590,7 +591,8 @@ Exit status:
   0              All trials passed
   1              The run could not be carried out, or a report not written
   2              The command line is wrong
-  3              A step or `check` failed
+  3              A step or check failed, or a metric is missing or outside
+                 `expect`
   4              A trial is incomplete, because a worker was lost or left out,
                  or `max_start_skew` was exceeded
   129, 130, 143  The run was interrupted by SIGHUP, SIGINT or SIGTERM
@@ -722,7 +724,8 @@ Exit status:
   0              All trials passed
   1              The run could not be carried out, or a report not written
   2              The command line is wrong
-  3              A step or `check` failed
+  3              A step or check failed, or a metric is missing or outside
+                 `expect`
   4              A trial is incomplete, because a worker was lost or left out,
                  or `max_start_skew` was exceeded
   129, 130, 143  The run was interrupted by SIGHUP, SIGINT or SIGTERM
@@ -826,7 +829,8 @@ Options:
           - github:   Annotations for workflows of GitHub
           - trace:    A trace for ui.perfetto.dev
           - markdown: Verdict, metrics and causes as Markdown
-          - csv:      The values of all metrics, a line each
+          - csv:      The values of all metrics, durations and start skews, one
+            per line
           
           [default: text]
 
@@ -837,7 +841,7 @@ Options:
           Also write a report in this format to this file; can be repeated
 
       --config <CONFIG>
-          Measure again, with the metrics of this test file: `[Metric NAME]`
+          Read the metrics again, as `[Metric NAME]` in this test file says
 
       --color <WHEN>
           When to use colors
@@ -856,15 +860,20 @@ Examples:
           Print the text report of the last run
   conductor report results/latest -f junit -o junit.xml --report html=page.html
           Write two reports into files
+  conductor report results/latest --config test.cfg
+          Read the metrics again, as test.cfg defines them
 
 The reports are those that the run itself wrote or could have written. If the
 conductor was killed, or if the run is not over, they have what was recorded
 until then, and the verdict is `incomplete`. Only the folder of the run is
-read: `events.jsonl`, `configuration.json`, and the files in `outputs`.
+read: `events.jsonl`, `configuration.json`, and the files in `outputs`. With
+--config, the test file and the files that the run fetched are read too, and
+the verdicts follow from the metrics as they are now.
 
 Exit status:
   0  The reports were written; the verdict of the run does not matter
-  1  The folder cannot be read, or a report cannot be written
+  1  The folder or the test file cannot be read or has errors, or a report
+     cannot be written
   2  The command line is wrong
 
 "#]],

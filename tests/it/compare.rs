@@ -40,10 +40,9 @@ fn a_metric_that_became_worse_ends_with_status_3() {
 in after, this differs from before:
   workers client phases run load command: `t=$CONDUCTOR_TRIAL; echo $((900 + t * 7 % 10))` instead of `t=$CONDUCTOR_TRIAL; echo $((1000 + t * 7 % 10))`
 
-goodput of client, Mbit/s (higher is better)  median  95 %              trials  against before, unpaired, threshold 2 %
+goodput of client, Mbit/s (higher is better)  median  95 % CI           trials  against before, unpaired, threshold 2 %
   before                                      1004.5  [1001.0, 1008.0]      10  baseline
   after                                        904.5  [901.0, 908.0]        10  -10.0 %  [-10.2, -9.7]  worse
-each interval alone covers 95 %
 
 worse: 1 worse
 
@@ -81,10 +80,9 @@ fn three_trials_each_are_undecided_and_say_how_many_are_needed() {
 in b, this differs from a:
   workers client phases run load command: `t=$CONDUCTOR_TRIAL; echo $((500 + t))` instead of `t=$CONDUCTOR_TRIAL; echo $((1000 + t))`
 
-goodput of client, Mbit/s (higher is better)  median  95 %     trials  against a, unpaired, threshold 2 %
-  a                                             1002  needs 6       3  baseline
-  b                                              502  needs 6       3  -49.9 %  undecided, needs about 4 trials
-each interval alone covers 95 %
+goodput of client, Mbit/s (higher is better)  median  95 % CI         trials  against a, unpaired, threshold 2 %
+  a                                             1002  needs 6 trials       3  baseline
+  b                                              502  needs 6 trials       3  -49.9 %  undecided, needs about 4 trials
 
 not worse: 1 undecided
 
@@ -149,11 +147,11 @@ fn the_history_of_a_metric_has_a_row_for_each_run_in_the_order_of_time() {
     assert_data_eq!(
         undated,
         str![[r#"
-goodput of client, Mbit/s (higher is better)  median  95 %          trials  against the run before, unpaired, threshold 2 %  started
+goodput of client, Mbit/s (higher is better)  median  95 % CI       trials  against the run before, unpaired, threshold 2 %  started
   z                                             1004  [1001, 1007]       7
   m                                             1005  [1002, 1008]       7   +0.1 %  [-0.2, +0.4]    same
   a                                              804  [801, 807]         7  -20.0 %  [-20.3, -19.7]  worse
-each interval alone covers 95 %; verdicts are adjusted for 2 comparisons
+Intervals are not adjusted for multiple comparisons; verdicts are adjusted for 2.
 
 "#]]
     );

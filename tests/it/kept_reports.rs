@@ -155,7 +155,7 @@ failed: `before` on w in run of trial 1: exit 1
     | over
     w's output: kept/r/outputs/trial-1/w/run-01-before.stdout
 incomplete: the end of the run was not recorded: its conductor was killed or is still running
-incomplete: 0 of 1 trial; steps: 1 failed; 1 worker; [..]s; report: kept/r/report.html
+incomplete: 0 of 1 trial ended; steps: 1 failed; 1 worker; [..]s; report: kept/r/report.html
 
 "#]],
         str![[r#"
@@ -187,7 +187,7 @@ fn a_record_with_a_torn_last_line_is_read_up_to_it() {
     folder.file("kept/r/events.jsonl", &events[..events.len() - 10]);
     let finished = run(&folder, ["report", "kept/r"]);
     assert_eq!(finished.status, Some(0), "{finished:#?}");
-    assert!(finished.stdout.contains("\nincomplete: 1 of 1 trial; steps: 1 passed;"), "{finished:#?}");
+    assert!(finished.stdout.contains("\nincomplete: 1 of 1 trial ended; steps: 1 passed;"), "{finished:#?}");
     assert!(finished.stderr.starts_with("warning: `kept/r` is incomplete"), "{finished:#?}");
     folder.file("kept/r/events.jsonl", &events.replacen("step_ended", "step_mended", 1));
     let finished = run(&folder, ["report", "kept/r", "-o", "again"]);

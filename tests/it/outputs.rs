@@ -254,7 +254,7 @@ test.cfg  run [..]
 
 not carried out: workers `first` at 127.0.0.1:[..], `second` at 127.0.0.1:[..] could not be reached: connection refused
     hint: start a player on that machine with `conductor player WORKER_FILE` or `conductor player TEST_FILE --worker NAME`, or set `connect`, for example to `ssh:HOST`
-not carried out: 0 of 2 trials; no step was run; 2 workers; [..]s
+not carried out: 0 of 2 trials ended; no step was run; 2 workers; [..]s
 
 "#]],
         str![""],

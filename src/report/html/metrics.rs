@@ -3,9 +3,9 @@
 use minijinja::{Value, context};
 
 use super::plots::{Plot, plots};
-use super::values::{line, list};
-use crate::report::Run;
+use super::values::{line, list, parts};
 use crate::report::metrics::{Table, Told, footnote, tables};
+use crate::report::{Run, words};
 use crate::statistics::Verdict;
 use crate::values::{Block, Line, Summary};
 
@@ -41,11 +41,11 @@ pub(super) fn values(run: &Run) -> Option<Value> {
         shown.push(context! {
             title => (!is_shared).then(|| table.heads[0].as_str()),
             heads => list(heads.iter().zip(&table.is_number).map(|(head, is_number)| {
-                context! { text => *head, class => if *is_number { "number" } else { "" } }
+                context! { text => head, class => if *is_number { "number" } else { "" } }
             })),
-            more => table.rows.len() - rows.len(),
+            more => (rows.len() < table.rows.len()).then(|| words::counted(table.rows.len() - rows.len(), "more row")),
             rows,
-            notes => list(table.notes.iter().map(Value::from)),
+            notes => list(table.notes.iter().map(|note| parts(note))),
             figures => list(drawn),
         });
     }
@@ -53,9 +53,13 @@ pub(super) fn values(run: &Run) -> Option<Value> {
 }
 
 /// What stands above the columns. The title of a table stands above all of them.
-fn heads(table: &Table, is_shared: bool) -> Vec<&str> {
-    let first = if is_shared { "metric" } else { "point" };
-    std::iter::once(first).chain(table.heads.iter().skip(1).map(String::as_str)).collect()
+fn heads(table: &Table, is_shared: bool) -> Vec<String> {
+    let first = if is_shared { "Metric" } else { "Point" };
+    let capitalised = |head: &String| {
+        let mut characters = head.chars();
+        characters.next().map_or(String::new(), |first| format!("{}{}", first.to_uppercase(), characters.as_str()))
+    };
+    std::iter::once(first.to_owned()).chain(table.heads.iter().skip(1).map(capitalised)).collect()
 }
 
 fn row_value(table: &Table, row: &[String], line: Option<&Line>, is_shared: bool) -> Value {
@@ -69,7 +73,7 @@ fn row_value(table: &Table, row: &[String], line: Option<&Line>, is_shared: bool
     let cells = row.iter().enumerate().map(|(at, cell)| {
         context! {
             // On a narrow screen, the head of the last column is a short one.
-            head => if at == last && heads[at].starts_with("against ") { "change" } else { heads[at] },
+            head => if at == last && heads[at].starts_with("Against ") { "Change" } else { heads[at].as_str() },
             // The parts of a cell stand apart, and none of them is broken.
             parts => list(cell.split("  ").map(str::trim).filter(|part| !part.is_empty()).map(Value::from)),
             class => if table.is_number[at] { "number" } else { "" },

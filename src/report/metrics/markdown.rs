@@ -12,7 +12,7 @@ pub(in crate::report) fn write(summary: &Summary, told: Told<'_>) -> String {
         text.push_str(&drawn(&table));
     }
     if let Some(note) = footnote(summary) {
-        let _ = writeln!(text, "\n{}", sentence(&note));
+        let _ = writeln!(text, "\n{}", note);
     }
     text
 }
@@ -59,10 +59,4 @@ pub(in crate::report) fn cell(text: &str) -> String {
 /// What was padded for a column has single blanks.
 fn one_blank(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", characters.as_str())
 }

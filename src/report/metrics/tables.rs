@@ -3,7 +3,7 @@
 use super::numbers::{Decimals, change, decimals, interval, number, of_location, percent};
 use crate::model::on_one_line;
 use crate::report::words;
-use crate::statistics::{Design, Direction, Drift, Location, Scale, TrialsNeeded, Verdict};
+use crate::statistics::{Design, Direction, Drift, Location, Method, Scale, TrialsNeeded, Verdict};
 use crate::values::{Against, Block, Compared, Line, Metric, Point, Summary, Threshold, Unusual};
 
 /// So many unusual values of a metric are listed.
@@ -70,7 +70,7 @@ fn plain(summary: &Summary, told: Told<'_>) -> Table {
         [metric_title(&block.metric, None)].into_iter().chain(worker).chain(cells).collect()
     };
     let workers = has_workers.then_some("");
-    let heads = ["Metrics"].into_iter().chain(workers).chain(["median", "95 %", "trials"]);
+    let heads = ["Metrics"].into_iter().chain(workers).chain(["median", "95 % CI", "trials"]);
     let heads: Vec<String> = heads.map(str::to_owned).collect();
     let is_number = heads.iter().map(|head| matches!(head.as_str(), "median" | "trials")).collect();
     let notes = lines().flat_map(|(block, line)| notes(block, line, told, true)).collect();
@@ -93,7 +93,7 @@ fn table(block: &Block, told: Told<'_>) -> Table {
     };
     let title = metric_title(&block.metric, block.worker.as_deref());
     let second = (has_points && has_runs).then(String::new);
-    let cells = ["median", "95 %", "trials"].map(str::to_owned);
+    let cells = ["median", "95 % CI", "trials"].map(str::to_owned);
     let against = is_compared.then(|| against(block, told));
     let heads: Vec<String> = [title].into_iter().chain(second).chain(cells).chain(against).collect();
     let is_number = heads.iter().map(|head| matches!(head.as_str(), "median" | "trials")).collect();
@@ -137,7 +137,7 @@ fn median(location: Option<Location>, decimals: Decimals) -> String {
 
 fn location_interval(location: Option<Location>, decimals: Decimals) -> String {
     let Some(location) = location else { return String::new() };
-    location.interval.map_or_else(|| format!("needs {}", Location::FEWEST), |own| interval(own, decimals))
+    location.interval.map_or_else(|| format!("needs {} trials", Location::FEWEST), |own| interval(own, decimals))
 }
 
 /// `10`, or `9 of 10`.
@@ -214,12 +214,12 @@ fn notes(block: &Block, line: &Line, told: Told<'_>, is_named: bool) -> Vec<Stri
         notes.push(format!("{metric}trial {trial}{of_line} is unusual: {own}{unit}{happened}"));
     }
     if let Some(more) = line.unusual.len().checked_sub(UNUSUAL).filter(|more| *more > 0) {
-        notes.push(format!("{metric}{} more{of_line} are unusual", words::counted(more, "trial")));
+        notes.push(format!("{metric}{}{of_line}", words::counted(more, "more unusual value")));
     }
     if line.outside > 0 {
         let is = if line.outside == 1 { "is" } else { "are" };
         let values = words::counted(line.counted, "value");
-        notes.push(format!("{metric}{} of {values}{of_line} {is} not among the expected ones", line.outside));
+        notes.push(format!("{metric}{} of {values}{of_line} {is} outside `expect`", line.outside));
     }
     match line.drift {
         Some(Drift::Up) => notes.push(format!("{metric}the values{of_line} rise during the run")),
@@ -229,21 +229,17 @@ fn notes(block: &Block, line: &Line, told: Told<'_>, is_named: bool) -> Vec<Stri
     notes
 }
 
-/// The sentence about intervals and verdicts that stands below comparisons.
+/// What is said of intervals and verdicts below comparisons.
 pub(in crate::report) fn footnote(summary: &Summary) -> Option<String> {
-    if !summary.is_comparison() {
-        return None;
-    }
-    let compared = summary.blocks.iter().flat_map(|block| &block.lines).filter_map(Line::compared);
-    let mut approximate = compared.map(|own| own.comparison.shift.method);
-    let normal = if approximate.any(|method| method == crate::statistics::Method::Normal) {
-        "; with more than 50 trials, they are approximations"
-    } else {
-        ""
-    };
+    let compared: Vec<_> = summary.blocks.iter().flat_map(|block| &block.lines).filter_map(Line::compared).collect();
     let adjusted = match summary.judged {
         0 | 1 => String::new(),
-        rows => format!("; verdicts are adjusted for {rows} comparisons"),
+        rows => format!("; verdicts are adjusted for {rows}"),
     };
-    Some(format!("each interval alone covers 95 %{normal}{adjusted}"))
+    let several =
+        (compared.len() > 1).then(|| format!("Intervals are not adjusted for multiple comparisons{adjusted}."));
+    let is_approximate = compared.iter().any(|own| own.comparison.shift.method == Method::Normal);
+    let approximate = "With more than 50 trials, intervals and p-values are approximate.";
+    let sentences: Vec<String> = several.into_iter().chain(is_approximate.then(|| approximate.to_owned())).collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }

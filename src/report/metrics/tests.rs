@@ -41,13 +41,13 @@ fn the_points_of_a_run_are_compared_in_a_table_whose_columns_are_aligned() {
         text(&queues()),
         snapbox::str![[r"
 
-goodput, Mbit/s (higher is better)  median  95 %             trials  against qdisc=fq_codel, paired, threshold 2 %
+goodput, Mbit/s (higher is better)  median  95 % CI          trials  against qdisc=fq_codel, paired, threshold 2 %
   qdisc=fq_codel                     941.6  [938.6, 944.1]       10  baseline
   qdisc=codel                        903.4  [900.7, 906.7]  9 of 10  -4.2 %  [-8.9, -3.8]  worse
   qdisc=pfifo                        938.3  [935.1, 941.4]       10  -0.3 %  [-0.4, -0.3]  same
   trial 17 (qdisc=codel) is unusual: 812.0 Mbit/s; client was out of reach for 3.1 s; the trial failed
-  1 of 9 values (qdisc=codel) is not among the expected ones
-each interval alone covers 95 %; verdicts are adjusted for 2 comparisons
+  1 of 9 values (qdisc=codel) is outside `expect`
+Intervals are not adjusted for multiple comparisons; verdicts are adjusted for 2.
 
 "]]
     );
@@ -76,9 +76,9 @@ fn a_run_of_one_point_has_all_metrics_in_one_table() {
         text(&values),
         snapbox::str![[r"
 
-Metrics                                 median  95 %            trials
+Metrics                                 median  95 % CI         trials
   goodput, Mbit/s (higher is better)     944.2  [941.2, 947.2]       7
-  latency, ms (lower is better)       0.005000  needs 6         5 of 7
+  latency, ms (lower is better)       0.005000  needs 6 trials  5 of 7
 
 "]]
     );
@@ -101,16 +101,16 @@ fn markdown_has_the_same_tables_and_nothing_in_them_is_markup() {
         write_markdown(&summary, told),
         snapbox::str![[r"
 
-| a\|b &lt;c&gt;, Mbit/s (higher is better) | median | 95 % | trials | against qdisc=fq\_codel, paired, threshold 2 % |
+| a\|b &lt;c&gt;, Mbit/s (higher is better) | median | 95 % CI | trials | against qdisc=fq\_codel, paired, threshold 2 % |
 | --- | ---: | --- | ---: | --- |
 | qdisc=fq\_codel | 941.6 | \[938.6, 944.1\] | 10 | baseline |
 | qdisc=codel | 903.4 | \[900.7, 906.7\] | 9 of 10 | -4.2 % \[-8.9, -3.8\] worse |
 | qdisc=pfifo | 938.3 | \[935.1, 941.4\] | 10 | -0.3 % \[-0.4, -0.3\] same |
 
 - trial 17 (qdisc=codel) is unusual: 812.0 Mbit/s; client was out of reach for 3.1 s; the trial failed
-- 1 of 9 values (qdisc=codel) is not among the expected ones
+- 1 of 9 values (qdisc=codel) is outside \`expect\`
 
-Each interval alone covers 95 %; verdicts are adjusted for 2 comparisons.
+Intervals are not adjusted for multiple comparisons; verdicts are adjusted for 2.
 
 "]]
         .raw()

@@ -2,6 +2,7 @@
 
 use super::tables::{Table, Told, footnote, tables};
 use crate::model::{display_width, padded};
+use crate::report::words;
 use crate::values::Summary;
 
 /// So many rows of all tables together are shown.
@@ -37,7 +38,7 @@ pub(in crate::report) fn write(summary: &Summary, told: Told<'_>) -> Vec<(bool, 
     for table in all {
         if shown > 0 && shown + table.rows.len() > ROWS {
             lines.push((false, String::new()));
-            lines.push((false, format!("and {} more rows, see the `json` report", total - shown)));
+            lines.push((false, format!("and {}, see the `json` report", words::counted(total - shown, "more row"))));
             break;
         }
         shown += table.rows.len();

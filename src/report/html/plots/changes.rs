@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::frame::{Plot, TOP, WIDTH, caption};
 use super::svg::{Anchor, Svg};
-use crate::model::on_one_line;
+use crate::model::{on_one_line, shown_number};
 use crate::statistics::{Scale, Verdict};
 use crate::values::{Block, Compared, Values};
 
@@ -34,7 +34,7 @@ pub(super) fn plot(values: &Values, block: &Block) -> Option<Plot> {
     });
     let across = Axis::linear(ends.chain([0.0, -threshold, threshold]), NAMES, RIGHT);
     let bottom = TOP + ROW * f64::from(u8::try_from(compared.len()).unwrap_or(u8::MAX));
-    let title = "Change against the baseline".to_owned();
+    let title = "Change from the baseline".to_owned();
     let mut svg = Svg::new(WIDTH, bottom + 38.0, format!("{title}: {}", caption(block)));
     svg.rectangle("threshold", (across.at(-threshold), TOP), (across.at(threshold), bottom));
     for (number, text) in across.ticks() {
@@ -43,19 +43,30 @@ pub(super) fn plot(values: &Values, block: &Block) -> Option<Plot> {
         svg.text("tick", (at, bottom + 15.0), Anchor::Middle, &text);
     }
     let unit = match scale {
-        Scale::Ratio => "%".to_owned(),
-        Scale::Difference => block.metric.unit.clone().unwrap_or_default(),
+        Scale::Ratio => Some("%"),
+        Scale::Difference => block.metric.unit.as_deref(),
     };
-    svg.text("tick", (RIGHT, bottom + 32.0), Anchor::End, &on_one_line(&format!("{}, {unit}", block.metric.name)));
+    let in_unit = unit.map(|unit| format!(", {unit}")).unwrap_or_default();
+    let axis = format!("change of {}{in_unit}", block.metric.name);
+    svg.text("tick", (RIGHT, bottom + 32.0), Anchor::End, &on_one_line(&axis));
     for ((point, own), row) in compared.iter().zip(0..) {
         let y = TOP + ROW * (f64::from(row) + 0.5);
-        draw(&mut svg, &values.points[*point].name, own, factor, y, &across);
+        let change = own.comparison.change() * factor;
+        let number = if scale == Scale::Ratio { format!("{change:+.1}") } else { signed(change) };
+        let in_unit = unit.map(|unit| format!(" {unit}")).unwrap_or_default();
+        let about = on_one_line(&format!("{number}{in_unit}")).into_owned();
+        draw(&mut svg, (&values.points[*point].name, &about), own, factor, y, &across);
     }
     let legend = vec![("within the threshold".to_owned(), "threshold".to_owned())];
     Some(Plot { title, svg: svg.finish(), legend: if threshold > 0.0 { legend } else { Vec::new() } })
 }
 
-fn draw(svg: &mut Svg, name: &str, own: &Compared, factor: f64, y: f64, across: &Axis) {
+/// A number with its sign.
+fn signed(number: f64) -> String {
+    format!("{}{}", if number > 0.0 { "+" } else { "" }, shown_number(number))
+}
+
+fn draw(svg: &mut Svg, (name, about): (&str, &str), own: &Compared, factor: f64, y: f64, across: &Axis) {
     let name = on_one_line(name);
     let short: String = match name.char_indices().nth(NAME) {
         Some((end, _)) => format!("{}…", &name[..end]),
@@ -73,5 +84,5 @@ fn draw(svg: &mut Svg, name: &str, own: &Compared, factor: f64, y: f64, across: 
         svg.line(&format!("whisker {class}"), (low, y), (high, y));
     }
     let change = own.comparison.change() * factor;
-    svg.dot(&format!("dot {class}"), (across.at(change), y), 4.0, &format!("{name}: {change:+.1}"));
+    svg.dot(&format!("dot {class}"), (across.at(change), y), 4.0, &format!("{name}: {about}"));
 }

@@ -42,7 +42,7 @@ fn a_series_has_its_medians_over_each_numeric_parameter_and_its_changes() {
     let rounds: Vec<&[f64]> = rounds.iter().map(Vec::as_slice).collect();
     let values = series(metric("goodput", 0.02), points, &rounds);
     let plots = plots_of(&values);
-    assert_eq!(titles(&plots), ["Values by round", "Median over rate", "Change against the baseline"]);
+    assert_eq!(titles(&plots), ["Values by round", "Median over rate", "Change from the baseline"]);
     let [by_round, over, changes] = &plots[..] else { panic!("three plots") };
     assert_eq!(by_round.legend.len(), 4);
     let names: Vec<&str> = over.legend.iter().map(|(name, _)| name.as_str()).collect();
