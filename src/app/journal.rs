@@ -3,6 +3,9 @@
 //! The end of a trial is written when the disk has everything else of the trial, and then the disk keeps that line too.
 //! Nothing waits for the disk but the thread that writes the folder of results.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 use crate::conduct::{Disk, keep_files, keep_trial};

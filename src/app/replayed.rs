@@ -8,7 +8,7 @@ use rustix::fs::OFlags;
 use super::journal::EVENTS;
 use super::record;
 use crate::conduct::ResultsFolder;
-use crate::model::{Event, Reporter, Stamped};
+use crate::model::{Event, OutputSource, Reporter, Stamped};
 use crate::report::Replay;
 
 /// The recorded part of a run.
@@ -29,14 +29,25 @@ impl Recorded {
     pub(super) fn tell(&self, mut take: impl FnMut(&Stamped) -> io::Result<()>) -> io::Result<()> {
         let events = self.folder.open_file(&[EVENTS], OFlags::RDONLY)?;
         let lines = BufReader::new(events.take(self.length));
-        let mut replay = Replay::new(lines, self.configurations.clone(), record::outputs(&self.folder));
-        while let Some(stamped) = replay.next()? {
-            if !matches!(stamped.event, Event::RecordEnded | Event::RunEnded { .. }) {
-                take(&stamped)?;
-            }
-        }
-        Ok(())
+        tell(Replay::new(lines, self.configurations.clone(), record::outputs(&self.folder)), &mut take)
     }
+}
+
+/// Tells all of a record but the end of the run.
+///
+/// # Errors
+///
+/// Says what cannot be read, or why it was not taken.
+pub(super) fn tell<R: BufRead>(
+    mut record: Replay<R, impl Fn(Vec<String>, u32) -> Arc<dyn OutputSource>>,
+    mut take: impl FnMut(&Stamped) -> io::Result<()>,
+) -> io::Result<()> {
+    while let Some(stamped) = record.next()? {
+        if !matches!(stamped.event, Event::RecordEnded | Event::RunEnded { .. }) {
+            take(&stamped)?;
+        }
+    }
+    Ok(())
 }
 
 /// A report that is told the recorded part first, on the thread that writes it.

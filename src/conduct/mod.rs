@@ -46,6 +46,8 @@ mod waiting_log;
 pub(crate) use aside::{aside, set_aside};
 pub(crate) use check::{CheckAnswer, CheckReport, check};
 pub(crate) use disk::{Disk, keep_files, keep_trial};
+#[cfg(test)]
+pub(crate) use disk::{Entries, simulated::SimulatedDisk};
 pub(crate) use history::{History, Resumption};
 pub(crate) use now::now;
 pub use options::Options;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, never, unbounded};
 
-pub(crate) use super::coordinator::tests::simulation::{Fault, Simulated, simulate};
+pub(crate) use super::coordinator::tests::simulation::{Fault, Simulated, simulate, simulate_rest};
 use super::reach::{Access, Programs};
 use super::{NamedReporters, Options, Reporters, conduct};
 use crate::model::{

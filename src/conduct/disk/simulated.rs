@@ -93,6 +93,11 @@ impl SimulatedDisk {
         Self(Arc::new(Mutex::new(State { nodes: vec![folder()], left })))
     }
 
+    /// One without anything, whose power is cut when that of this one would be.
+    pub(crate) fn emptied(&self) -> Self {
+        Self::new(self.lock().left)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
@@ -113,6 +118,14 @@ impl SimulatedDisk {
         }
         state.change()?;
         state.data(path)?.extend(bytes);
+        Ok(())
+    }
+
+    /// Cuts a file off.
+    pub(crate) fn truncate(&self, path: Parts<'_>, length: usize) -> io::Result<()> {
+        let mut state = self.lock();
+        state.change()?;
+        state.data(path)?.truncate(length);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::conduct::coordinator::{Action, Coordinator, Input};
 use crate::conduct::event::{Command, ConnectionEvent, End};
+use crate::conduct::history::Resumption;
 use crate::model::{
     Action as StepAction, Bound, ClockAnchor, ConductorTime, Ending, Event, Mode, Outcome, Output, Phase, PhaseId,
     Plan, PlayerDescription, PlayerTime, Stamped, Start, Step, StepId, StepReference, StepResult, Unkept, Verdict,
@@ -57,10 +58,27 @@ pub(crate) struct Simulated {
 
 /// Carries out a plan in which these faults happen.
 pub(crate) fn simulate(plan: Plan, skip_unreachable: bool, faults: &BTreeSet<Fault>) -> Simulated {
-    let plan = Arc::new(plan);
     let now = ConductorTime::from_nanoseconds(1_000_000_000);
     let anchor = ClockAnchor { conductor: now, utc: SystemTime::UNIX_EPOCH };
+    let plan = Arc::new(plan);
     let coordinator = Coordinator::new(Arc::clone(&plan), skip_unreachable, anchor);
+    carry_out(plan, coordinator, now, faults, usize::MAX)
+}
+
+/// Goes on with a run, until so many things have happened.
+pub(crate) fn simulate_rest(plan: Plan, resumption: Resumption, faults: &BTreeSet<Fault>, events: usize) -> Simulated {
+    let (now, plan) = (resumption.last, Arc::new(plan));
+    let coordinator = Coordinator::new(Arc::clone(&plan), false, resumption.anchor).resuming(resumption);
+    carry_out(plan, coordinator, now, faults, events)
+}
+
+fn carry_out(
+    plan: Arc<Plan>,
+    coordinator: Coordinator,
+    now: ConductorTime,
+    faults: &BTreeSet<Fault>,
+    events: usize,
+) -> Simulated {
     let players = plan.workers.iter().map(|_| Player::default()).collect();
     let mut simulation = Simulation {
         plan,
@@ -85,7 +103,7 @@ pub(crate) fn simulate(plan: Plan, skip_unreachable: bool, faults: &BTreeSet<Fau
         }
     }
     simulation.give(Input::Start);
-    simulation.run();
+    simulation.run(events);
     simulation.simulated
 }
 
@@ -135,8 +153,8 @@ struct Simulation<'a> {
 }
 
 impl Simulation<'_> {
-    fn run(&mut self) {
-        while !self.is_over {
+    fn run(&mut self, events: usize) {
+        while !self.is_over && self.simulated.events.len() < events {
             let deadline = self.coordinator.next_deadline();
             let next = self.due.first_key_value().map(|((at, _), _)| *at);
             if let Some(deadline) = deadline.filter(|deadline| next.is_none_or(|next| *deadline < next)) {
