@@ -216,7 +216,7 @@ fn sections_of_equal_rank_for_no_worker_or_in_another_case_are_errors_with_both_
     for (sections, expected) in [
         (
             "[a:b:Run]\nx = y\n[ n1 : run ]\nx = y\n[Banana]\n",
-            "the known sections are `[Test]`, `[Environment]`, `[Workers]`, `[Clients]`",
+            "the known sections are `[Test]`, `[Environment]`, `[Workers]`, `[Clients]`, `[Parameters]`, `[Series]`",
         ),
         ("[n1:Rum]\n", "did you mean `[n1:Run]`?"),
         ("[Run]\n", "write `[WORKER:Run]` or `[*:Run]`"),

@@ -68,6 +68,10 @@ impl Disk for Careless {
         if self.1(folder, true) { self.0.sync_folder(folder) } else { Ok(()) }
     }
 
+    fn sync_all(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+
     fn sync_above(&self) -> io::Result<()> {
         self.0.sync_above()
     }

@@ -12,7 +12,7 @@ pub(in crate::report) fn write(summary: &Summary, told: Told<'_>) -> String {
         text.push_str(&drawn(&table));
     }
     if let Some(note) = footnote(summary) {
-        let _ = writeln!(text, "\n{}", note);
+        let _ = writeln!(text, "\n{note}");
     }
     text
 }
