@@ -150,3 +150,19 @@ fn a_spawned_step_that_ends_by_itself_is_told_of_once_more_at_the_end() {
     let expected = "  trial 1, startup, w, early: passed  echo that is all\n      | that is all\n\npassed: ";
     assert!(end.starts_with(expected), "{end}");
 }
+
+#[test]
+fn a_barrier_that_was_given_up_does_not_follow_from_what_failed_later() {
+    let folder = Folder::new();
+    folder.test("", &["a", "b", "z"]);
+    folder.worker("a", 1, "[Run]\nwork = sleep 1\nmeet = barrier:go\n");
+    folder.worker("b", 1, "[Run]\nwork = sleep 0.8; exit 2\nmeet = barrier:go\n");
+    folder.worker("z", 1, "[Run]\nmeet = timeout0.2:barrier:go\n");
+    let finished = conduct(&folder, &[]);
+    let causes: Vec<&str> = finished.stdout.lines().filter(|line| line.starts_with("failed: `")).collect();
+    let expected = [
+        "failed: `work` on a, b in run of trial 1 had not ended when the time limit of barrier `go` expired",
+        "failed: `work` on b in run of trial 1: exit 2",
+    ];
+    assert_eq!(causes, expected, "{}", finished.stdout);
+}

@@ -204,12 +204,15 @@ impl<'a> Roots<'a> {
     ) -> Key {
         match absence {
             Absence::Lost(_) | Absence::Leaves(_) => Key::Lost(Some(own.trial), worker),
+            // Steps that had not ended, all of which failed later, say more themselves. If only some did, they were not all.
             Absence::StoppedWaiting(open) if !open.is_empty() => {
-                let bad = open
-                    .iter()
-                    .filter_map(|step| self.run.finished(*step))
-                    .find(|finished| is_bad(*finished) && !seen.contains(&finished.reference));
-                bad.map_or_else(|| Key::Unfinished(open.clone()), |finished| self.root(finished, seen))
+                let bad = open.iter().filter_map(|step| self.run.finished(*step));
+                let bad: Vec<_> = bad.filter(|finished| is_bad(*finished)).collect();
+                let first = bad.iter().find(|finished| !seen.contains(&finished.reference));
+                match first.filter(|_| bad.len() == open.len()) {
+                    Some(first) => self.root(*first, seen),
+                    None => Key::Unfinished(open.clone()),
+                }
             }
             _ => {
                 let key = member.filter(|member| !seen.contains(member)).and_then(|member| self.root_of(member, seen));
