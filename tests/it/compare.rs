@@ -192,3 +192,19 @@ fn a_drift_makes_equal_points_differ_only_if_one_is_measured_after_the_other() {
     }
     assert_eq!(verdict_of_a_drift("blocked", 1), "worse");
 }
+
+#[test]
+fn the_number_of_trials_their_order_and_the_lines_of_the_test_file_are_no_differences() {
+    let folder = Folder::new();
+    for (name, trials, comment) in [("before", 3, ""), ("after", 2, "# Another line\n")] {
+        let text = format!(
+            "{comment}[Test]\ntrials = {trials}\n[Parameters]\nn = 1, 2\n[Workers]\nclient = @ 127.0.0.1\n\
+             [client:Run]\nload = echo %(n)s\n{GOODPUT}"
+        );
+        folder.file("test.cfg", &text);
+        let finished = run(&folder, ["conduct", "--local", "-q", "--results", "results", "--run-id", name, "test.cfg"]);
+        assert_eq!(finished.status, Some(0), "{finished:#?}");
+    }
+    let finished = compare(&folder, &["results/before", "results/after"]);
+    assert!(!finished.stdout.contains("differs"), "{}", finished.stdout);
+}

@@ -45,7 +45,6 @@ goodput of client, Mbit/s (higher is better)  median  [..]  against qdisc=fq_cod
   qdisc=codel                                  21600  [3600, 115200]       6  -10.0 %  [-10.0, -10.0]  worse
   trial 14 (qdisc=fq_codel) is unusual: 128000 Mbit/s
   trial 13 (qdisc=codel) is unusual: 115200 Mbit/s
-each interval alone covers 95 %
 ...
 ";
     snapbox::assert_data_eq!(finished.stdout.clone(), expected);

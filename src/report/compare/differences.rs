@@ -20,8 +20,8 @@ pub(super) struct Difference {
 /// Members that name the elements of a list.
 const NAMES: [&str; 2] = ["name", "step"];
 
-/// What differs, in the order of names. What only says how many trials there are, and the parameter by which runs are
-/// compared, is not named.
+/// What differs, in the order of names. What only says how many trials there are or in which line something was
+/// written, and the parameter by which runs are compared, is not named.
 pub(super) fn between(base: &ComparedRun, new: &ComparedRun, by: Option<&str>) -> Vec<Difference> {
     let all = |run: &ComparedRun| {
         let mut found = BTreeMap::new();
@@ -32,7 +32,7 @@ pub(super) fn between(base: &ComparedRun, new: &ComparedRun, by: Option<&str>) -
     let (base, new) = (all(base), all(new));
     let is_named = |what: &str| {
         let is_by = |by: &str| what.split(' ').any(|part| part == by || part.contains(&format!("{by}=")));
-        what != "trials" && !by.is_some_and(is_by)
+        !is_of_trials(what) && !is_origin(what) && !by.is_some_and(is_by)
     };
     let names = base.keys().chain(new.keys().filter(|name| !base.contains_key(*name))).filter(|what| is_named(what));
     let difference = |what: &String| {
@@ -41,6 +41,17 @@ pub(super) fn between(base: &ComparedRun, new: &ComparedRun, by: Option<&str>) -
     };
     let all: Vec<Difference> = names.filter_map(difference).collect();
     all.iter().filter(|own| !is_part(own, &all)).cloned().collect()
+}
+
+/// Whether it only says how many trials there are, and in which order.
+fn is_of_trials(what: &str) -> bool {
+    let orders = ["series rounds ", "series schedule ", "series seed"];
+    what == "trials" || orders.iter().any(|order| what.starts_with(order))
+}
+
+/// Whether it only says in which line something was written.
+fn is_origin(what: &str) -> bool {
+    what.ends_with(" origin") || what == "check_origin"
 }
 
 /// Whether it belongs to something that only one of the runs has, which is named by itself.

@@ -128,7 +128,7 @@ fn add_files(root: &Path, folder: &Path, all: &mut BTreeMap<String, String>) {
 
 /// A report without what differs from run to run, and from one way to another: times, who the player is, how it is reached.
 fn without_times(value: Value) -> Value {
-    const DIFFERENT: [&str; 6] = ["player", "host", "config", "configuration", "statistics", "started_late"];
+    const DIFFERENT: [&str; 7] = ["player", "host", "system", "config", "configuration", "statistics", "started_late"];
     match value {
         Value::Number(number) if number.is_f64() => "a time".into(),
         Value::String(text) if text.parse::<jiff::civil::DateTime>().is_ok() => "a time".into(),
