@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use super::on_one_line;
+
 /// A pattern for files.
 #[derive(Debug)]
 pub struct FilePattern {
@@ -62,6 +64,7 @@ impl FilePattern {
     /// Says why it fits no file, and what to do about that.
     pub fn new(text: &str, directory: Option<&str>) -> Result<Self, (String, &'static str)> {
         if text.ends_with('/') {
+            let text = on_one_line(text);
             return Err((format!("`{text}` matches only folders"), "add `*` to match the files in a folder"));
         }
         let mut fixed = directory.map_or_else(PathBuf::new, PathBuf::from);
@@ -73,6 +76,7 @@ impl FilePattern {
         let (before, behind) = parts.split_at(first_wild.min(parts.len().saturating_sub(1)));
         fixed.extend(before);
         if behind.is_empty() || behind.contains(&"..") {
+            let text = on_one_line(text);
             return Err((format!("`{text}` does not name a file"), "`..` is allowed only before the first wildcard"));
         }
         let mut components: Vec<_> = behind.iter().map(|part| PatternComponent::new(part)).collect();

@@ -176,6 +176,7 @@ fn everything_else_is_refused_at_its_place() {
         ("a", "spawn:await:s x", Some("await:"), "`await:` cannot be combined with `spawn`"),
         ("a", "until3:await4:s x", Some("await4:"), "`await4:` cannot be combined with `until`"),
         ("a", "fetch:/log/", Some("fetch:/log/"), "`/log/` matches only folders"),
+        ("a", "fetch:a\nb/", Some("fetch:a\nb/"), "`a\\nb/` matches only folders"),
         ("a", "fetch:/log/*/../a", Some("fetch:/log/*/../a"), "`/log/*/../a` does not name a file"),
         ("a", "fetch:scratch:", Some("fetch:scratch:"), "`scratch:` does not name a file"),
         ("a", "fetch:scratch:/a", Some("fetch:scratch:/a"), "`scratch:/a` leaves the scratch folder"),
