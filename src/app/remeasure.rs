@@ -1,6 +1,7 @@
 //! Measures the metrics of a recorded run again, with the metrics of another test file: a run whose regular expression was
 //! wrong need not be repeated.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub(super) struct Remeasure {
     before: Option<Verdict>,
     interrupted: bool,
     worst: Verdict,
+    /// The trials that ended.
+    ended: BTreeSet<u32>,
     first_failure: Option<String>,
 }
 
@@ -38,6 +41,7 @@ impl Remeasure {
             before: None,
             interrupted: false,
             worst: Verdict::Passed,
+            ended: BTreeSet::new(),
             first_failure: None,
         }
     }
@@ -95,24 +99,29 @@ impl Remeasure {
             events.push(Event::Measured { trial, metric, worker, unit, measurement });
         }
         self.worst = self.worst.max(verdict);
+        self.ended.insert(trial);
         events.push(Event::TrialEnded { trial, verdict });
         events
     }
 
-    /// The conclusion, as it is with the new measurements.
+    /// The conclusion, as it is with the new measurements. What else spoke against the run still does.
     fn conclude(&mut self, conclusion: Conclusion) -> Conclusion {
-        let Conclusion { verdict, mut reasons, hints } = conclusion;
-        if verdict == Verdict::Incomplete {
-            return Conclusion { verdict, reasons, hints };
-        }
-        let is_of_metric = |reason: &Reason| matches!(reason, Reason::Failed(text) if text.starts_with(METRIC));
-        reasons.retain(|reason| !is_of_metric(reason));
+        let Conclusion { verdict: recorded, mut reasons, hints } = conclusion;
+        reasons.retain(|reason| !matches!(reason, Reason::Failed(text) if text.starts_with(METRIC)));
+        let others = if reasons.is_empty() && recorded != Verdict::Incomplete { Verdict::Passed } else { recorded };
+        let mut verdict = self.worst.max(others);
         let has_failed = |reason: &Reason| matches!(reason, Reason::Failed(_));
         if self.worst == Verdict::Failed && !reasons.iter().any(has_failed) {
-            let text = self.first_failure.take().unwrap_or_else(|| "a trial failed".to_owned());
-            reasons.push(Reason::Failed(text));
+            reasons.push(Reason::Failed(self.first_failure.take().unwrap_or_else(|| "a trial failed".to_owned())));
         }
-        Conclusion { verdict: self.worst, reasons, hints }
+        // A run that was stopped by what is no failure any more is not complete.
+        let planned = self.plan.as_ref().map_or(0, |plan| plan.trials as usize);
+        let missing = planned.saturating_sub(self.ended.len());
+        if verdict == Verdict::Passed && missing > 0 {
+            verdict = Verdict::Incomplete;
+            reasons.push(Reason::Incomplete(format!("{missing} of {planned} trials were not run")));
+        }
+        Conclusion { verdict, reasons, hints }
     }
 }
 

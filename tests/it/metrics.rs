@@ -468,3 +468,20 @@ fn a_metric_that_is_missing_follows_only_from_what_failed_on_its_worker_or_from_
     assert!(text.contains("metric `p99` on client of trial 1"), "{}", finished.stdout);
     assert!(!text.contains("metric `last`") && !text.contains("metric `goodput`"), "{}", finished.stdout);
 }
+
+#[test]
+fn a_run_that_a_wrong_metric_stopped_is_incomplete_when_it_is_read_again() {
+    let folder = Folder::new();
+    let text = |regex: &str| {
+        format!(
+            "[Test]\ntrials = 3\non_failure = stop\nresults = results\n[Workers]\nclient = @ 127.0.0.1\n\
+             [client:Run]\nload = echo speed 12\n[Metric speed]\nfrom = client.run.load\nregex = {regex}\n"
+        )
+    };
+    let stopped = local(&folder, &text("sped (\\d+)"));
+    assert_eq!(stopped.status, Some(3), "{stopped:#?}");
+    folder.file("right.cfg", &text("speed (\\d+)"));
+    let again = run(&folder, ["report", "results/latest", "--config", "right.cfg"]);
+    assert!(again.stdout.contains("\nincomplete: 2 of 3 trials were not run\n"), "{}", again.stdout);
+    assert!(!again.stdout.contains("passed: "), "{}", again.stdout);
+}
