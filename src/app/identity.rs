@@ -33,7 +33,7 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// Says why there is no secret.
+    /// The system gives no random numbers.
     pub(super) fn new(arguments: &[std::ffi::OsString]) -> io::Result<Self> {
         Ok(Self {
             secret: Secret::random()?,

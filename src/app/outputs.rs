@@ -96,7 +96,7 @@ impl Outputs {
         self.open_with(run, kept.map(Option::unwrap_or_default), interrupts)
     }
 
-    /// The same for a run that goes on: what happened before is told again.
+    /// Opens the outputs of a run that is resumed: each report gets the recorded events first.
     pub(super) fn open_again(&self, resumed: &Resumed, interrupts: &Receiver<i32>) -> Opened {
         let kept = self.results.as_ref().map(|folder| results::open_again(folder, resumed)).transpose();
         let mut opened = self.open_with(&resumed.run, kept.map(Option::unwrap_or_default), interrupts);

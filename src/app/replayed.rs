@@ -1,4 +1,4 @@
-//! A report of a run that is resumed: it is told first what happened before, from the record, and then what happens now.
+//! Gives a report of a resumed run the recorded events first, and then the new ones.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub(super) fn tell<R: BufRead>(
     Ok(())
 }
 
-/// A report that is told the recorded part first, on the thread that writes it.
+/// A report that gets the recorded events before its first new one, on the thread that writes it.
 pub(super) struct Replayed {
     pub(super) report: Box<dyn Reporter>,
     pub(super) recorded: Option<Arc<Recorded>>,

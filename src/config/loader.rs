@@ -265,7 +265,7 @@ impl Loader {
         let trials = self.trials.or(settings.trials).unwrap_or(1);
         series::check_trials(&series, &all, trials, metrics, &place, diagnostics);
         self.check_parameters(reading);
-        // Where there is no point, which has been reported, the workers are read all the same.
+        // Without points, which is an error that was reported, the files of the workers are still read.
         let first = vec![self.parameters.first()];
         let values = if all.is_empty() { first } else { all.iter().map(|made| made.values.clone()).collect() };
         let names: Vec<&str> = all.iter().map(|made| &*made.name).collect();

@@ -52,7 +52,7 @@ fn files(trial: u32, attempt: u32) -> [(Vec<OsString>, String); 2] {
 /// What is kept when the program says so: a path, and whether it is that of a folder.
 type Keeps = fn(&[OsString], bool) -> bool;
 
-/// A disk that is told to keep less than it should be.
+/// A disk that does not sync everything that it is asked to.
 struct Careless(SimulatedDisk, Keeps);
 
 impl Disk for Careless {

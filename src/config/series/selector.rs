@@ -76,7 +76,7 @@ fn is_cut(name: &str) -> bool {
     name.rsplit_once('~').is_some_and(|(_, digest)| digits(digest))
 }
 
-/// A value in which each `%XX` is the byte that it stands for. What is no text then is taken as it is.
+/// A value with each `%XX` replaced by its byte. If that is not UTF-8, the value is unchanged.
 fn decoded(value: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = value.as_bytes();
