@@ -3,7 +3,7 @@
 use super::numbers::{Decimals, change, decimals, interval, number, of_location, percent};
 use crate::model::on_one_line;
 use crate::report::words;
-use crate::statistics::{Design, Direction, Drift, Location, Method, Scale, TrialsNeeded, Verdict};
+use crate::statistics::{Design, Direction, Drift, Location, Method, Scale, Thresholds, TrialsNeeded, Verdict};
 use crate::values::{Against, Block, Compared, Line, Metric, Point, Summary, Threshold, Unusual};
 
 /// So many unusual values of a metric are listed.
@@ -121,7 +121,7 @@ fn against(block: &Block, told: Told<'_>) -> String {
         None => "",
     };
     let threshold = match block.metric.threshold {
-        Threshold::Default => percent(0.05),
+        Threshold::Default => percent(Thresholds::default().on(Scale::Ratio)),
         Threshold::Relative(part) => percent(part),
         Threshold::Absolute(number) => {
             let unit = block.metric.unit.as_deref().map(|unit| format!(" {}", on_one_line(unit))).unwrap_or_default();
