@@ -209,7 +209,8 @@ fn who_asks() -> String {
 
 /// Has all workers run on this machine.
 fn run_here(plan: &mut Plan) {
-    for worker in &mut plan.workers {
+    let at_points = plan.points.iter_mut().flat_map(|point| &mut point.workers);
+    for worker in plan.workers.iter_mut().chain(at_points) {
         worker.player = PlayerAddress::Transport(Transport::local());
         worker.player_host = Ipv4Addr::LOCALHOST.to_string();
     }

@@ -1,7 +1,7 @@
 //! `conduct --resume` goes on with a run: exactly the trials that are missing are run, each counts once, and what has changed
 //! is refused. The players end the sessions of before at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
@@ -41,8 +41,8 @@ fn trials(folder: &Folder, context: &str) -> BTreeMap<u64, (u64, String)> {
     ended
 }
 
-/// Kills the conductor at 20 random moments, and resumes the run at once each time.
-fn killed_at_random(folder: &Folder, first: &[&str]) {
+/// Kills the conductor at 20 random moments, and resumes the run at once each time. Returns what repeats it.
+fn killed_at_random(folder: &Folder, first: &[&str]) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time");
     let seed = number_in("RESUME_SEED").map_or(u64::from(now.subsec_nanos()), |seed| seed as u64);
     let context = format!("RESUME_SEED={seed}");
@@ -71,7 +71,12 @@ fn killed_at_random(folder: &Folder, first: &[&str]) {
     }
     let last = finish(start(conductor(folder, &line)));
     last.assert(0, "", "");
-    let ended = trials(folder, &context);
+    context
+}
+
+/// Checks that each trial counts once, with what it printed.
+fn each_counts_once(folder: &Folder, context: &str) {
+    let ended = trials(folder, context);
     assert_eq!(ended.len(), 60, "{context}");
     assert!(ended.values().all(|(_, verdict)| verdict == "passed"), "{ended:?}: {context}");
     let report: Value = serde_json::from_str(&folder.read("kept/r/report.json")).expect("a report");
@@ -104,15 +109,92 @@ const LEASE: &str = "trials = 60\nresults = kept\nlease = 10m";
 fn a_run_that_is_killed_at_any_moment_is_resumed_at_once_and_runs_exactly_what_is_missing() {
     let (player, folder) = (Player::start(), Folder::new());
     folder.test(LEASE, &["w"]).worker("w", player.port, &steps(&folder));
-    killed_at_random(&folder, &["conduct", "-q", "--run-id", "r", "test.cfg", "-o", "out"]);
+    let context = killed_at_random(&folder, &["conduct", "-q", "--run-id", "r", "test.cfg", "-o", "out"]);
+    each_counts_once(&folder, &context);
 }
 
 #[test]
 fn a_run_on_machines_that_are_reached_through_commands_is_resumed_at_once_too() {
     let folder = Folder::new();
     folder.test(LEASE, &["w"]).worker("w", 1, &steps(&folder));
-    killed_at_random(&folder, &["conduct", "-q", "--local", "--run-id", "r", "test.cfg", "-o", "out"]);
+    let context = killed_at_random(&folder, &["conduct", "-q", "--local", "--run-id", "r", "test.cfg", "-o", "out"]);
+    each_counts_once(&folder, &context);
 }
+
+/// A series of 60 trials: four points, each with one trial of warm-up and 14 that count.
+const SERIES: &str = "\
+[Test]
+trials = 14
+results = kept
+lease = 10m
+[Parameters]
+qdisc = codel, pfifo
+streams = 1, 2
+[Series]
+warmup = 1
+[Metric trial]
+from = w.run.s
+[Workers]
+w = @ 127.0.0.1
+[w:Reset]
+r = true
+[w:Run]
+";
+
+#[test]
+fn each_point_of_a_series_that_is_killed_at_any_moment_is_complete_and_has_each_round_once() {
+    let player = Player::start();
+    killed_series(&format!("127.0.0.1:{}", player.port), &[]);
+}
+
+#[test]
+fn a_series_on_machines_that_are_reached_through_commands_is_complete_too() {
+    killed_series("127.0.0.1", &["--local"]);
+}
+
+/// Kills a series at random moments, and checks that nothing of it is missing or there twice.
+fn killed_series(address: &str, how: &[&str]) {
+    let folder = Folder::new();
+    let step = format!("s = echo trial $CONDUCTOR_TRIAL; echo $CONDUCTOR_TRIAL >> {}/ran", folder.path().display());
+    let series = SERIES.replace("127.0.0.1", address);
+    folder.file("test.cfg", &format!("{series}{step}; : %(qdisc)s %(streams)s; sleep 0.02\n"));
+    let first = [&["conduct", "-q"], how, &["--run-id", "r", "test.cfg", "-o", "out"]].concat();
+    let context = killed_at_random(&folder, &first);
+    each_counts_once(&folder, &context);
+    let expected: BTreeSet<(u64, String)> =
+        (1..=15).flat_map(|round| POINTS.map(|point| (round, point.to_owned()))).collect();
+    // By the record, each point has each round in one trial, whatever attempt at it.
+    let begun = events(&folder).into_iter().filter(|event| event["event"] == "trial_started");
+    let places = begun.map(|event| {
+        let text = |name: &str| event[name].to_string().trim_matches('"').to_owned();
+        (event["trial"].as_u64().unwrap_or(0), (event["round"].as_u64().unwrap_or(0), text("point")))
+    });
+    let places: BTreeSet<_> = places.collect();
+    assert_eq!(places.len(), 60, "{context}");
+    assert_eq!(places.into_iter().map(|(_, place)| place).collect::<BTreeSet<_>>(), expected, "{context}");
+    // So it is by the values; those of warm-up do not count.
+    let counted = counted(&folder, &context);
+    let expected: BTreeSet<_> = expected.into_iter().filter(|(round, _)| *round > 1).collect();
+    assert_eq!(counted.len(), 56, "{context}");
+    assert_eq!(counted.into_iter().collect::<BTreeSet<_>>(), expected, "{context}");
+}
+
+/// The round and the point of each value that counts; checks that it is the number of its trial.
+fn counted(folder: &Folder, context: &str) -> Vec<(u64, String)> {
+    let text = folder.read("kept/r/values.csv");
+    // The names of points are in quotation marks, because they have commas.
+    let rows = text.split_terminator("\r\n").skip(1).map(|row| row.split('"').collect::<Vec<_>>());
+    let counted = rows.filter(|cells| cells[2].contains(",trial,") && cells[2].contains(",true,")).map(|cells| {
+        let number = |at| cells[0].split(',').nth(at).and_then(|cell| cell.parse::<u64>().ok()).expect("a number");
+        assert!(cells[2].ends_with(&format!(",w,{},,true,", number(0))), "{cells:?}: {context}");
+        (number(1), cells[1].to_owned())
+    });
+    counted.collect()
+}
+
+/// The points of the series.
+const POINTS: [&str; 4] =
+    ["qdisc=codel,streams=1", "qdisc=codel,streams=2", "qdisc=pfifo,streams=1", "qdisc=pfifo,streams=2"];
 
 /// A run of two trials that is killed in its second trial: a step waits for a file that is not there yet.
 fn killed_in_the_second(folder: &Folder, player: &Player, run_section: &str) {
