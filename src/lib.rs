@@ -27,7 +27,7 @@
 //! | module | holds | may use |
 //! |---|---|---|
 //! | [`model`] | plain values: names, phases, steps, plan, events, outcomes, verdicts | nothing |
-//! | [`metric`] | how numbers are read from outputs | `model` |
+//! | [`metric`] | how numbers are read from outputs | `model`, `statistics` |
 //! | [`statistics`] | medians, comparisons, verdicts, outliers, drift; random orders | nothing |
 //! | [`values`] | the values of the metrics of runs, and what the statistics say of them | `model`, `statistics` |
 //! | [`wait`] | all waits, each with its limit; the calls that block | nothing |

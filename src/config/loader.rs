@@ -20,7 +20,7 @@ use super::{
     Scope, ShellSyntax, Span, TEST, WORKER_FILE, WORKERS, allow, definitions, metrics, quoted, quoted_path,
     worker_file, workers,
 };
-use crate::model::{Definitions, Destination, Metric, PhaseMap, Plan, PlayerAddress, Point, WorkerPlan};
+use crate::model::{Definitions, Destination, Metric, Phase, PhaseMap, Plan, PlayerAddress, Point, WorkerPlan};
 
 /// The setting that judges each trial.
 const CHECK: &str = "check";
@@ -236,6 +236,7 @@ impl Loader {
         let known = Known {
             names: reading.names.into_iter().collect(),
             workers: &workers,
+            phases: &Phase::ALL,
             has_check: settings.run.check.is_some(),
         };
         let mut metrics = metrics::read(&mut self.scope(test), &known);
@@ -386,7 +387,8 @@ impl Loader {
         self.context.diagnostics = so_far;
         let listed = list.workers.iter().map(|worker| worker.name.as_str());
         let names = listed.chain(plan.workers.iter().map(|worker| worker.name.as_str())).collect();
-        let known = Known { names, workers: &plan.workers, has_check: plan.settings.check.is_some() };
+        let (workers, phases) = (&plan.workers, &plan.phases);
+        let known = Known { names, workers, phases, has_check: plan.settings.check.is_some() };
         metrics::read(&mut self.scope(test), &known)
     }
 

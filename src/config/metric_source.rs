@@ -15,6 +15,8 @@ pub(super) struct Known<'a> {
     pub(super) names: BTreeSet<&'a str>,
     /// Those that take part, by their ids.
     pub(super) workers: &'a [WorkerPlan],
+    /// The phases whose steps are known: all of a test, those that were run of a run that was carried out.
+    pub(super) phases: &'a [Phase],
     /// Whether the test has a `check`.
     pub(super) has_check: bool,
 }
@@ -28,7 +30,7 @@ struct Reading<'t> {
 
 type Steps = Vec<PlannedStep>;
 
-/// What this text names; nothing if a worker does not take part.
+/// What this text names; nothing if a worker does not take part, or its phase was not run.
 pub(super) fn resolve(text: &str, known: &Known<'_>) -> Result<Option<Source>, Reason> {
     if text == "check" {
         let missing = || refused("the test has no `check`", "add `check = COMMAND` to `[Test]`");
@@ -117,7 +119,7 @@ fn worker<'a>(name: &str, known: &Known<'a>) -> Result<Option<(WorkerId, &'a Wor
     Ok(found.map(|(index, plan)| (WorkerId(index), plan)))
 }
 
-/// The steps that a reading names, one of each worker; nothing if a worker does not take part.
+/// The steps that a reading names, one of each worker; nothing if a worker does not take part, or the phase was not run.
 fn steps(reading: &Reading<'_>, known: &Known<'_>, prints: bool) -> Result<Option<Steps>, Reason> {
     let mut all = Vec::new();
     let mut take_part = true;
@@ -126,6 +128,10 @@ fn steps(reading: &Reading<'_>, known: &Known<'_>, prints: bool) -> Result<Optio
             take_part = false;
             continue;
         };
+        if !known.phases.contains(&reading.phase) {
+            take_part = false;
+            continue;
+        }
         let position = position(&plan.steps, reading, name)?;
         let step = &plan.steps[reading.phase][position];
         if prints && !matches!(step.action, Action::Command(_)) {
@@ -227,6 +233,11 @@ fn file(place: &str, known: &Known<'_>) -> Result<Option<Source>, Reason> {
             continue;
         };
         let fetches = |phase| plan.steps[phase].iter().any(|step: &Step| matches!(step.action, Action::Fetch(_)));
+        let has_all = Phase::ALL.iter().all(|phase| known.phases.contains(phase));
+        if !has_all && !known.phases.iter().copied().any(fetches) {
+            take_part = false;
+            continue;
+        }
         if !Phase::ALL.into_iter().any(fetches) {
             let message = format!("worker {} fetches no files", quoted(&name));
             return Err(refused(message, "add a step such as `result = fetch:FILE` to its `[Collect]`"));

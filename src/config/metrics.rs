@@ -8,12 +8,9 @@ use super::metric_source::{self, Known};
 use super::settings::Setting;
 use super::{Entry, Lint, Refusal, Scope, Section, nearest, quoted, quoted_section};
 use crate::metric::Reading;
-use crate::model::{Across, Better, Expectation, Extract, Margin, Metric, MetricName, Pick, Source};
-
-/// How names begin that stand for the durations of steps and for start skews.
-const RESERVED: [&str; 2] = ["step.", "start_skew."];
-/// The longest unit, in characters.
-const LONGEST_UNIT: usize = 40;
+use crate::model::{
+    Across, Better, Expectation, Extract, LONGEST_UNIT, Margin, Metric, MetricName, Pick, Source, is_unit,
+};
 
 /// What a section says.
 #[derive(Debug, Default)]
@@ -90,7 +87,6 @@ fn margin(text: &str) -> Result<Margin, Refusal> {
 }
 
 fn unit(text: &str) -> Result<String, Refusal> {
-    let is_short = text.chars().count() <= LONGEST_UNIT && !text.chars().any(char::is_control);
     let refusal = || {
         Refusal::new(
             "is not a valid unit",
@@ -98,7 +94,7 @@ fn unit(text: &str) -> Result<String, Refusal> {
         )
     };
     literal(text)?;
-    is_short.then(|| text.to_owned()).ok_or_else(refusal)
+    is_unit(text).then(|| text.to_owned()).ok_or_else(refusal)
 }
 
 fn one_of<T: Copy>(all: &[T], word: fn(T) -> &'static str, text: &str) -> Result<T, Refusal> {
@@ -170,8 +166,9 @@ fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_
 }
 
 fn checked_name(scope: &mut Scope<'_>, name: &str, section: &Section) -> Option<MetricName> {
-    let reserved = RESERVED.iter().find(|reserved| name.starts_with(**reserved));
-    let (wrong, hint) = match (MetricName::new(name), reserved) {
+    let parsed = MetricName::new(name);
+    let reserved = parsed.as_ref().ok().and_then(MetricName::reserved);
+    let (wrong, hint) = match (parsed, reserved) {
         (Ok(name), None) => return Some(name),
         (Ok(_), Some(reserved)) => (
             format!("names that begin with `{reserved}` are reserved"),

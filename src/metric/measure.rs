@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::time::Duration;
 
+use super::missing::usable;
 use super::printed::{self, printed};
 use super::{Files, Left, Missing, Picked, Reading, text};
 use crate::model::{
@@ -13,6 +14,8 @@ use crate::model::{
 
 /// The unit of durations.
 const SECONDS: &str = "s";
+/// Where the metrics of `check` are looked for.
+const OF_CHECK: &str = "the standard output of `check`";
 
 /// What came of measuring a metric.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +48,7 @@ type Found = Result<f64, String>;
 
 /// The measurements of a trial: those of the plan's metrics in their order, then those that only `check` printed.
 pub fn measure(plan: &Plan, left: &Left, files: &dyn Files) -> Vec<Measured> {
-    let mut measurer = Measurer { plan, left, files, printed: None };
+    let mut measurer = Measurer { plan, left, files, printed: None, unkept: None };
     measurer.read_check();
     let mut all: Vec<Measured> = plan.metrics.iter().flat_map(|metric| measurer.metric(metric)).collect();
     all.extend(measurer.printed_alone());
@@ -62,8 +65,10 @@ struct Measurer<'a> {
     plan: &'a Plan,
     left: &'a Left,
     files: &'a dyn Files,
-    /// What `check` said of metrics, if it was run.
-    printed: Option<Result<Said, Missing>>,
+    /// What `check` said of metrics, if it was run, or why that is not known.
+    printed: Option<Result<Said, String>>,
+    /// Why what it printed is not all there is, if so.
+    unkept: Option<String>,
 }
 
 /// The metrics that `check` printed, and whether there are more.
@@ -74,7 +79,10 @@ impl Measurer<'_> {
     fn read_check(&mut self) {
         let metric = |name: &MetricName| self.plan.metrics.iter().find(|metric| metric.name == *name);
         let pick = |name: &MetricName| metric(name).map_or(Pick::Last, |metric| metric.pick);
-        self.printed = self.left.check().map(|output| printed(text::of(output.clone(), self.files), pick));
+        let Some(output) = self.left.check() else { return };
+        let said = printed(text::of(output.clone(), self.files), pick);
+        self.printed = Some(said.map_err(|why| format!("{OF_CHECK}: {why}")));
+        self.unkept = output.unkept().map(|unkept| format!("{OF_CHECK} is incomplete: {unkept}"));
     }
 
     /// The measurements of a metric of the plan: of each worker, or one.
@@ -184,14 +192,16 @@ impl Measurer<'_> {
 
     /// The number that `check` printed, and its unit.
     fn check(&mut self, metric: &Metric) -> (Found, Option<String>) {
-        const PLACE: &str = "the standard output of `check`";
         let Some(output) = self.left.check() else { return (Err("`check` was not run".to_owned()), None) };
+        if let Some(why) = &self.unkept {
+            return (Err(why.clone()), None);
+        }
         if metric.extract != Extract::Numbers {
-            return (read(metric, text::of(output.clone(), self.files), PLACE), None);
+            return (read(metric, text::of(output.clone(), self.files), OF_CHECK), None);
         }
         let said = match &mut self.printed {
             Some(Ok((said, _))) => said.remove(&metric.name),
-            Some(Err(why)) => return (Err(format!("{PLACE}: {why}")), None),
+            Some(Err(why)) => return (Err(why.clone()), None),
             None => None,
         };
         let Some(printed::Printed { picked, unit }) = said else {
@@ -200,7 +210,7 @@ impl Measurer<'_> {
             return (none.then_some(0.0).ok_or_else(missing), None);
         };
         let value = picked.and_then(|picked| picked.value().ok_or(Missing::NoMatch));
-        (value.map_err(|why| format!("{PLACE}: {why}")), unit)
+        (value.map_err(|why| format!("{OF_CHECK}: {why}")), unit)
     }
 
     /// How many seconds apart the workers started a phase.
@@ -220,10 +230,14 @@ impl Measurer<'_> {
         let mut all: Vec<Measured> = Vec::new();
         for (metric, printed::Printed { picked, unit }) in said {
             if !known(&metric) {
-                let value = picked.and_then(|picked| picked.value().ok_or(Missing::NoMatch));
-                let missing = |why| Measurement::Missing(format!("the standard output of `check`: {why}"));
+                let value = picked.and_then(|picked| picked.value().ok_or(Missing::NoMatch)).and_then(usable);
+                let missing = |why| Measurement::Missing(format!("{OF_CHECK}: {why}"));
                 let plain = |value| Measurement::Value { value, outside: false, missing: None };
-                all.push(Measured { metric, worker: None, unit, measurement: value.map_or_else(missing, plain) });
+                let measurement = match &self.unkept {
+                    Some(why) => Measurement::Missing(why.clone()),
+                    None => value.map_or_else(missing, plain),
+                };
+                all.push(Measured { metric, worker: None, unit, measurement });
             }
         }
         if let Some(last) = all.last_mut().filter(|_| has_more) {
@@ -281,7 +295,7 @@ fn measured(
     value: Found,
     missing: Option<String>,
 ) -> Measured {
-    let measurement = match value {
+    let measurement = match value.and_then(|value| usable(value).map_err(|why| why.to_string())) {
         Ok(value) => {
             let outside = metric.expect.as_ref().is_some_and(|expect| !expect.contains(value));
             Measurement::Value { value, outside, missing }

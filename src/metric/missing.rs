@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 
 use super::pick::MOST;
+use crate::model::{LONGEST_UNIT, on_one_line, shown_number};
+use crate::statistics::Sample;
 
 /// The largest JSON text, and the longest line, that is read, in bytes: it is kept in memory as a whole.
 pub const LARGEST: u64 = 64 << 20;
@@ -24,6 +26,14 @@ pub enum Missing {
     TooLong,
     /// There are too many numbers for a median.
     TooMany,
+    /// Its name begins with this, which stands for something else.
+    Reserved(&'static str),
+    /// It has a unit that is too long, or has control characters.
+    NotAUnit,
+    /// It has these two units.
+    Units(String, String),
+    /// This number is larger than statistics can use.
+    Huge(f64),
     /// The text cannot be read.
     Unreadable(io::Error),
 }
@@ -38,6 +48,14 @@ impl fmt::Display for Missing {
             Self::TooLarge => write!(out, "the text is larger than {} MiB", LARGEST >> 20),
             Self::TooLong => write!(out, "a line is longer than {} MiB", LARGEST >> 20),
             Self::TooMany => write!(out, "there are more than {MOST} numbers, too many for `pick = median`"),
+            Self::Reserved(start) => write!(out, "names that begin with `{start}` are reserved"),
+            Self::NotAUnit => {
+                write!(out, "its unit has more than {LONGEST_UNIT} characters, or control characters")
+            }
+            Self::Units(first, second) => {
+                write!(out, "it has two units, `{}` and `{}`", on_one_line(first), on_one_line(second))
+            }
+            Self::Huge(number) => write!(out, "{} is too large", shown_number(*number)),
             Self::Unreadable(error) => write!(out, "the text cannot be read: {error}"),
         }
     }
@@ -47,4 +65,9 @@ impl fmt::Display for Missing {
 pub(super) fn finite(text: &str) -> Result<f64, Missing> {
     let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
     number.ok_or_else(|| Missing::NotANumber(text.trim().chars().take(40).collect()))
+}
+
+/// A number that statistics can use.
+pub(super) fn usable(number: f64) -> Result<f64, Missing> {
+    if number.abs() <= Sample::LARGEST { Ok(number) } else { Err(Missing::Huge(number)) }
 }

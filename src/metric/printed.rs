@@ -6,7 +6,7 @@ use std::io::BufRead;
 use super::missing::finite;
 use super::reading::each_line;
 use super::{Missing, Picked};
-use crate::model::{MetricName, Pick};
+use crate::model::{MetricName, Pick, is_unit};
 
 /// So many metrics are read from what a check printed.
 pub(super) const MOST: usize = 1000;
@@ -15,8 +15,22 @@ pub(super) const MOST: usize = 1000;
 pub(super) struct Printed {
     /// What is picked of its numbers, or why one of them is none.
     pub(super) picked: Result<Picked, Missing>,
-    /// The last unit that was printed.
+    /// Its unit, if one was printed.
     pub(super) unit: Option<String>,
+}
+
+impl Printed {
+    /// Takes the unit of a line. A metric has only one.
+    fn take_unit(&mut self, unit: Option<String>) {
+        let Some(unit) = unit.filter(|_| self.picked.is_ok()) else { return };
+        if !is_unit(&unit) {
+            self.picked = Err(Missing::NotAUnit);
+        } else if let Some(known) = self.unit.take_if(|known| *known != unit) {
+            self.picked = Err(Missing::Units(known, unit));
+        } else {
+            self.unit = Some(unit);
+        }
+    }
 }
 
 /// The metrics that a check printed, each with what is picked of its numbers; whether there are more.
@@ -36,9 +50,13 @@ pub(super) fn printed(
             has_more = true;
             return Ok(());
         }
-        let fresh = || Printed { picked: Ok(Picked::new(pick(&name))), unit: None };
+        let fresh = || {
+            let picked =
+                name.reserved().map_or_else(|| Ok(Picked::new(pick(&name))), |start| Err(Missing::Reserved(start)));
+            Printed { picked, unit: None }
+        };
         let metric = metrics.entry(name.clone()).or_insert_with(fresh);
-        metric.unit = unit.or(metric.unit.take());
+        metric.take_unit(unit);
         if let Ok(picked) = &mut metric.picked {
             match finite(&value) {
                 Ok(number) if picked.take(number) => {}
@@ -86,6 +104,25 @@ mod tests {
         assert_eq!(
             read("metric a nan\nmetric a 1\nmetric b fast"),
             ["a `nan` is not a finite number", "b `fast` is not a finite number"]
+        );
+    }
+
+    #[test]
+    fn a_printed_metric_has_a_name_of_its_own_and_one_unit() {
+        assert_eq!(
+            read("metric step.a.run.b 1 s\nmetric start_skew.run 1\nmetric steps 1\n"),
+            [
+                "start_skew.run names that begin with `start_skew.` are reserved",
+                "step.a.run.b names that begin with `step.` are reserved",
+                "steps 1"
+            ]
+        );
+        assert_eq!(read("metric a 1 ms\nmetric a 2\nmetric a 3 ms\n"), ["a 3 ms"]);
+        assert_eq!(read("metric a 1 ms\nmetric a 2000 us\n"), ["a it has two units, `ms` and `us`"]);
+        let wrong = "its unit has more than 40 characters, or control characters";
+        assert_eq!(
+            read(&format!("metric a 1 {}\nmetric b 1 \u{1b}[31m\n", "x".repeat(41))),
+            [format!("a {wrong}"), format!("b {wrong}")]
         );
     }
 

@@ -229,6 +229,14 @@ impl TryFrom<String> for Margin {
     }
 }
 
+/// The longest unit, in characters.
+pub const LONGEST_UNIT: usize = 40;
+
+/// Whether a text can be the unit of a metric: it is short, and has no control characters.
+pub fn is_unit(text: &str) -> bool {
+    text.chars().count() <= LONGEST_UNIT && !text.chars().any(char::is_control)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -61,7 +61,7 @@ pub use format::{ComparisonFormat, Format};
 pub use harmless::{harmless, is_harmful, on_one_line};
 pub use line_pattern::LinePattern;
 pub use measurement::{Measurement, shown_number};
-pub use metric::{Across, Better, Extract, Margin, Metric, Pick, PlannedStep, Source};
+pub use metric::{Across, Better, Extract, LONGEST_UNIT, Margin, Metric, Pick, PlannedStep, Source, is_unit};
 pub use name::{LONGEST_NAME, MetricName, NameError, RunId, StepLabel, WorkerName, variable};
 pub(crate) use named::named;
 pub use names::Names;

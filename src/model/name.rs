@@ -100,6 +100,16 @@ name! {
     MetricName
 }
 
+/// How names of metrics begin that stand for the durations of steps and for start skews.
+const RESERVED: [&str; 2] = ["step.", "start_skew."];
+
+impl MetricName {
+    /// How it begins, if names that begin so stand for something else.
+    pub fn reserved(&self) -> Option<&'static str> {
+        RESERVED.into_iter().find(|reserved| self.0.starts_with(reserved))
+    }
+}
+
 name! {
     /// One invocation of `conduct`.
     RunId

@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-/// The largest magnitude of a value. Differences of two values and sums of two differences are finite.
-const LARGEST: f64 = f64::MAX / 4.0;
-
 /// The values of one metric at one point, in the order of the trials and sorted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
@@ -33,6 +30,9 @@ impl fmt::Display for SampleError {
 impl std::error::Error for SampleError {}
 
 impl Sample {
+    /// The largest magnitude of a value. Differences of two values and sums of two differences are finite.
+    pub const LARGEST: f64 = f64::MAX / 4.0;
+
     /// Of values in the order of the trials.
     ///
     /// # Errors
@@ -129,5 +129,5 @@ impl Pairs {
 }
 
 fn is_usable(value: f64) -> bool {
-    value.abs() <= LARGEST
+    value.abs() <= Sample::LARGEST
 }

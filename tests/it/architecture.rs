@@ -14,7 +14,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("wait", &[]),
     ("statistics", &[]),
     ("model", &[]),
-    ("metric", &["model"]),
+    ("metric", &["model", "statistics"]),
     ("values", &["model", "statistics"]),
     ("config", &["metric", "model", "statistics"]),
     ("wire", &["model"]),

@@ -2,8 +2,9 @@
 
 use crate::support::seed_player::{Order, SeedPlayer};
 use crate::support::wire::free_port;
-use crate::support::{Finished, Folder, run};
+use crate::support::{CONDUCTOR, Finished, Folder, finish, run, start};
 use serde_json::Value;
+use std::process::Command;
 
 /// Runs a test in one file on this machine.
 fn local(folder: &Folder, text: &str) -> Finished {
@@ -147,12 +148,13 @@ fn a_missing_value_fails_the_trial_unless_there_is_a_default() {
         &folder,
         "[Test]\ncheck = echo metric bad fast\n\
          [Workers]\nclient = @ 127.0.0.1\n\
-         [client:Run]\nnone = true\nnan = echo x=nan\nhuge = echo 1e300\ntext = echo hello\n\
+         [client:Run]\nnone = true\nnan = echo x=nan\nhuge = echo 1e300\nlarge = echo 9e307\ntext = echo hello\n\
          [client:Collect]\nversion = fetch:/proc/version\n\
          [Metric none]\nfrom = client.run.none\n\
          [Metric empty]\nfrom = client.run.none\njson = /a\n\
          [Metric nan]\nfrom = client.run.nan\nregex = x=(.*)\n\
          [Metric huge]\nfrom = client.run.huge\nscale = 1e300\n\
+         [Metric large]\nfrom = client.run.large\n\
          [Metric json]\nfrom = client.run.text\njson = /a\n\
          [Metric absent]\nfrom = file:client/logs/x.txt\n\
          [Metric unprinted]\nfrom = check\n\
@@ -165,6 +167,7 @@ fn a_missing_value_fails_the_trial_unless_there_is_a_default() {
         "empty client null - (the standard output of `none` on client in run is empty)",
         "nan client null - (the standard output of `nan` on client in run: `nan` is not a finite number)",
         "huge client null - (1.00000e300 times 1.00000e300 is too large)",
+        "large client null - (9.00000e307 is too large)",
         "json client null - (the standard output of `text` on client in run: the text is not JSON: expected value at line 1 column 1)",
         "absent client null - (there is no file `trial-1/client/logs/x.txt`)",
         "unprinted - null - (`check` did not print `metric unprinted VALUE`)",
@@ -484,4 +487,64 @@ fn a_run_that_a_wrong_metric_stopped_is_incomplete_when_it_is_read_again() {
     let again = run(&folder, ["report", "results/latest", "--config", "right.cfg"]);
     assert!(again.stdout.contains("\nincomplete: 2 of 3 trials were not run\n"), "{}", again.stdout);
     assert!(!again.stdout.contains("passed: "), "{}", again.stdout);
+}
+
+#[test]
+fn metrics_of_phases_that_were_not_run_are_left_out_when_a_run_is_read_again() {
+    let folder = Folder::new();
+    let text = "[Workers]\nclient = @ 127.0.0.1\n[client:Run]\nload = echo 5\n[client:Collect]\nsum = echo 6\n\
+                version = fetch:/proc/version\n\
+                [Metric load]\nfrom = client.run.load\n[Metric sum]\nfrom = client.collect.sum\n\
+                [Metric time]\nfrom = step.client.collect.#1\n[Metric file]\nfrom = file:client/version\n\
+                [Metric skew]\nfrom = start_skew.collect\n";
+    folder.file("test.cfg", text);
+    let some = ["conduct", "--local", "--quiet", "--results", "results", "--phases", "run", "--", "test.cfg"];
+    let finished = run(&folder, some);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert_eq!(measured(&folder, 1), ["load client 5.0 -"]);
+    let again = run(&folder, ["report", "results/latest", "--config", "test.cfg"]);
+    assert_eq!((again.status, again.stderr.as_str()), (Some(0), ""), "{again:#?}");
+    snapbox::assert_data_eq!(again.stdout, "...\nTrial 1 of 1, metrics\n  load  client  5\n...\npassed: [..]\n");
+}
+
+#[test]
+fn nothing_is_measured_of_an_output_of_check_that_could_not_be_stored_completely() {
+    let folder = Folder::new();
+    folder.file(
+        "test.cfg",
+        "[Test]\ncheck = echo metric early 1; echo metric late 2; seq 1 1500000; echo metric late 3\n\
+         [Workers]\nclient = @ 127.0.0.1\n[client:Run]\nload = echo 5\n\
+         [Metric late]\nfrom = check\n[Metric first]\nfrom = check\nregex = early (\\d)\n",
+    );
+    // A size limit on the files of a process does what a full disk does, without needing one.
+    let limited = "ulimit -f 4000; trap '' XFSZ; exec \"$0\" conduct --local --quiet --results results test.cfg";
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", limited, CONDUCTOR]).current_dir(folder.path());
+    let finished = finish(start(command));
+    assert_eq!(finished.status, Some(1), "{finished:#?}");
+    let all = measured(&folder, 1);
+    assert_eq!(all.len(), 3, "{all:#?}");
+    for (own, name) in all.iter().zip(["late", "first", "early"]) {
+        let why = format!("{name} - null - (the standard output of `check` is incomplete: ");
+        assert!(own.starts_with(&why) && own.ends_with(" bytes could not be stored: file too large)"), "{own}");
+    }
+}
+
+#[test]
+fn what_check_prints_is_refused_where_it_stands_for_something_else() {
+    let folder = Folder::new();
+    let finished = local(
+        &folder,
+        "[Test]\ncheck = echo metric step.client.run.load 5 s; echo metric start_skew.run 1; echo metric ok 1\n\
+         [Workers]\nclient = @ 127.0.0.1\n[client:Run]\nload = echo 5\n",
+    );
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let reserved =
+        |start| format!("null - (the standard output of `check`: names that begin with `{start}` are reserved)");
+    let expected = [
+        "ok - 1.0 -".to_owned(),
+        format!("start_skew.run - {}", reserved("start_skew.")),
+        format!("step.client.run.load - {}", reserved("step.")),
+    ];
+    assert_eq!(measured(&folder, 1), expected);
 }
