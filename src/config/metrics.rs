@@ -162,6 +162,7 @@ fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_
         threshold: draft.threshold,
         precision: draft.precision,
         default: draft.default,
+        origin: Some(section.name_place().line()),
     })
 }
 

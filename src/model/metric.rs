@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::named::named;
-use super::{Expectation, MetricName, Phase, Stream, WorkerId};
+use super::{Expectation, FileLine, MetricName, Phase, Stream, WorkerId, text};
 
 /// A metric of a test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +48,9 @@ pub struct Metric {
     /// The value where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<f64>,
+    /// Where its section begins, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
+    pub origin: Option<FileLine>,
 }
 
 const fn one() -> f64 {
@@ -273,6 +276,7 @@ mod tests {
             threshold: Some(Margin::Relative(0.02)),
             precision: None,
             default: Some(0.5),
+            origin: Some("a:b.cfg:12".parse().unwrap()),
         };
         let text = serde_json::to_string(&metric).unwrap();
         assert_eq!(serde_json::from_str::<Metric>(&text).unwrap(), metric, "{text}");

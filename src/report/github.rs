@@ -46,10 +46,15 @@ fn write_most(
 
 /// The line of the configuration that a cause is about.
 fn line_of<'a>(run: &'a Run, cause: &Cause) -> Option<&'a FileLine> {
-    if let Kind::Check(_) = cause.kind {
-        return run.plan()?.settings.check_origin.as_ref();
+    match &cause.kind {
+        Kind::Check(_) => run.plan()?.settings.check_origin.as_ref(),
+        // One that `check` printed may have no section.
+        Kind::Metric(name, _) => {
+            let section = run.plan()?.metrics.iter().find(|metric| metric.name == *name);
+            section.map_or(run.plan()?.settings.check_origin.as_ref(), |metric| metric.origin.as_ref())
+        }
+        _ => run.step(*cause.steps.first()?)?.origin.as_ref(),
     }
-    run.step(*cause.steps.first()?)?.origin.as_ref()
 }
 
 /// A command about this line, or else about the file of this worker, or about that of the test.

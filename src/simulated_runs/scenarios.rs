@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::conduct::testing::{Fault, plan, simulate};
 use crate::model::{
-    Action, Bound, Event, FileLine, Format, Gate, Mode, OnFailure, Outcome, Output, Phase, Plan, Stamped, Step,
-    StepLabel, StepReference, WorkerId, WorkerName,
+    Action, Bound, Event, FileLine, Format, Gate, Metric, Mode, OnFailure, Outcome, Output, Phase, Plan, PlannedStep,
+    Source, Stamped, Step, StepLabel, StepReference, Stream, WorkerId, WorkerName,
 };
 use crate::report::Board;
 use crate::report::testing::{plain, snapshot, told};
@@ -84,7 +84,7 @@ fn compare(name: &str, plan: Plan, skip_unreachable: bool, faults: impl IntoIter
 fn top(page: &str) -> String {
     let (_, top) = page.split_once("<main>\n").unwrap();
     let (top, _) = top.split_once("<section id=\"timeline\"").unwrap();
-    top.to_owned()
+    top.split_once("<section id=\"metrics\"").map_or(top, |(top, _)| top).to_owned()
 }
 
 /// The live view before it is taken away; lines to look at begin with `*`.
@@ -126,6 +126,29 @@ fn the_check_of_a_trial_fails() {
     let mut plan = plan_of(2, &[step("load")]);
     plan.settings.check = Some("judge".to_owned());
     compare("check_fails", plan, false, [Fault::Check(1)]);
+}
+
+/// Two workers with a metric, each with a value of its own, in the second of three trials.
+fn with_metric() -> Plan {
+    let mut plan = plan_of(2, &[step("load")]);
+    plan.trials = 3;
+    let metric = serde_json::json!({"name": "goodput", "from": "node[01-02].run.load", "unit": "Mbit/s",
+        "expect": "900..1000", "origin": "test.cfg:31"});
+    let mut metric: Metric = serde_json::from_value(metric).unwrap();
+    let steps = plan.workers().map(|(worker, _)| PlannedStep { worker, phase: Phase::Run, position: 0 }).collect();
+    metric.source = Some(Source::Output(steps, Stream::Stdout));
+    plan.metrics = vec![metric];
+    plan
+}
+
+#[test]
+fn a_metric_has_a_value_that_is_not_expected() {
+    compare("metric_outside", with_metric(), false, [Fault::Outside(2, WorkerId(1))]);
+}
+
+#[test]
+fn a_metric_has_no_value() {
+    compare("metric_missing", with_metric(), false, [Fault::Unmeasured(2, WorkerId(1))]);
 }
 
 #[test]

@@ -64,3 +64,23 @@ fn the_annotation_of_a_failed_check_has_the_line_of_the_check() {
     let again = run(&folder, ["report", "kept/r", "-f", "github"]);
     assert_eq!(again.stdout, finished.stdout);
 }
+
+#[test]
+fn the_annotation_of_a_metric_that_failed_its_trial_has_the_line_of_its_section() {
+    let folder = Folder::new();
+    let test = "[Test]\ncheck = echo metric drops 7\n[Workers]\nnode = @ 127.0.0.1\n\n[node:Run]\nload = echo 812\n\n\
+                # not a line of the section\n[Metric goodput]\nfrom = node.run.load\nexpect = >= 900\n\n\
+                [Metric delay]\nfrom = node.run.load:stderr\nunit = ms\n\n[Metric drops]\nfrom = check\nexpect = == 0\n";
+    folder.file("test.cfg", test);
+    let line = ["conduct", "-q", "--local", "-f", "github", "--results", "kept", "--run-id", "r", "test.cfg"];
+    let finished = run(&folder, line);
+    finished.assert(3, str![[r#"
+::error file=test.cfg,line=10,title=failed%3A metric `goodput` on node of trial 1%3A 812%2C expected >= 900::test.cfg, run r
+::error file=test.cfg,line=14,title=failed%3A metric `delay` on node of trial 1%3A missing%3A no number in the standard error of `load` on node in run::test.cfg, run r
+::error file=test.cfg,line=18,title=failed%3A metric `drops` of trial 1%3A 7%2C expected == 0::test.cfg, run r
+
+"#]], str![""]);
+    // A kept run has the lines too.
+    let again = run(&folder, ["report", "kept/r", "-f", "github"]);
+    assert_eq!(again.stdout, finished.stdout);
+}

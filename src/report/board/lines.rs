@@ -113,11 +113,13 @@ impl Board {
         let waited: Vec<&str> = waited.iter().map(|id| plan.worker(*id).name.as_str()).collect();
         let left = self.time_left(plan, now).map(|left| format!(", about {left} left")).unwrap_or_default();
         let trial = format!("Trial {} of {}{}{left}", self.trial, plan.trials, plan.about_trial(self.trial));
-        let place = match (self.phase, self.checking) {
-            (Some((phase, since)), _) => format!("{trial}, {phase}, {}", tenths(now.since(since))),
-            (None, Some(since)) => format!("{trial}, check, {}", tenths(now.since(since))),
-            (None, None) if self.trial == 0 => "Connecting".to_owned(),
-            (None, None) => trial,
+        let phase = self.phase.map(|(phase, since)| (phase.word(), since));
+        let check = self.checking.map(|since| ("check", since));
+        let metrics = self.measuring.map(|since| ("metrics", since));
+        let place = match phase.or(check).or(metrics) {
+            Some((part, since)) => format!("{trial}, {part}, {}", tenths(now.since(since))),
+            None if self.trial == 0 => "Connecting".to_owned(),
+            None => trial,
         };
         if waited.is_empty() {
             return place;

@@ -45,6 +45,8 @@ pub(crate) struct Board {
     gone: bool,
     /// Since when the check of the trial runs.
     checking: Option<ConductorTime>,
+    /// Since when the metrics of the trial are measured.
+    measuring: Option<ConductorTime>,
     workers: Vec<Worker>,
     done: u64,
     /// For each worker the first one with the same steps.
@@ -118,6 +120,8 @@ impl Board {
             Event::PhaseEnded { .. } => self.phase = None,
             Event::CheckStarted { .. } => self.checking = Some(*at),
             Event::CheckEnded { .. } => self.checking = None,
+            Event::MeasuringStarted { .. } => self.measuring = Some(*at),
+            Event::TrialEnded { .. } => self.measuring = None,
             _ => {}
         }
     }

@@ -152,6 +152,21 @@ fn the_check_has_a_line_while_it_runs() {
     assert!(!lines(&run, 0)[0].contains("check"), "{:?}", lines(&run, 0));
 }
 
+#[test]
+fn the_line_of_the_trial_says_that_metrics_are_measured_and_for_how_long() {
+    let mut run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![Step::plain("s", "s")])]));
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"", b""));
+    run.worker_done(Phase::Run, 0);
+    run.phase_done(Phase::Run);
+    run.add(Event::MeasuringStarted { trial: 1, verdict: Verdict::Passed });
+    let measuring = ["    dut  done", "  Trial 1 of 1, metrics, 3.0s", "  [==========================] 1 of 1 steps"];
+    assert_eq!(lines(&run, 3), measuring);
+    run.add(Event::TrialEnded { trial: 1, verdict: Verdict::Passed });
+    assert_eq!(lines(&run, 3)[1], "  Trial 1 of 1");
+}
+
 /// A server and clients that meet at a barrier: some are there, some are lost, slow or have failed.
 fn meeting(clients: usize) -> Recording {
     let digits = clients.to_string().len();

@@ -27,6 +27,7 @@ fn metric() -> Metric {
         threshold: None,
         precision: None,
         default: None,
+        origin: None,
     }
 }
 

@@ -8,10 +8,11 @@ use std::time::{Duration, SystemTime};
 use crate::conduct::coordinator::{Action, Coordinator, Input};
 use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::history::Resumption;
+use crate::metric::Measured;
 use crate::model::{
-    Action as StepAction, Bound, ClockAnchor, ConductorTime, Ending, Event, Mode, Outcome, Output, Phase, PhaseId,
-    Plan, PlayerDescription, PlayerTime, Stamped, Start, Step, StepId, StepReference, StepResult, Unkept, Verdict,
-    WorkerId,
+    Action as StepAction, Bound, ClockAnchor, ConductorTime, Ending, Event, Measurement, Mode, Outcome, Output, Phase,
+    PhaseId, Plan, PlannedStep, PlayerDescription, PlayerTime, Source, Stamped, Start, Step, StepId, StepReference,
+    StepResult, Unkept, Verdict, WorkerId,
 };
 
 /// How long a step runs, if nothing else is said.
@@ -40,6 +41,10 @@ pub(crate) enum Fault {
     DiskFull(StepReference),
     /// `check` of this trial fails.
     Check(u32),
+    /// The metrics of this worker in this trial have a value that is not expected.
+    Outside(u32, WorkerId),
+    /// The metrics of this worker in this trial have no value.
+    Unmeasured(u32, WorkerId),
     /// The run is interrupted this long after its start.
     Interrupt(Duration),
 }
@@ -166,6 +171,26 @@ impl Simulation<'_> {
             self.now = self.now.max(at);
             self.happens(due);
         }
+    }
+
+    /// A value of each metric for each worker whose output it is read from.
+    fn measured(&mut self, trial: u32) -> Vec<Measured> {
+        let mut all = Vec::new();
+        for metric in &Arc::clone(&self.plan).metrics {
+            let Some(Source::Output(steps, _)) = &metric.source else { continue };
+            for PlannedStep { worker, .. } in steps {
+                let measurement = if self.comes_to_pass(&Fault::Unmeasured(trial, *worker)) {
+                    Measurement::Missing("no number in the output".to_owned())
+                } else if self.comes_to_pass(&Fault::Outside(trial, *worker)) {
+                    Measurement::Value { value: 812.4, outside: true, missing: None }
+                } else {
+                    Measurement::Value { value: 941.2, outside: false, missing: None }
+                };
+                let (metric, unit) = (metric.name.clone(), metric.unit.clone());
+                all.push(Measured { metric, worker: Some(*worker), unit, measurement });
+            }
+        }
+        all
     }
 
     fn later(&mut self, after: Duration, due: Due) {
@@ -327,7 +352,10 @@ impl Simulation<'_> {
                 let outcome = if fails { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed };
                 self.give(Input::Checked(outcome.into()));
             }
-            Due::Measured(trial) => self.give(Input::Measured(trial, Vec::new())),
+            Due::Measured(trial) => {
+                let measured = self.measured(trial);
+                self.give(Input::Measured(trial, measured));
+            }
             Due::Continues(worker, place) => {
                 let player = &self.players[worker.0];
                 if !player.is_gone && player.phase == Some(place.phase_id()) {
