@@ -1,14 +1,17 @@
 //! What a run is to do, so that a run that is resumed does the same: each step, and what it runs in, by where it stands. Not
 //! the reports, how many trials there are, or how precise the numbers are to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{Action, FileLine, Phase, Plan, WorkerPlan, on_one_line};
+use crate::model::{
+    Action, Definition, FileLine, Order, Origin, Phase, Plan, PointId, Schedule, WorkerPlan, on_one_line,
+};
 use crate::report;
 
 /// Something that a run does: as it is written, and its line.
@@ -18,25 +21,136 @@ struct Item {
     line: Option<FileLine>,
 }
 
-/// All that a run does, by what it is called.
-type Items = BTreeMap<String, Item>;
+/// What it is called, and the name of the point at which it is done; without a name, it is done at each.
+type Key = (String, String);
+
+/// All that a run does.
+type Items = BTreeMap<Key, Item>;
+
+/// So many points are named.
+const NAMED: usize = 3;
 
 /// What has changed from the plan `before` to the plan `after`, a line for each; the digests of files too.
 pub(super) fn between(
     (before, files_before): (&Plan, &BTreeMap<String, String>),
     (after, files_after): (&Plan, &BTreeMap<String, String>),
 ) -> Vec<String> {
-    let (before, after) = (items(before, files_before), items(after, files_after));
-    let names: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
-    let text = |items: &Items, name: &String| items.get(name).map(|item| item.text.clone());
-    let changed = names.into_iter().filter(|name| text(&before, name) != text(&after, name));
-    let line = |name: &String| {
-        let place = after.get(name).or(before.get(name)).and_then(|item| item.line.as_ref());
-        let place = place.map_or(String::new(), |line| format!("{line}: "));
-        let shown = |items| text(items, name).map_or("nothing".to_owned(), |text| format!("`{}`", on_one_line(&text)));
-        format!("{place}{name}: {} -> {}", shown(&before), shown(&after))
+    let mut lines = changed_points(before, after);
+    let names = |plan: &Plan| plan.points.iter().map(|point| point.name.clone()).collect::<BTreeSet<_>>();
+    let common: BTreeSet<String> = names(before).intersection(&names(after)).cloned().collect();
+    // That a file is not sent any more, or a new one is, follows from a step or a point.
+    let of_both = |files: &BTreeMap<String, String>| {
+        let both = files.iter().filter(|(name, _)| files_before.contains_key(*name) && files_after.contains_key(*name));
+        both.map(|(name, digest)| (name.clone(), digest.clone())).collect()
     };
-    changed.map(line).collect()
+    let (before, after) = (items(before, &of_both(files_before)), items(after, &of_both(files_after)));
+    let text = |items: &Items, key: &Key| items.get(key).map(|item| item.text.clone());
+    // What has changed at several points is one change.
+    let mut changes: Vec<(&Key, Change, Vec<Change>)> = Vec::new();
+    for key in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
+        let change = Change { before: text(&before, key), after: text(&after, key) };
+        if change.before == change.after || !(key.1.is_empty() || common.contains(&key.1)) {
+            continue;
+        }
+        match changes.last_mut() {
+            Some((first, _, others)) if first.0 == key.0 => others.push(change),
+            _ => changes.push((key, change, Vec::new())),
+        }
+    }
+    lines.extend(changes.into_iter().map(|(key, change, others)| {
+        let line = after.get(key).or(before.get(key)).and_then(|item| item.line.as_ref());
+        let (what, point) = key;
+        let is_everywhere =
+            point.is_empty() || others.len() + 1 == common.len() && others.iter().all(|own| *own == change);
+        let (at, also) = match others.len() {
+            _ if is_everywhere => (String::new(), String::new()),
+            0 => (format!(" at `{point}`"), String::new()),
+            1 => (format!(" at `{point}`"), " (and at another point)".to_owned()),
+            count => (format!(" at `{point}`"), format!(" (and at {count} other points)")),
+        };
+        format!("{}{what}{at}: {change}{also}", placed(line))
+    }));
+    lines
+}
+
+/// A change of what a run does.
+#[derive(Debug, PartialEq, Eq)]
+struct Change {
+    before: Option<String>,
+    after: Option<String>,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |text: &Option<String>| {
+            text.as_ref().map_or("nothing".to_owned(), |text| format!("`{}`", on_one_line(text)))
+        };
+        write!(out, "{} -> {}", shown(&self.before), shown(&self.after))
+    }
+}
+
+/// The points that only one of the plans has, and the parameters from which that follows.
+fn changed_points(before: &Plan, after: &Plan) -> Vec<String> {
+    let only = |of: &Plan, other: &Plan| -> Vec<String> {
+        let known: BTreeSet<&str> = other.points.iter().map(|point| point.name.as_str()).collect();
+        let names = of.points.iter().map(|point| point.name.clone()).filter(|name| !name.is_empty());
+        names.filter(|name| !known.contains(name.as_str())).collect()
+    };
+    let (gone, new) = (only(before, after), only(after, before));
+    if gone.is_empty() && new.is_empty() {
+        return Vec::new();
+    }
+    let parameter = |plan: &Plan, name: &String| match plan.variables.get(name)? {
+        Definition { value, origin: Origin::Parameter(line) } => Some((value.clone(), line.clone())),
+        _ => None,
+    };
+    let names: BTreeSet<&String> = before.variables.keys().chain(after.variables.keys()).collect();
+    let mut lines = Vec::new();
+    for name in names {
+        let (old, now) = (parameter(before, name), parameter(after, name));
+        let line = now.as_ref().or(old.as_ref()).map(|(_, line)| line.clone());
+        let text = |found: Option<(String, FileLine)>| found.map(|(text, _)| text);
+        let change = Change { before: text(old), after: text(now) };
+        if change.before != change.after {
+            lines.push(format!("{}parameter `{name}`: {change}", placed(line.as_ref())));
+        }
+    }
+    for (points, what) in [(gone, "without"), (new, "new")] {
+        if !points.is_empty() {
+            lines.push(format!("points: {what}: {}", listed(&points)));
+        }
+    }
+    lines
+}
+
+/// A place, in front of what stands there.
+fn placed(line: Option<&FileLine>) -> String {
+    line.map_or(String::new(), |line| format!("{line}: "))
+}
+
+/// The names of points.
+fn listed(points: &[String]) -> String {
+    let named: Vec<String> = points.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    match points.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{}, and {more} more", named.join(", ")),
+    }
+}
+
+/// The SHA-256 digest of all that a run does, the digests of its files included.
+pub(super) fn digest(plan: &Plan, files: &BTreeMap<String, String>) -> String {
+    let mut hash = Sha256::new();
+    for ((what, point), item) in items(plan, files) {
+        for part in [what, point, item.text] {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+    }
+    hexadecimal(hash)
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Whether both have the same workers and phases: what is recorded of one is then understood with the other.
@@ -54,7 +168,7 @@ pub(super) fn files(plan: &Plan) -> BTreeMap<String, String> {
         for step in steps {
             let Action::Put { local, .. } = &step.action else { continue };
             let path = worker.file.parent().unwrap_or(Path::new("")).join(local);
-            let digest = digest(&path).unwrap_or_else(|error| format!("cannot be read: {error}"));
+            let digest = digest_of_file(&path).unwrap_or_else(|error| format!("cannot be read: {error}"));
             digests.insert(contents(worker, local), digest);
         }
     }
@@ -76,7 +190,7 @@ fn put_line(plan: &Plan, name: &str) -> Option<FileLine> {
     found.and_then(|(_, step)| step.origin.clone())
 }
 
-fn digest(path: &Path) -> io::Result<String> {
+fn digest_of_file(path: &Path) -> io::Result<String> {
     let (mut file, mut hash) = (File::open(path)?, Sha256::new());
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -87,40 +201,49 @@ fn digest(path: &Path) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
-    Ok(hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+    Ok(hexadecimal(hash))
 }
 
 fn items(plan: &Plan, files: &BTreeMap<String, String>) -> Items {
     let mut items = Items::new();
-    let mut add = |name: &str, text: String| _ = items.insert(name.to_owned(), Item { text, line: None });
+    let mut add = |name: &str, text: String| _ = items.insert(of_all(name), Item { text, line: None });
     let settings = &plan.settings;
     let limit = |limit: Option<_>| limit.map_or("none".to_owned(), |time| humantime::format_duration(time).to_string());
     add("phases", plan.phases.iter().map(|phase| phase.word()).collect::<Vec<_>>().join(" "));
-    add("check", settings.check.clone().unwrap_or_default());
     add("step_timeout", limit(settings.step_timeout));
     add("reset_timeout", limit(Some(settings.reset_timeout)));
     add("max_start_skew", limit(settings.max_start_skew));
-    for worker in &plan.workers {
-        add_worker(&mut items, plan, worker, &worker.name.to_string());
+    let Schedule { order, seed, rounds, .. } = &plan.schedule;
+    if let Some(rounds) = rounds {
+        add("order", order.to_string());
+        add("warmup", rounds.warm_up.to_string());
+        if *order == Order::Shuffled {
+            add("seed", seed.to_string());
+        }
     }
     for (name, digest) in files {
         let line = put_line(plan, name);
-        items.insert(name.clone(), Item { text: digest.clone(), line });
+        items.insert(of_all(name), Item { text: digest.clone(), line });
     }
-    for point in &plan.points {
-        for worker in &point.workers {
-            add_worker(&mut items, plan, worker, &format!("{} at {}", worker.name, point.name));
+    for (point, id) in plan.points.iter().zip((0..).map(PointId)) {
+        for (worker, _) in plan.workers() {
+            add_worker(&mut items, plan, plan.worker_at(id, worker), &point.name);
         }
-        if let Some(check) = &point.check {
-            items.insert(format!("check at {}", point.name), Item { text: check.clone(), line: None });
-        }
+        let check = point.check.as_ref().or(settings.check.as_ref()).cloned().unwrap_or_default();
+        let item = Item { text: check, line: settings.check_origin.clone() };
+        items.insert(("check".to_owned(), point.name.clone()), item);
     }
     items
 }
 
-fn add_worker(items: &mut Items, plan: &Plan, worker: &WorkerPlan, name: &str) {
+/// What is done at each point.
+fn of_all(what: &str) -> Key {
+    (what.to_owned(), String::new())
+}
+
+fn add_worker(items: &mut Items, plan: &Plan, worker: &WorkerPlan, point: &str) {
     let mut add = |what: &str, text: String, line: Option<FileLine>| {
-        items.insert(format!("{name}, {what}"), Item { text, line });
+        items.insert((format!("{}, {what}", worker.name), point.to_owned()), Item { text, line });
     };
     add("player", worker.player.to_string(), None);
     add("shell", worker.shell.clone(), None);

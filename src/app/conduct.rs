@@ -81,7 +81,7 @@ fn carry_out(
         let output = instead_of_results(arguments).open_plain("`--check`", &interrupts)?;
         return super::check::run(&Arc::new(plan), &options, &interrupts, output);
     }
-    let resumption = resumed.as_mut().map(|resumed| resumed.prepare(&plan, arguments)).transpose()?;
+    let resumption = resumed.as_mut().map(|resumed| resumed.prepare(&mut plan, arguments)).transpose()?;
     // No other process may go on with the run as long as the record is open.
     let Opened { mut reporters, refused, lock: _lock } = if let Some(resumed) = resumed {
         options.resumed = resumed.identity.resumed;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
+use super::changes;
 use super::identity::{IDENTITY, Identity};
 use super::journal::{CONFIGURATION, EVENTS, Journal};
 use super::messages;
@@ -56,7 +57,8 @@ pub(super) fn open(results: &Path, run: &RunId, begun: Option<(&Plan, &Identity)
     let opened = ResultsFolder::open(&folder).map_err(|error| refused(&folder, &error))?;
     if let Some((plan, identity)) = begun {
         let path = folder.join(CONFIGURATION);
-        write_plan(plan, &path).map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
+        write_plan(plan, identity, &path)
+            .map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
         let path = folder.join(IDENTITY);
         identity.write(&opened).map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
         reporters.push(latest(results, run));
@@ -155,8 +157,8 @@ fn link(results: &Path, run: &RunId) -> std::io::Result<()> {
     })
 }
 
-fn write_plan(plan: &Plan, path: &Path) -> std::io::Result<()> {
+fn write_plan(plan: &Plan, identity: &Identity, path: &Path) -> std::io::Result<()> {
     let mut writer = BufWriter::new(File::create_new(path)?);
-    report::dry_run_json(plan, &mut writer)?;
+    report::configuration_json(plan, &changes::digest(plan, &identity.files), &mut writer)?;
     std::io::Write::flush(&mut writer)
 }

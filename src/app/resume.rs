@@ -17,6 +17,7 @@ use crate::cli::{self, Command, ConductArguments};
 use crate::conduct::{History, ResultsFolder, Resumption, set_aside};
 use crate::config;
 use crate::model::{Plan, RunId, on_one_line};
+use crate::report::configuration_json;
 
 /// A run that is to go on.
 pub(super) struct Resumed {
@@ -148,12 +149,10 @@ impl Resumed {
     /// # Errors
     ///
     /// Says why the run cannot go on, for people.
-    pub(super) fn prepare(&mut self, plan: &Plan, arguments: &ConductArguments) -> Result<Resumption, String> {
+    pub(super) fn prepare(&mut self, plan: &mut Plan, arguments: &ConductArguments) -> Result<Resumption, String> {
         let Self { path, run, identity, recorded, events, history } = self;
         let failed = |error: io::Error| format!("cannot resume run `{run}`: {error}");
         let folder = &recorded.folder;
-        let mut written = Vec::new();
-        crate::report::dry_run_json(plan, &mut written).map_err(failed)?;
         let files = changes::files(plan);
         let before = history.plan.as_ref().map(|(plan, _)| Arc::clone(plan));
         let before = before.ok_or_else(|| failed(io::Error::other("nothing of it was recorded")))?;
@@ -175,6 +174,10 @@ impl Resumed {
         if let Some(last) = done.last().filter(|last| **last > plan.trials) {
             return Err(format!("cannot resume run `{run}` with {} trials: trial {last} is done", plan.trials));
         }
+        plan.schedule =
+            history.placed(plan, &done).map_err(|(trial, round, point)| not_placed(run, trial, round, point))?;
+        let mut written = Vec::new();
+        configuration_json(plan, &changes::digest(plan, &files), &mut written).map_err(failed)?;
         events.set_len(recorded.length).map_err(failed)?;
         if generation > history.generation {
             let text = recorded.configurations.last().cloned().unwrap_or_default();
@@ -192,4 +195,13 @@ impl Resumed {
         let resumption = resumption.ok_or_else(|| failed(io::Error::other("nothing of it was recorded")))?;
         Ok(resumption.of_generation(generation))
     }
+}
+
+/// Why a run cannot go on with a series that does not have a trial that is done.
+fn not_placed(run: &RunId, trial: u32, round: u32, point: &str) -> String {
+    let of = if point.is_empty() { String::new() } else { format!(" of `{point}`") };
+    format!(
+        "cannot resume run `{run}`: trial {trial} is done, and the series does not have it any more: round {round}{of}\n  \
+         hint: keep its point, its round and the number of warm-up rounds; or begin another run"
+    )
 }

@@ -1,10 +1,10 @@
 //! What an earlier part of a run has come to, from its events: which trials are done, and what speaks against them. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::coordinator::{Judge, Past, Todo, how};
-use crate::model::{ClockAnchor, ConductorTime, Event, Plan, Stamped, Verdict};
+use crate::model::{ClockAnchor, ConductorTime, Event, Plan, PointId, Schedule, Slot, Stamped, Verdict};
 
 /// What the events of a run say of it.
 #[derive(Debug, Default)]
@@ -25,6 +25,10 @@ pub(crate) struct History {
 #[derive(Debug)]
 struct Attempt {
     number: u32,
+    /// The name of its point. Another configuration may count the points in another way.
+    point: String,
+    round: u32,
+    warm_up: bool,
     /// How it went, if it has an end.
     end: Option<Past>,
 }
@@ -44,8 +48,10 @@ impl History {
                     *known = Arc::clone(plan);
                 }
             }
-            Event::TrialStarted { trial, attempt, .. } => {
-                self.trials.insert(*trial, Attempt { number: *attempt, end: None });
+            Event::TrialStarted { trial, attempt, point, round, warm_up } => {
+                let point = self.plan.as_ref().map_or("", |(plan, _)| plan.point_name(*point)).to_owned();
+                let (number, round, warm_up) = (*attempt, *round, *warm_up);
+                self.trials.insert(*trial, Attempt { number, point, round, warm_up, end: None });
                 self.open = self.plan.as_ref().map(|(plan, _)| (*trial, Judge::new(Arc::clone(plan))));
             }
             Event::TrialEnded { trial, verdict } => {
@@ -81,6 +87,28 @@ impl History {
         };
         let ended = self.trials.iter().filter(|(_, attempt)| attempt.end.as_ref().is_some_and(is_done));
         ended.map(|(trial, _)| *trial).collect()
+    }
+
+    /// The order of the trials of a plan with which the run goes on: each trial that has begun keeps its point and its round,
+    /// if the plan has them.
+    ///
+    /// # Errors
+    ///
+    /// One of the trials that are `done` cannot: its number, round and point.
+    pub(crate) fn placed(&self, plan: &Plan, done: &BTreeSet<u32>) -> Result<Schedule, (u32, u32, &str)> {
+        let points: HashMap<&str, PointId> =
+            plan.points.iter().zip((0..).map(PointId)).map(|(point, id)| (point.name.as_str(), id)).collect();
+        let slot = |attempt: &Attempt| {
+            let &Attempt { ref point, round, warm_up, .. } = attempt;
+            points.get(point.as_str()).map(|point| Slot { point: *point, round, warm_up })
+        };
+        let begun = |is_done| self.trials.iter().filter(move |(trial, _)| done.contains(trial) == is_done);
+        let places = begun(true).chain(begun(false)).filter_map(|(trial, attempt)| Some((*trial, slot(attempt)?)));
+        let schedule = plan.schedule.clone().keeping(places);
+        match begun(true).find(|(trial, attempt)| slot(attempt) != Some(schedule.slot(**trial))) {
+            Some((trial, attempt)) => Err((*trial, attempt.round, &attempt.point)),
+            None => Ok(schedule),
+        }
     }
 
     /// The last attempt at each trial that has begun.

@@ -1,5 +1,7 @@
 //! The order of the trials of a series, pure: which trial is of which point and round.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::{Deserialize, Serialize};
 
 use super::PointId;
@@ -21,7 +23,7 @@ pub enum Order {
 named!(Order: Shuffled "shuffled", Interleaved "interleaved", Blocked "blocked");
 
 /// A trial's place in a series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Slot {
     /// Its point.
     pub point: PointId,
@@ -87,15 +89,49 @@ impl Schedule {
         Self { order, seed, rounds: Some(rounds), slots }
     }
 
+    /// The same trials, of which these have these places; of places that occur twice, the first counts. Places that the
+    /// schedule does not have are left out. The other trials follow each other as they did.
+    #[must_use]
+    pub fn keeping(self, places: impl IntoIterator<Item = (u32, Slot)>) -> Self {
+        let all: HashSet<Slot> = self.slots.iter().copied().collect();
+        let (mut kept, mut taken) = (HashMap::new(), HashSet::new());
+        for (trial, slot) in places {
+            if (1..=self.slots.len()).contains(&(trial as usize)) && all.contains(&slot) && taken.insert(slot) {
+                kept.insert(trial as usize, slot);
+            }
+        }
+        let mut others = self.slots.iter().filter(|slot| !taken.contains(slot));
+        let slot = |trial| kept.get(&trial).or_else(|| others.next()).copied();
+        let slots = (1..=self.slots.len()).filter_map(slot).collect();
+        Self { slots, ..self }
+    }
+
     /// The schedule whose trials are of these points, in this order, as it was recorded.
     pub fn recorded(order: Order, seed: u32, rounds: Rounds, points: &[PointId]) -> Self {
-        let mut so_far = std::collections::HashMap::new();
+        let mut so_far = HashMap::new();
         let slot = |point: &PointId| {
             let round = so_far.entry(*point).or_insert(0);
             *round += 1;
             Slot { point: *point, round: *round, warm_up: *round <= rounds.warm_up }
         };
         Self { order, seed, rounds: Some(rounds), slots: points.iter().map(slot).collect() }
+    }
+
+    /// The same with other rounds of its trials, from the first.
+    #[must_use]
+    pub fn with_rounds(mut self, rounds: &[u32]) -> Self {
+        let warm_up = self.rounds.map_or(0, |rounds| rounds.warm_up);
+        for (slot, round) in self.slots.iter_mut().zip(rounds) {
+            *slot = Slot { round: *round, warm_up: *round <= warm_up, ..*slot };
+        }
+        self
+    }
+
+    /// The rounds of its trials from the first, where they are not those that follow from the order of the points.
+    pub fn own_rounds(&self) -> Option<Vec<u32>> {
+        let points: Vec<_> = self.points().collect();
+        let derived = Self::recorded(self.order, self.seed, self.rounds?, &points);
+        (derived != *self).then(|| self.slots.iter().map(|slot| slot.round).collect())
     }
 
     /// How many trials are planned of so many points, with warm-up; `None` in an ordinary test.
@@ -151,6 +187,25 @@ mod tests {
     }
 
     #[test]
+    fn trials_keep_their_places_in_another_schedule_if_it_has_them() {
+        let begun = |schedule: &Schedule, trials: &[u32]| {
+            trials.iter().map(|trial| (*trial, schedule.slot(*trial))).collect::<Vec<_>>()
+        };
+        let before = schedule(Order::Blocked, 2, [0, 2, 0]);
+        let kept = schedule(Order::Blocked, 2, [0, 3, 0]).keeping(begun(&before, &[1, 2, 3]));
+        assert_eq!(told(&kept), "0.1 0.2 1.1 0.3 1.2 1.3");
+        assert_eq!(kept.own_rounds(), None);
+        // Fewer rounds: what is not there any more makes place for others.
+        let before = schedule(Order::Blocked, 2, [0, 3, 0]);
+        let kept = schedule(Order::Blocked, 2, [0, 2, 0]).keeping(begun(&before, &[1, 2, 3, 4, 5]));
+        assert_eq!(told(&kept), "0.1 0.2 1.2 1.1");
+        assert_eq!(kept.own_rounds(), Some(vec![1, 2, 2, 1]));
+        // A place is taken once.
+        let twice = begun(&before, &[1]).into_iter().chain([(2, before.slot(1))]);
+        assert_eq!(told(&schedule(Order::Interleaved, 2, [0, 2, 0]).keeping(twice)), "0.1 1.1 0.2 1.2");
+    }
+
+    #[test]
     fn each_trial_of_an_ordinary_test_is_a_round_of_its_only_point() {
         let slot = Slot { point: PointId(0), round: 3, warm_up: false };
         assert_eq!(Schedule::default().slot(3), slot);
@@ -169,7 +224,11 @@ mod tests {
             let expected: Vec<_> = (1..=all).flat_map(|round| (0..points).map(move |at| (round, PointId(at)))).collect();
             prop_assert_eq!(found, expected);
             let points: Vec<_> = made.points().collect();
-            prop_assert_eq!(Schedule::recorded(made.order, made.seed, made.rounds.unwrap(), &points), made);
+            prop_assert_eq!(Schedule::recorded(made.order, made.seed, made.rounds.unwrap(), &points), made.clone());
+            prop_assert_eq!(made.own_rounds(), None);
+            let kept = made.clone().keeping([(1, made.slot(2)), (3, made.slot(1))]);
+            let read = Schedule::recorded(kept.order, kept.seed, kept.rounds.unwrap(), &kept.points().collect::<Vec<_>>());
+            prop_assert_eq!(read.with_rounds(&kept.own_rounds().unwrap_or_default()), kept);
         }
     }
 }

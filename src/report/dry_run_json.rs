@@ -25,10 +25,24 @@ pub fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
     json_writer::write(writer, &document(plan))
 }
 
+/// Writes the same for the folder of results, with a digest of what the run does.
+///
+/// # Errors
+///
+/// Says why `writer` did not take it.
+pub fn write_with_digest(plan: &Plan, digest: &str, writer: &mut dyn Write) -> io::Result<()> {
+    json_writer::write(writer, &Document { digest: Some(digest.into()), ..of(plan) })
+}
+
 /// The document: what the configuration comes to, with all variables replaced.
 pub(super) fn document(plan: &Plan) -> impl Serialize + '_ {
+    of(plan)
+}
+
+fn of(plan: &Plan) -> Document<'_> {
     Document {
         config: plan.file.to_string_lossy(),
+        digest: None,
         trials: plan.trials,
         phases: plan.phases.clone(),
         check: plan.settings.check.as_deref().map(Cow::from),
@@ -79,6 +93,9 @@ pub(super) fn read(document: &str, run: RunId) -> io::Result<Plan> {
 #[derive(Serialize, Deserialize)]
 struct Document<'a> {
     config: Cow<'a, str>,
+    /// A SHA-256 digest of what the run does: that of a resumed run is the same, unless its configuration was changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<Cow<'a, str>>,
     trials: u32,
     phases: Vec<Phase>,
     /// The test's own judgement of each trial, on the conductor.
@@ -127,6 +144,9 @@ struct SeriesEntry<'a> {
     points: Vec<PointEntry<'a>>,
     /// The place in `points` of each trial that may be run, from the first.
     schedule: Vec<usize>,
+    /// Their rounds, where a resumed run has moved trials of a point past each other; else those of a point are in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rounds_of_trials: Option<Vec<u32>>,
 }
 
 /// A point of a series.
@@ -171,6 +191,7 @@ impl<'a> SeriesEntry<'a> {
             rounds: rounds.unwrap_or(Rounds { warm_up: 0, counted: plan.trials, most: 0 }),
             points: plan.points.iter().map(point).collect(),
             schedule: plan.schedule.points().map(|id| id.0).collect(),
+            rounds_of_trials: plan.schedule.own_rounds(),
         }
     }
 
@@ -195,7 +216,8 @@ impl<'a> SeriesEntry<'a> {
             })
         };
         let points = self.points.into_iter().map(point).collect::<io::Result<Vec<_>>>()?;
-        Ok((points, Schedule::recorded(self.order, self.seed, self.rounds, &schedule)))
+        let schedule = Schedule::recorded(self.order, self.seed, self.rounds, &schedule);
+        Ok((points, schedule.with_rounds(&self.rounds_of_trials.unwrap_or_default())))
     }
 }
 

@@ -1,7 +1,9 @@
 //! `conduct --resume` goes on with a run: exactly the trials that are missing are run, each counts once, and what has changed
 //! is refused. The players end the sessions of before at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod series;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
@@ -120,81 +122,6 @@ fn a_run_on_machines_that_are_reached_through_commands_is_resumed_at_once_too() 
     let context = killed_at_random(&folder, &["conduct", "-q", "--local", "--run-id", "r", "test.cfg", "-o", "out"]);
     each_counts_once(&folder, &context);
 }
-
-/// A series of 60 trials: four points, each with one trial of warm-up and 14 that count.
-const SERIES: &str = "\
-[Test]
-trials = 14
-results = kept
-lease = 10m
-[Parameters]
-qdisc = codel, pfifo
-streams = 1, 2
-[Series]
-warmup = 1
-[Metric trial]
-from = w.run.s
-[Workers]
-w = @ 127.0.0.1
-[w:Reset]
-r = true
-[w:Run]
-";
-
-#[test]
-fn each_point_of_a_series_that_is_killed_at_any_moment_is_complete_and_has_each_round_once() {
-    let player = Player::start();
-    killed_series(&format!("127.0.0.1:{}", player.port), &[]);
-}
-
-#[test]
-fn a_series_on_machines_that_are_reached_through_commands_is_complete_too() {
-    killed_series("127.0.0.1", &["--local"]);
-}
-
-/// Kills a series at random moments, and checks that nothing of it is missing or there twice.
-fn killed_series(address: &str, how: &[&str]) {
-    let folder = Folder::new();
-    let step = format!("s = echo trial $CONDUCTOR_TRIAL; echo $CONDUCTOR_TRIAL >> {}/ran", folder.path().display());
-    let series = SERIES.replace("127.0.0.1", address);
-    folder.file("test.cfg", &format!("{series}{step}; : %(qdisc)s %(streams)s; sleep 0.02\n"));
-    let first = [&["conduct", "-q"], how, &["--run-id", "r", "test.cfg", "-o", "out"]].concat();
-    let context = killed_at_random(&folder, &first);
-    each_counts_once(&folder, &context);
-    let expected: BTreeSet<(u64, String)> =
-        (1..=15).flat_map(|round| POINTS.map(|point| (round, point.to_owned()))).collect();
-    // By the record, each point has each round in one trial, whatever attempt at it.
-    let begun = events(&folder).into_iter().filter(|event| event["event"] == "trial_started");
-    let places = begun.map(|event| {
-        let text = |name: &str| event[name].to_string().trim_matches('"').to_owned();
-        (event["trial"].as_u64().unwrap_or(0), (event["round"].as_u64().unwrap_or(0), text("point")))
-    });
-    let places: BTreeSet<_> = places.collect();
-    assert_eq!(places.len(), 60, "{context}");
-    assert_eq!(places.into_iter().map(|(_, place)| place).collect::<BTreeSet<_>>(), expected, "{context}");
-    // So it is by the values; those of warm-up do not count.
-    let counted = counted(&folder, &context);
-    let expected: BTreeSet<_> = expected.into_iter().filter(|(round, _)| *round > 1).collect();
-    assert_eq!(counted.len(), 56, "{context}");
-    assert_eq!(counted.into_iter().collect::<BTreeSet<_>>(), expected, "{context}");
-}
-
-/// The round and the point of each value that counts; checks that it is the number of its trial.
-fn counted(folder: &Folder, context: &str) -> Vec<(u64, String)> {
-    let text = folder.read("kept/r/values.csv");
-    // The names of points are in quotation marks, because they have commas.
-    let rows = text.split_terminator("\r\n").skip(1).map(|row| row.split('"').collect::<Vec<_>>());
-    let counted = rows.filter(|cells| cells[2].contains(",trial,") && cells[2].contains(",true,")).map(|cells| {
-        let number = |at| cells[0].split(',').nth(at).and_then(|cell| cell.parse::<u64>().ok()).expect("a number");
-        assert!(cells[2].ends_with(&format!(",w,{},,true,", number(0))), "{cells:?}: {context}");
-        (number(1), cells[1].to_owned())
-    });
-    counted.collect()
-}
-
-/// The points of the series.
-const POINTS: [&str; 4] =
-    ["qdisc=codel,streams=1", "qdisc=codel,streams=2", "qdisc=pfifo,streams=1", "qdisc=pfifo,streams=2"];
 
 /// A run of two trials that is killed in its second trial: a step waits for a file that is not there yet.
 fn killed_in_the_second(folder: &Folder, player: &Player, run_section: &str) {
