@@ -121,7 +121,7 @@ fn trial_entry<'a>(ended: Ended<'a>, trial: &'a Trial) -> impl Serialize + 'a {
         trial.phases.values().map(entry)
     };
     let metrics = move || trial.metrics.iter().map(move |measured| metric_entry(ended, measured));
-    let plan = ended.run.plan().filter(|plan| plan.is_series());
+    let plan = ended.run.plan_in(trial.number).filter(|plan| plan.is_series());
     let round = plan.map(|_| trial.slot.round);
     let name = plan.map(|plan| plan.point_name(trial.slot.point)).filter(|name| !name.is_empty());
     object! {
@@ -129,6 +129,9 @@ fn trial_entry<'a>(ended: Ended<'a>, trial: &'a Trial) -> impl Serialize + 'a {
         point: @optional name,
         round: @optional round,
         warm_up: @optional trial.slot.warm_up.then_some(true),
+        attempt: @optional (trial.attempt > 1).then_some(trial.attempt),
+        // With which configuration it was run, where that was changed.
+        generation: @optional (ended.run.generation > 1).then_some(trial.generation),
         start_time: date(ended, trial.start),
         end_time: trial.end.and_then(|end| date(ended, end)),
         verdict: trial.verdict,

@@ -27,6 +27,8 @@ pub(super) struct Run {
     pub(super) players: BTreeMap<WorkerId, PlayerDescription>,
     /// Trials by their numbers.
     pub(super) trials: BTreeMap<u32, Trial>,
+    /// The trial that began last: one that is run again can have a lower number than others.
+    pub(super) latest: Option<u32>,
     pub(super) lost: Vec<Remark>,
     /// Workers for which the run did not begin, or did not go on; whether their players answered and refused.
     pub(super) unreachable: Vec<(bool, Remark)>,
@@ -262,9 +264,14 @@ impl Run {
 
     /// A step of the plan.
     pub(super) fn step(&self, step: StepReference) -> Option<&Step> {
-        let generation = self.trials.get(&step.trial).map(|trial| trial.generation);
+        self.plan_in(step.trial)?.step(step)
+    }
+
+    /// The plan with which a trial was run.
+    pub(super) fn plan_in(&self, trial: u32) -> Option<&Plan> {
+        let generation = self.trials.get(&trial).map(|trial| trial.generation);
         let earlier = generation.and_then(|generation| self.earlier.get(&generation));
-        earlier.map(|plan| &**plan).or(self.plan())?.step(step)
+        earlier.map(|plan| &**plan).or(self.plan())
     }
 
     /// The trials that statistics put together: those with the latest configuration.
@@ -439,6 +446,7 @@ impl Run {
     /// A trial begins. An earlier attempt at it counts no more.
     fn trial_started(&mut self, trial: u32, attempt: u32, slot: Slot, at: ConductorTime) {
         self.trials.remove(&trial);
+        self.latest = Some(trial);
         let started = self.trial(trial, at);
         (started.attempt, started.slot) = (attempt, slot);
     }
@@ -474,7 +482,8 @@ impl Run {
     }
 
     fn remark(&self, at: ConductorTime, worker: Option<WorkerId>, text: &str) -> Remark {
-        let open = self.trials.values().next_back().filter(|trial| trial.end.is_none());
+        let latest = self.latest.and_then(|trial| self.trials.get(&trial));
+        let open = latest.filter(|trial| trial.end.is_none());
         let phase = open.and_then(|trial| trial.phases.values().rfind(|phase| phase.end.is_none()));
         Remark {
             at,

@@ -29,7 +29,9 @@ pub(super) fn write(Ended { run, at: end, .. }: Ended<'_>, writer: &mut dyn Writ
     let mut trace = Trace { writer, run, start, end, rows: vec![Rows::default(); workers], flows: 0, is_empty: true };
     trace.name_processes()?;
     trace.trials()?;
-    let all: Vec<Finished<'_>> = run.results().collect();
+    // A trial that was run again can come after those with higher numbers.
+    let mut all: Vec<Finished<'_>> = run.results().collect();
+    all.sort_by_key(|finished| run.trials.get(&finished.reference.trial).map(|trial| trial.start));
     let placed: Vec<_> = places(&all, end).collect();
     let phase = |finished: &Finished<'_>| (finished.reference.trial, finished.reference.phase);
     for together in placed.chunk_by(|(a, _), (b, _)| phase(a) == phase(b)) {
@@ -98,7 +100,9 @@ impl Trace<'_> {
     fn trials(&mut self) -> io::Result<()> {
         let run = self.whole(CONDUCTOR, FIRST);
         let mut last = run.start;
-        for trial in self.run.trials.values() {
+        let mut trials: Vec<_> = self.run.trials.values().collect();
+        trials.sort_by_key(|trial| trial.start);
+        for trial in trials {
             let whole = Slice { start: trial.start, end: trial.end.unwrap_or(self.end), ..run }.within(run, last);
             last = whole.end;
             let verdict = trial.verdict.map(Verdict::word);
@@ -250,4 +254,49 @@ fn process(WorkerId(place): WorkerId) -> u64 {
 /// Microseconds, to the nanosecond.
 fn microseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e9).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::model::{Event, Format, Phase};
+    use crate::report::recorded::{Recording, left, plain, plan, told, worker};
+
+    /// A run whose second trial was run again after the third.
+    fn run_again(format: Format) -> Value {
+        let steps = vec![Step::plain("s", "true")];
+        let plan = Plan { trials: 3, ..plan(vec![worker("dut", Vec::new(), steps)]) };
+        let mut run = Recording::of(plan);
+        for trial in [1, 2, 3, 2] {
+            run.number(trial);
+            run.trial();
+            run.phase(Phase::Run);
+            run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"", b""));
+            run.add(Event::Warning { worker: None, text: format!("in trial {trial}") });
+            run.worker_done(Phase::Run, 0);
+            run.phase_done(Phase::Run);
+            run.add(Event::TrialEnded { trial, verdict: Verdict::Passed });
+        }
+        serde_json::from_str(&told(format, plain(), &run.ended(Verdict::Passed, Vec::new()))).unwrap()
+    }
+
+    #[test]
+    fn trials_are_in_the_order_in_which_they_were_run() {
+        let trace = run_again(Format::Trace);
+        let entries = trace["traceEvents"].as_array().unwrap().iter();
+        let trials = entries.filter(|entry| entry["cat"] == "trial");
+        let trials: Vec<_> =
+            trials.map(|entry| (entry["name"].as_str().unwrap(), entry["dur"].as_f64() > Some(0.0))).collect();
+        assert_eq!(trials, [("trial 1", true), ("trial 3", true), ("trial 2", true)]);
+    }
+
+    #[test]
+    fn what_is_said_belongs_to_the_trial_that_is_run() {
+        let report = run_again(Format::Json);
+        let warnings = report["warnings"].as_array().unwrap().iter();
+        let warnings: Vec<_> = warnings.map(|own| format!("{}: {}", own["trial"], own["text"])).collect();
+        assert_eq!(warnings, [1, 2, 3, 2].map(|trial| format!("{trial}: \"in trial {trial}\"")));
+    }
 }

@@ -15,6 +15,8 @@ const NOTES: usize = 5;
 #[derive(Debug, Clone)]
 pub struct Collector {
     values: Values,
+    /// The values of the earlier configurations of the run.
+    earlier: Vec<(u32, Values)>,
     /// Whether how long steps took, and how far apart they started, are values too.
     has_times: bool,
     plan: Option<Arc<Plan>>,
@@ -24,7 +26,7 @@ pub struct Collector {
 
 impl Default for Collector {
     fn default() -> Self {
-        Self { values: Values::default(), has_times: false, plan: None, generation: 1 }
+        Self { values: Values::default(), earlier: Vec::new(), has_times: false, plan: None, generation: 1 }
     }
 }
 
@@ -34,12 +36,18 @@ impl Collector {
         Self { has_times: true, ..Self::default() }
     }
 
-    /// What was collected.
+    /// What was collected with the latest configuration of the run.
     pub const fn values(&self) -> &Values {
         &self.values
     }
 
-    /// What was collected, at the end.
+    /// What was collected with each configuration of the run, from the first, and the number of the configuration.
+    pub fn generations(&self) -> impl Iterator<Item = (u32, &Values)> {
+        let earlier = self.earlier.iter().map(|(generation, values)| (*generation, values));
+        earlier.chain([(self.generation, &self.values)])
+    }
+
+    /// What was collected with the latest configuration of the run, at the end.
     pub fn into_values(self) -> Values {
         self.values
     }
@@ -50,7 +58,9 @@ impl Collector {
             Event::RunStarted { plan, .. } => self.begin(plan),
             // What was measured with another configuration is never put together with what comes.
             Event::RunResumed { plan, generation, .. } if *generation != self.generation => {
-                *self = Self { has_times: self.has_times, generation: *generation, ..Self::default() };
+                self.fill();
+                self.earlier.push((self.generation, std::mem::take(&mut self.values)));
+                self.generation = *generation;
                 self.begin(plan);
             }
             Event::TrialStarted { trial, point, round, attempt, warm_up } => {

@@ -27,10 +27,10 @@ fn rows(folder: &Folder, metric: &str) -> Vec<String> {
     let text = folder.read("results/r/values.csv");
     let mut lines = text.split_terminator("\r\n");
     let head = lines.next().expect("a head");
-    assert_eq!(head, "trial,round,attempt,point,param.qdisc,metric,worker,value,unit,counted,reason");
+    assert_eq!(head, "trial,round,attempt,generation,point,param.qdisc,metric,worker,value,unit,counted,reason");
     let cells = lines.map(|line| line.split(',').collect::<Vec<_>>());
-    let own = cells.filter(|cells| cells[5] == metric);
-    own.map(|cells| [cells[0], cells[1], cells[3], cells[4], cells[7], cells[9]].join(" ")).collect()
+    let own = cells.filter(|cells| cells[6] == metric);
+    own.map(|cells| [cells[0], cells[1], cells[4], cells[5], cells[8], cells[10]].join(" ")).collect()
 }
 
 #[test]

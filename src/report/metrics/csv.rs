@@ -1,7 +1,8 @@
 //! The `csv` report: all values of a run, as RFC 4180 describes it, written when the run is over.
 //!
-//! The columns are `trial`, `round`, `attempt`, `point`, a `param.NAME` for each parameter, `metric`, `worker`, `value`,
-//! `unit`, `counted` and `reason`. A missing value is a row with its reason.
+//! The columns are `trial`, `round`, `attempt`, `generation`, `point`, a `param.NAME` for each parameter, `metric`, `worker`,
+//! `value`, `unit`, `counted` and `reason`. A missing value is a row with its reason. Values of an earlier generation do not
+//! count.
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
@@ -28,22 +29,44 @@ impl Reporter for CsvReporter {
         if !matches!(event, Event::RunEnded { .. }) {
             return Ok(());
         }
-        write(self.values.values(), &mut self.writer)?;
+        write(&self.values, &mut self.writer)?;
         self.writer.flush()
     }
 }
 
-fn write(values: &Values, writer: &mut dyn Write) -> io::Result<()> {
-    let parameters = values.parameters();
+/// Why the values of an earlier generation do not count.
+const EARLIER: &str = "the configuration was changed after the trial";
+
+fn write(collected: &Collector, writer: &mut dyn Write) -> io::Result<()> {
+    let mut parameters: Vec<&str> = Vec::new();
+    for name in collected.generations().flat_map(|(_, values)| values.parameters()) {
+        if !parameters.contains(&name) {
+            parameters.push(name);
+        }
+    }
     let names: Vec<String> = parameters.iter().map(|name| format!("param.{name}")).collect();
-    let head = ["trial", "round", "attempt", "point"].map(Cow::from).into_iter();
+    let head = ["trial", "round", "attempt", "generation", "point"].map(Cow::from).into_iter();
     let head = head.chain(names.into_iter().map(Cow::from));
     let head = head.chain(["metric", "worker", "value", "unit", "counted", "reason"].map(Cow::from));
     line(writer, head)?;
-    values.rows.iter().try_for_each(|row| line(writer, cells(values, &parameters, row)))
+    let latest = collected.generations().map(|(generation, _)| generation).last();
+    for (generation, values) in collected.generations() {
+        let earlier = (Some(generation) != latest).then_some(EARLIER);
+        for row in &values.rows {
+            line(writer, cells(values, generation, earlier, &parameters, row))?;
+        }
+    }
+    Ok(())
 }
 
-fn cells<'a>(values: &'a Values, parameters: &'a [&str], row: &'a Value) -> impl Iterator<Item = Cow<'a, str>> {
+/// The cells of a row. `earlier` says why its values do not count although its trial may.
+fn cells<'a>(
+    values: &'a Values,
+    generation: u32,
+    earlier: Option<&str>,
+    parameters: &'a [&str],
+    row: &'a Value,
+) -> impl Iterator<Item = Cow<'a, str>> {
     let trial = &values.trials[row.trial];
     let (point, metric) = (&values.points[trial.point], &values.metrics[row.metric]);
     let number = |number: u32| Cow::from(number.to_string());
@@ -53,21 +76,22 @@ fn cells<'a>(values: &'a Values, parameters: &'a [&str], row: &'a Value) -> impl
         Reading::Missing(_) => Cow::from(""),
     };
     // Of a value that does not count, and was not measured either, both are told.
-    let mut reason = counted.as_ref().err().map(ToString::to_string).unwrap_or_default();
-    if let Reading::Number { is_outside: true, .. } = row.reading {
-        reason = if reason.is_empty() { "not expected".to_owned() } else { format!("{reason}; not expected") };
-    }
-    let head = [number(trial.number), number(trial.round), number(trial.attempt), Cow::from(point.name.as_str())];
+    let why = counted.as_ref().err().map(ToString::to_string);
+    let is_outside = matches!(row.reading, Reading::Number { is_outside: true, .. });
+    let reasons = [why.as_deref(), earlier, is_outside.then_some("not expected")];
+    let reason = reasons.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    let numbers = [trial.number, trial.round, trial.attempt, generation].map(number);
+    let head = numbers.into_iter().chain([Cow::from(point.name.as_str())]);
     let parameters = parameters.iter().map(|name| Cow::from(point.parameter(name).unwrap_or_default()));
     let tail = [
         Cow::from(metric.name.as_str()),
         Cow::from(row.worker.map_or("", |worker| values.worker(worker))),
         value,
         Cow::from(metric.unit.as_deref().unwrap_or_default()),
-        Cow::from(if counted.is_ok() { "true" } else { "false" }),
+        Cow::from(if counted.is_ok() && earlier.is_none() { "true" } else { "false" }),
         Cow::from(reason),
     ];
-    head.into_iter().chain(parameters).chain(tail)
+    head.chain(parameters).chain(tail)
 }
 
 /// A line of CSV. A cell with a comma, a quotation mark or the end of a line is in quotation marks.

@@ -225,6 +225,37 @@ fn in_another_order_each_trial_keeps_its_point_and_its_round() {
     assert_eq!(places(&folder), ["1 codel 1", "2 codel 2", "3 pfifo 1", "4 pfifo 2"]);
     assert_eq!(digest(&folder, "configuration-1.json"), before);
     assert_ne!(digest(&folder, "configuration.json"), before);
+    // What was measured before does not count with what comes.
+    let values = folder.read("kept/r/values.csv");
+    let rows: Vec<&str> = values.split_terminator("\r\n").filter(|row| row.contains(",trial,")).collect();
+    let changed = "the configuration was changed after the trial";
+    let expected = [
+        format!("1,1,1,1,qdisc=codel,codel,trial,w,1,,false,{changed}"),
+        format!("2,2,1,1,qdisc=codel,codel,trial,w,2,,false,{changed}"),
+        format!("3,1,1,1,qdisc=pfifo,pfifo,trial,,,,false,the trial did not end; {changed}"),
+        "3,1,2,2,qdisc=pfifo,pfifo,trial,w,3,,true,".to_owned(),
+        "4,2,1,2,qdisc=pfifo,pfifo,trial,w,4,,true,".to_owned(),
+    ];
+    assert_eq!(rows, expected);
+    let report: Value = serde_json::from_str(&folder.read("kept/r/report.json")).expect("a report");
+    let shown = |trial: &Value| {
+        format!("{} {} {} {}", trial["trial_number"], trial["point"], trial["generation"], trial["attempt"])
+    };
+    let trials: Vec<_> = report["trials"].as_array().expect("a list").iter().map(shown).collect();
+    let [codel, pfifo] = ["\"qdisc=codel\"", "\"qdisc=pfifo\""];
+    let expected = [
+        format!("1 {codel} 1 null"),
+        format!("2 {codel} 1 null"),
+        format!("3 {pfifo} 2 2"),
+        format!("4 {pfifo} 2 null"),
+    ];
+    assert_eq!(trials, expected);
+    // The medians are 1.5 and 3.5, and no report has the first.
+    let markdown = run(&folder, ["report", "kept/r", "-f", "markdown"]);
+    let compared = run(&folder, ["history", "kept", "--metric", "trial"]);
+    for text in [markdown.stdout, compared.stdout, folder.read("kept/r/report.txt")] {
+        assert!(text.contains("3.5") && !text.contains(" 1.5 "), "{text}");
+    }
 }
 
 #[test]
