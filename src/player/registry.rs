@@ -133,7 +133,7 @@ impl Registry {
             Some(entry) if hello.session > entry.hello.session => {
                 let reason = "its conductor has abandoned it and is starting another session".to_owned();
                 let abandoned = Abandoned { pids: entry.pid.into_iter().collect(), reason, reset_limit: None };
-                busy(Holder { state: HolderState::Orphaned, ..entry.holder(now) }, Some(abandoned))
+                busy(entry.ending(now), Some(abandoned))
             }
             Some(SessionEntry { hello: known, .. })
                 if hello.session < known.session || hello.attempt <= known.attempt =>
@@ -342,6 +342,23 @@ mod tests {
             hello["run_secret"] = json!(run_secret);
         }
         serde_json::from_value(hello).unwrap()
+    }
+
+    #[test]
+    fn a_session_that_a_later_one_of_its_run_ends_holds_the_player_without_its_lease() {
+        let second = |count: u64| PlayerTime::from_nanoseconds(count * 1_000_000_000);
+        let hello = |session| hello("w", "one", Some("run"), session, 1);
+        let mut entry = SessionEntry::new(&hello(1), Duration::from_mins(10), 7, second(0));
+        entry.take(Note::Silent { since: Some(second(5)) }, second(5));
+        let mut registry = Registry { sessions: vec![entry], ..Registry::default() };
+        let Claim::Refused(Refusal { holder: Some(holder), .. }, Some(abandoned)) =
+            registry.claim(&hello(2), second(10))
+        else {
+            panic!("it is refused")
+        };
+        // 15 s are for the end of its steps; its Reset has no time of its own here.
+        assert_eq!((holder.state, holder.free_within, holder.lease_within), (HolderState::Orphaned, 15, None));
+        assert_eq!(abandoned.pids, [7]);
     }
 
     #[test]
