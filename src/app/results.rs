@@ -51,10 +51,8 @@ pub(super) fn open(results: &Path, run: &RunId, begun: Option<(&Plan, &Identity)
         }
         _ => format!("cannot create the results folder `{}`: {error}", what.display()),
     };
-    fs::create_dir_all(results).map_err(|error| refused(results, &error))?;
-    fs::create_dir(&folder).map_err(|error| refused(&folder, &error))?;
+    let opened = ResultsFolder::make(results, run.as_str()).map_err(|(path, error)| refused(&path, &error))?;
     let mut reporters = NamedReporters::new();
-    let opened = ResultsFolder::open(&folder).map_err(|error| refused(&folder, &error))?;
     if let Some((plan, identity)) = begun {
         let path = folder.join(CONFIGURATION);
         write_plan(plan, identity, &path)

@@ -36,7 +36,7 @@ pub(crate) trait Disk: Send {
     /// Waits until the disk has everything that was written to it.
     fn sync_all(&self) -> io::Result<()>;
 
-    /// Waits until the disk has the name of the folder of the run itself.
+    /// Waits until the disk has the name of the folder of the run itself, and of the folders that were made for it.
     fn sync_above(&self) -> io::Result<()>;
 
     /// Gives something in a folder another name there. What has that name already is an error.
@@ -140,9 +140,14 @@ impl Disk for ResultsFolder {
     }
 
     fn sync_above(&self) -> io::Result<()> {
-        let above = openat(self.open_folder(&[])?, "..", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty());
-        // One that may only be passed through cannot be opened; its disk has the name in some seconds all the same.
-        above.map_or(Ok(()), |above| supported(fsync(above)))
+        let own = self.open_folder(&[])?;
+        // Each folder that was made for it has its name in the one above it.
+        (1..=self.made() + 1).try_for_each(|levels| {
+            let above = vec![".."; levels].join("/");
+            let above = openat(&own, above, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+            // One that may only be passed through cannot be opened; its disk has the name in some seconds all the same.
+            above.map_or(Ok(()), |above| supported(fsync(above)))
+        })
     }
 
     fn rename(&self, folder: Parts<'_>, from: &OsStr, to: &OsStr) -> io::Result<()> {
@@ -186,6 +191,18 @@ mod tests {
             let whole = LEFT.iter().filter(|file| after.read(&path(file)).is_ok_and(|read| read == file.as_bytes()));
             assert_eq!(whole.count(), expected);
         }
+    }
+
+    #[test]
+    fn the_folders_that_are_made_for_a_run_are_kept_too() {
+        let there = tempfile::tempdir().unwrap();
+        let results = there.path().join("a/b/results");
+        let first = ResultsFolder::make(&results, "one").unwrap();
+        assert_eq!(first.made(), 3);
+        keep_files(&first, &[]).unwrap();
+        assert_eq!(ResultsFolder::make(&results, "two").unwrap().made(), 0);
+        let (path, error) = ResultsFolder::make(&results, "two").unwrap_err();
+        assert_eq!((path, error.kind()), (results.join("two"), ErrorKind::AlreadyExists));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fsync, mkdirat, openat, statat};
@@ -55,6 +55,8 @@ fn shown(name: &OsStr) -> String {
 pub(crate) struct ResultsFolder {
     folder: Arc<OwnedFd>,
     room: Room,
+    /// How many folders above it were made for it.
+    made: usize,
 }
 
 impl ResultsFolder {
@@ -65,7 +67,26 @@ impl ResultsFolder {
     /// Says why it cannot be opened.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let folder = openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { folder: Arc::new(folder), room: Room::of(path) })
+        Ok(Self { folder: Arc::new(folder), room: Room::of(path), made: 0 })
+    }
+
+    /// Makes the folder of a run in this folder, which is made where it is missing, with all above it.
+    ///
+    /// # Errors
+    ///
+    /// The path that cannot be made, or is there already, and why.
+    pub(crate) fn make(results: &Path, name: &str) -> Result<Self, (PathBuf, io::Error)> {
+        let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let made = results.ancestors().take_while(is_missing).count();
+        std::fs::create_dir_all(results).map_err(|error| (results.to_owned(), error))?;
+        let path = results.join(name);
+        let opened = std::fs::create_dir(&path).and_then(|()| Self::open(&path));
+        opened.map(|opened| Self { made, ..opened }).map_err(|error| (path, error))
+    }
+
+    /// How many folders above it were made for it.
+    pub(super) const fn made(&self) -> usize {
+        self.made
     }
 
     /// How much space long files leave on its disk.
