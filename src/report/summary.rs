@@ -109,8 +109,12 @@ fn verdict(
     results: Option<&Path>,
 ) -> io::Result<()> {
     let mut parts = facts(run, end, conclusion);
-    let page_of_run = results.map(|results| results.join(PAGE));
-    parts.extend(page_of_run.map(|path| format!("report: {}", on_one_line(&path.to_string_lossy()))));
+    // A conductor that was killed has made no page.
+    let place = results.map(|results| match run.record_ended {
+        Some(_) => ("results", results.to_owned()),
+        None => ("report", results.join(PAGE)),
+    });
+    parts.extend(place.map(|(what, path)| format!("{what}: {}", on_one_line(&path.to_string_lossy()))));
     let word = page.toned(tone(conclusion), words::verdict(conclusion));
     page.line(&format!("{word}: {}", parts.join("; ")))
 }

@@ -150,12 +150,17 @@ test.cfg  run r  [..]
 Trial 1 of 1, run
   w  before  failed: exit 1      [..]s  echo over; false
       | over
+  w  open    lost                     -  echo early; sleep 600
+      | early
 
 failed: `before` on w in run of trial 1: exit 1
     | over
     w's output: kept/r/outputs/trial-1/w/run-01-before.stdout
 incomplete: the end of the run was not recorded: its conductor was killed or is still running
-incomplete: 0 of 1 trial ended; steps: 1 failed; 1 worker; [..]s; report: kept/r/report.html
+    | early
+    consequences: `open` on w was lost
+    w's output: kept/r/outputs/trial-1/w/run-02-open.stdout
+incomplete: 0 of 1 trial ended; steps: 1 failed, 1 lost; 1 worker; [..]s; results: kept/r
 
 "#]],
         str![[r#"

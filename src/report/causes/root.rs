@@ -122,6 +122,9 @@ impl<'a> Roots<'a> {
         if self.interrupted {
             return Key::Interrupted;
         }
+        if finished.result().outcome == Outcome::Lost && self.run.record_ended.is_some() {
+            return Key::RecordEnded;
+        }
         let stops = self.run.plan().is_some_and(|plan| plan.settings.on_failure == OnFailure::Stop);
         if stops && finished.result().outcome != Outcome::Lost {
             let before = |other: &Finished<'_>| {

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::line::{Line, Part};
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Event, Names, Output, OutputSource, Plan, Printer, Reason, RunId, Stamped,
-    StepReference, StepResult, Stream, Unkept, Verdict,
+    ClockAnchor, Conclusion, ConductorTime, Event, Names, Outcome, Output, OutputSource, Plan, Printer, Reason, RunId,
+    Stamped, StepReference, StepResult, Stream, Unkept, Verdict,
 };
 use crate::report::dry_run_json;
 
@@ -37,6 +37,8 @@ pub(crate) struct Replay<R, S> {
     reasons: Vec<Reason>,
     /// Output of one moment. It waits for the next line: if that is the end of the step, it has this output too.
     printed: Vec<(StepReference, Event)>,
+    /// The steps that have begun and not ended, as they would be if the record ended here.
+    open: BTreeMap<StepReference, StepResult>,
     ready: VecDeque<Stamped>,
     ended: bool,
     whole: bool,
@@ -59,6 +61,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
             names: None,
             reasons: Vec::new(),
             printed: Vec::new(),
+            open: BTreeMap::new(),
             ready: VecDeque::new(),
             ended: false,
             whole: true,
@@ -90,6 +93,9 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
             // A line without an end is one that the conductor was writing when it was killed.
             if !line.ends_with(b"\n") {
                 (self.ended, self.whole) = (true, false);
+                for (step, result) in std::mem::take(&mut self.open) {
+                    self.push(Event::StepEnded { step, result });
+                }
                 self.push(Event::RecordEnded);
                 self.reasons.push(Reason::Incomplete(NO_END.to_owned()));
                 let reasons = std::mem::take(&mut self.reasons);
@@ -119,8 +125,13 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         }
         let mut event = Names::during(names.as_ref(), || serde_json::from_value(event))?;
         match &mut event {
+            Event::StepStarted { step, started } => {
+                let lost = StepResult { started: Some(*started), ..StepResult::without_output(Outcome::Lost) };
+                self.open.insert(*step, lost);
+            }
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
                 self.printed.retain(|(other, _)| other != step);
+                self.open.remove(step);
                 self.find_outputs(Printer::Step(*step), result);
             }
             Event::CheckEnded { trial, result } => self.find_outputs(Printer::Check(*trial), result),
@@ -152,6 +163,9 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
             Part::Output { step, stream, offset, bytes, unfinished } => {
                 let length = offset.saturating_add(bytes.length() as u64).saturating_add(unfinished);
                 let output = self.output(Printer::Step(step), stream, length, None);
+                if let Some(open) = self.open.get_mut(&step) {
+                    *open.output_mut(stream) = output.clone();
+                }
                 let is_last = unfinished == 0 && bytes.is_unfinished();
                 let event = if is_last {
                     Event::OutputEnded { step, stream, output }
@@ -188,6 +202,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         let plan = Arc::new(Plan { trials, ..plan });
         (self.generation, self.names) = (generation, Some(Names::new(Arc::clone(&plan))));
         self.reasons.clear();
+        self.open.clear();
         self.push(Event::RunResumed { plan, done, generation });
         Ok(())
     }
