@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::config::{Diagnostic, Diagnostics};
 use crate::model::{
-    BarrierResult, Event, Phase, Plan, PlayerDescription, Reporter, Stamped, StepReference, WorkerId, on_one_line,
+    Action, BarrierResult, Event, Gate, Phase, Plan, PlayerDescription, Reporter, Stamped, StepReference, StepResult,
+    WorkerId, on_one_line,
 };
 use crate::report::{counted, skew_of_several};
 
@@ -61,6 +62,20 @@ impl LogReporter {
         let planned = self.plan.as_ref().and_then(|plan| plan.step(step));
         let label = planned.map_or("?", |step| step.label.as_str());
         format!("{}: {} of {}", self.worker(step.worker), on_one_line(label), step.phase)
+    }
+
+    /// A failure that counts is a warning, unless the results tell of it in the same place. A barrier is told of once for
+    /// all of its workers.
+    fn step_ended(&self, step: StepReference, result: &StepResult) {
+        let text = || format!("{} {}", self.step(step), on_one_line(&result.outcome.in_detail()));
+        let planned = self.plan.as_ref().and_then(|plan| plan.step(step));
+        let is_barrier = planned.is_some_and(|step| matches!(step.action, Action::Barrier(_)));
+        let counts = result.outcome.is_failure() && planned.is_none_or(|planned| planned.gate != Gate::MayFail);
+        if counts && !is_barrier && !self.is_told {
+            tracing::warn!("{}", text());
+        } else {
+            tracing::debug!("{}", text());
+        }
     }
 
     fn barrier(&self, phase: Phase, barrier: &BarrierResult) {
@@ -136,9 +151,7 @@ impl Reporter for LogReporter {
             | Event::Interrupted { .. }
             | Event::RecordEnded => {}
             Event::StepStarted { step, .. } => tracing::debug!("{} started", self.step(*step)),
-            Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
-                tracing::debug!("{} {}", self.step(*step), result.outcome.in_detail());
-            }
+            Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => self.step_ended(*step, result),
             Event::BarrierReleased { phase, name, lead, .. } => {
                 tracing::debug!("{phase}: barrier `{}` is released in {lead:.1?}", on_one_line(name));
             }
