@@ -6,15 +6,12 @@
 
 use std::io::{self, Write};
 
-use super::causes::{self, Cause, Kind, Printed, Shown};
-use super::{Ended, Run, last_lines, words};
+use super::causes::{self, Cause, Kind, Shown};
+use super::{Ended, Run, words};
 use crate::model::{FileLine, WorkerId, WorkflowCommand, harmless, on_one_line};
 
 /// GitHub shows so many errors and so many warnings of a step.
 const MOST: usize = 10;
-
-/// So many of the last lines are shown of each stream.
-const LINES: usize = 10;
 
 /// Writes the report of a run.
 pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
@@ -72,9 +69,7 @@ fn about(run: &Run, name: &str, worker: Option<WorkerId>, line: Option<&FileLine
 
 fn of_cause(run: &Run, cause: &Cause) -> String {
     let Shown { title, details, consequences, hint, .. } = causes::shown(run, cause);
-    let printed = causes::printed(run, cause).map(|Printed { result, .. }| {
-        [&result.stdout, &result.stderr].map(|output| last_lines(output, LINES)).concat()
-    });
+    let printed = causes::printed(run, cause).map(|printed| printed.last_lines());
     let hint = hint.map(|hint| format!("hint: {}", words::hint(hint)));
     let consequences = consequences.map(|all| format!("consequences: {all}"));
     let whose = run.plan().map(|plan| format!("{}, run {}", plan.file.display(), plan.run));

@@ -21,7 +21,7 @@ use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::causes::{self, Cause, Shown};
+use super::causes::{self, Cause, Printed, Shown};
 use super::{Ended, Excerpt, PhaseOfTrial, Run, Trial, WorkerOfPhase, fair_limit, innermost, last_lines, words};
 use crate::model::{
     Conclusion, Mode, Outcome, Output, Process, Start, Step, StepResult, Verdict, WorkerId, WorkerPlan, harmless,
@@ -33,6 +33,9 @@ const LARGEST: u64 = 16 << 20;
 const BUDGET: u64 = 12 << 20;
 /// And so many of one.
 const MOST: u64 = 128 << 10;
+
+/// So many causes have the last lines that they printed in the verdict.
+const PRINTED: usize = 50;
 
 /// So many last lines of what a check printed.
 const CHECK_LINES: usize = 200;
@@ -142,7 +145,9 @@ fn report_of(ended: Ended<'_>, detail: Detail) -> Report {
 fn verdict(run: &Run, conclusion: &Conclusion, detail: Detail) -> TestSuite {
     let status = conclusion.exit_status();
     let causes = causes::causes(run, Some(conclusion));
-    let reasons: Vec<String> = causes.iter().flat_map(|cause| lines(run, cause)).collect();
+    let printed = |index| if index < PRINTED { causes::printed(run, &causes[index]) } else { None };
+    let reasons = causes.iter().enumerate().flat_map(|(index, cause)| lines(run, cause, printed(index)));
+    let reasons: Vec<String> = reasons.collect();
     let status = match (status, conclusion.verdict) {
         (0, _) => TestCaseStatus::success(),
         (3, Verdict::Failed) => not_green(NonSuccessKind::Failure, "failed", &reasons.join("\n")),
@@ -168,12 +173,13 @@ fn verdict(run: &Run, conclusion: &Conclusion, detail: Detail) -> TestSuite {
     suite
 }
 
-/// A cause and what followed from it.
-fn lines(run: &Run, cause: &Cause) -> Vec<String> {
+/// A cause, the last lines that it printed, and what followed from it.
+fn lines(run: &Run, cause: &Cause, printed: Option<Printed<'_>>) -> Vec<String> {
     let Shown { title, details, consequences, hint, .. } = causes::shown(run, cause);
     let hint = hint.map(|hint| format!("hint: {}", words::hint(hint)));
     let consequences = consequences.map(|all| format!("consequences: {all}"));
-    let below = details.into_iter().chain(hint).chain(consequences).map(|line| format!("    {line}"));
+    let printed = printed.map(|printed| printed.last_lines()).unwrap_or_default();
+    let below = details.into_iter().chain(printed).chain(hint).chain(consequences).map(|line| format!("    {line}"));
     std::iter::once(title).chain(below).collect()
 }
 

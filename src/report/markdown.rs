@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use super::causes::{self, Shown};
 use super::metrics::{Told, markdown_cell as plain, write_markdown};
 use super::{Ended, summary, words};
+use crate::model::harmless;
 use crate::values::Summary;
 
 /// So many causes are listed.
@@ -29,13 +30,24 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
         writeln!(writer, "\n### Causes\n")?;
     }
     for cause in causes.iter().take(CAUSES) {
-        let Shown { title, consequences, hint, .. } = causes::shown(run, cause);
+        let Shown { title, details, consequences, hint, .. } = causes::shown(run, cause);
         let hint = hint.map(|hint| format!("; hint: {}", words::hint(hint))).unwrap_or_default();
         let followed = consequences.map(|text| format!("; consequences: {text}")).unwrap_or_default();
         writeln!(writer, "- {}", plain(&format!("{title}{hint}{followed}")))?;
+        let printed = causes::printed(run, cause).map(|printed| printed.last_lines()).unwrap_or_default();
+        write_lines(writer, details.into_iter().chain(printed))?;
     }
     if let Some(more) = causes.len().checked_sub(CAUSES).filter(|more| *more > 0) {
         writeln!(writer, "- and {}", words::counted(more, "more cause"))?;
     }
     Ok(())
+}
+
+/// Lines below an item of a list, as they are. An indented block needs no mark that they could contain.
+fn write_lines(writer: &mut dyn Write, lines: impl Iterator<Item = String>) -> io::Result<()> {
+    let mut lines = lines.peekable();
+    if lines.peek().is_some() {
+        writeln!(writer)?;
+    }
+    lines.try_for_each(|line| writeln!(writer, "      {}", harmless(&line)))
 }

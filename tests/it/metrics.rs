@@ -410,7 +410,7 @@ fn a_value_that_is_missing_because_its_step_was_not_run_is_a_consequence() {
          [Metric a]\nfrom = client.run.load\n[Metric b]\nfrom = client.run.other\n",
     );
     assert_eq!(finished.status, Some(3), "{finished:#?}");
-    let expected = "failed: `first` on client in run of trial 1: exit 1\n    \
+    let expected = "failed: `first` on client in run of trial 1: exit 1\n    command: `false` (test.cfg:4)\n    \
                     consequences: 2 steps on client were skipped; 2 metrics of trial 1 are missing\n";
     assert!(finished.stdout.contains(expected), "{finished:#?}");
     let found = measured(&folder, 1);

@@ -88,6 +88,7 @@ Trial 1 of 1, collect
 Trial 1 of 1, reset
 
 failed: `timeout1` on w in run of trial 1: timed out after 1s
+    command: `exec 5>[..]/witness; echo here >&5; sleep 600; true` (w.cfg:7)
 failed: 1 of 1 trial failed; steps: 1 passed, 1 timed out; 1 worker; [..]s
 
 "#]],
@@ -285,7 +286,9 @@ Trial 1 of 1, run
   w  d  passed              [..]s  exit 0
 
 failed: `a` on w in run of trial 1: SIGKILL
+    command: `kill -9 $$` (w.cfg:7)
 failed: `b` on w in run of trial 1: exit 137
+    command: `exit 137` (w.cfg:8)
 failed: `c` on w in run of trial 1: exit 127
     ! [..]no-such-command: [..]
 failed: 1 of 1 trial failed; steps: 1 passed, 3 failed; 1 worker; [..]s
@@ -315,6 +318,7 @@ Trial 1 of 1, reset
       | reset
 
 failed: `long` on w in run of trial 1: timed out after 300ms
+    command: `sleep 600` (w.cfg:7)
 failed: 1 of 1 trial failed; steps: 2 passed, 1 timed out; 1 worker; [..]s
 
 "#]],

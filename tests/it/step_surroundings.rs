@@ -203,6 +203,7 @@ Trial 1 of 1, run
       cannot enter the folder `/no/such/folder`, which `directory` names: no such file or directory
 
 failed: `step` on w in run of trial 1: could not be started: cannot enter the folder `/no/such/folder`, which `directory` names: no such file or directory
+    command: `echo never` (w.cfg:7)
 failed: 1 of 1 trial failed; steps: 1 not started; 1 worker; [..]s
 
 "#]], str![""]);
@@ -215,6 +216,7 @@ Trial 1 of 1, run
       cannot run the shell `/no/such/shell`: no such file or directory
 
 failed: `step` on w in run of trial 1: could not be started: cannot run the shell `/no/such/shell`: no such file or directory
+    command: `echo never` (w.cfg:7)
 failed: 1 of 1 trial failed; steps: 1 not started; 1 worker; [..]s
 
 "#]], str![""]);

@@ -1,6 +1,6 @@
 //! What was printed that tells about a cause.
 
-use super::super::Run;
+use super::super::{Run, last_lines};
 use super::cause::{Cause, Effect, Kind};
 use crate::model::{Action, Printer, StepReference, StepResult, WorkerId};
 
@@ -11,6 +11,16 @@ pub(in crate::report) struct Printed<'a> {
     /// The worker, unless it was the check.
     pub(in crate::report) worker: Option<WorkerId>,
     pub(in crate::report) result: &'a StepResult,
+}
+
+/// So many of the last lines are shown of each stream.
+const LINES: usize = 10;
+
+impl Printed<'_> {
+    /// The last lines that it printed, those on standard output first.
+    pub(in crate::report) fn last_lines(&self) -> Vec<String> {
+        [&self.result.stdout, &self.result.stderr].map(|output| last_lines(output, LINES)).concat()
+    }
 }
 
 /// What was printed about a cause: by its step, by the step for which that waits, by the check.
@@ -26,7 +36,7 @@ pub(in crate::report) fn printed<'a>(run: &'a Run, cause: &Cause) -> Option<Prin
             first.into_iter().chain(first.and_then(|step| awaited(run, step))).collect()
         }
         // What it did last.
-        Kind::Lost(..) => {
+        Kind::Lost(..) | Kind::RecordEnded => {
             let lost = cause.consequences.iter().filter(|consequence| consequence.effect == Effect::Lost);
             lost.flat_map(|consequence| consequence.steps.iter().copied()).collect()
         }

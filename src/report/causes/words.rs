@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use humantime::format_duration;
 
-use super::super::{Finished, Run, compact, ranges, words};
+use super::super::{Run, compact, ranges, words};
 use super::cause::{Cause, Consequence, Effect, Kind};
 use crate::model::{
-    Action, Hint, Measurement, Outcome, Phase, PlayerAddress, StepReference, StepResult, WorkerId, signal_name,
+    Action, Hint, Measurement, Outcome, Phase, PlayerAddress, Step, StepReference, StepResult, WorkerId, signal_name,
 };
 
 /// So many workers are named; more are counted.
@@ -117,12 +117,25 @@ fn title(run: &Run, cause: &Cause) -> String {
     }
 }
 
-/// More about it, a line each: how the attempts of a step ended.
+/// More about it, a line each: how the attempts of a step ended; the command of one that printed nothing.
 fn details(run: &Run, cause: &Cause) -> Vec<String> {
     let Kind::Step(_) = &cause.kind else { return Vec::new() };
-    let result = cause.steps.first().and_then(|step| run.finished(*step)).map(Finished::result);
-    let attempts = result.filter(|result| result.attempts.len() > 1 && result.attempts_in_vain().is_none());
-    attempts.map(|result| words::attempts(&result.attempts)).into_iter().collect()
+    let Some((step, finished)) = cause.steps.first().and_then(|step| Some((*step, run.finished(*step)?))) else {
+        return Vec::new();
+    };
+    let result = finished.result();
+    let is_listed = result.attempts.len() > 1 && result.attempts_in_vain().is_none();
+    let attempts = is_listed.then(|| words::attempts(&result.attempts));
+    let is_silent = result.stdout.is_empty() && result.stderr.is_empty();
+    let command = is_silent.then(|| command(run.step(step)?)).flatten();
+    attempts.into_iter().chain(command).collect()
+}
+
+/// The command of a step, and where it stands.
+fn command(step: &Step) -> Option<String> {
+    let Action::Command(command) = &step.action else { return None };
+    let place = step.origin.as_ref().map_or(String::new(), |origin| format!(" ({origin})"));
+    Some(format!("command: `{command}`{place}"))
 }
 
 impl Consequence {
