@@ -9,7 +9,7 @@ use crate::support::machines::container::Container;
 use crate::support::machines::slurm::{NODES, Slurm};
 use crate::support::machines::static_program::static_program;
 use crate::support::machines::{Namespace, files_in, free_port};
-use crate::support::shown_commands::{commands, link_programs, run_commands};
+use crate::support::shown_commands::{Shown, commands, link_programs, run_commands};
 use crate::support::surroundings::{has_programs, skip};
 use crate::support::{Folder, conductor, documents, eventually, finish, kill, run, start};
 
@@ -50,7 +50,11 @@ fn no_test_of_the_examples_and_samples_has_a_finding() {
     let files = [examples(), samples.join("distributed"), samples.join("localhost")].map(|folder| test_files(&folder));
     assert!(files.iter().all(|files| files.len() >= 2), "{files:?}");
     for file in files.iter().flatten() {
-        run(&Folder::new(), ["validate", "--strict", &file.display().to_string()]).assert(0, "", "");
+        let finished = run(&Folder::new(), ["validate", "--strict", &file.display().to_string()]);
+        // Of a series, it says how large it is.
+        let size = finished.stderr.strip_prefix(&format!("{}: ", file.display())).unwrap_or(&finished.stderr);
+        let is_size = size.is_empty() || size.lines().count() == 1 && size.ends_with(" trials\n");
+        assert!(finished.status == Some(0) && finished.stdout.is_empty() && is_size, "{finished:#?}");
     }
 }
 
@@ -154,6 +158,33 @@ fn can_make_a_slow_link() -> bool {
     is_shaped
 }
 
+/// The names in the rows of the tables of goodput: the point, and the run if there are several.
+fn rows_of_goodput(text: &str, names: usize) -> Vec<String> {
+    let tables = text.split("\ngoodput, Mbit/s (higher is better) ").skip(1);
+    let rows = tables.flat_map(|table| table.lines().skip(1).take_while(|line| line.starts_with("  rate=")));
+    rows.map(|row| row.split_whitespace().take(names).collect::<Vec<_>>().join(" ")).collect()
+}
+
+/// Runs the series of the example of iperf3, but each point only once and only for a second.
+fn a_short_series(folder: &Folder, name: &str, queue: &str) -> String {
+    let define = format!("queue={queue}");
+    let short = ["conduct", "-q", "--run-id", name, "--trials", "1", "-D", "seconds=1", "-D", &define, "test.cfg"];
+    let finished = finish(start(conductor(folder, short)));
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    finished.stdout
+}
+
+/// The goodput of each trial is most of the rate, and not more than a client measures for which the link was free.
+fn has_a_goodput_of_each_trial(values: &str) {
+    let of_goodput: Vec<_> = values.lines().filter(|line| line.contains(",goodput,")).collect();
+    assert_eq!(of_goodput.len(), 6, "{values}");
+    for line in of_goodput {
+        let cells: Vec<_> = line.rsplit(',').map(str::parse::<f64>).collect();
+        let [_, _, _, Ok(goodput), _, _, _, Ok(rate), ..] = &cells[..] else { panic!("{line}") };
+        assert!((0.3..1.6).contains(&(goodput / rate)), "{line}");
+    }
+}
+
 #[test]
 fn the_example_of_iperf3_prints_what_its_description_says() {
     if !has_programs(&["ip", "tc", "iperf3"]) || !can_make_a_slow_link() {
@@ -171,7 +202,24 @@ fn the_example_of_iperf3_prints_what_its_description_says() {
         folder.file(file, &text.replace(default, &own));
     }
     let network = Network(&folder);
-    runs_as_described("iperf3", &folder);
+    // The whole series takes minutes. Here it is short, so that its numbers and verdicts are others.
+    let page = "examples/iperf3/README.md";
+    link_programs(&folder);
+    let shown = commands(&documents::blocks(page, "console"));
+    let whole = shown.iter().position(|command| command.line.contains("--run-id")).expect("the whole series");
+    let run = run_commands(page, &shown[..whole], &folder, |line| Some((line.to_owned(), folder.path().to_owned())));
+    assert!(run >= 2, "{page}");
+    let printed = a_short_series(&folder, "before", "10ms");
+    has_a_goodput_of_each_trial(&folder.read("results/before/values.csv"));
+    a_short_series(&folder, "after", "1ms");
+    let compared = finish(start(conductor(&folder, ["compare", "results/before", "results/after"])));
+    let (series, comparison) = shown[whole..].split_at(1);
+    let text = |shown: &[Shown]| {
+        let outputs: Vec<_> = shown.iter().map(|command| command.output.as_str()).collect();
+        format!("\n{}", outputs.join("\n"))
+    };
+    assert_eq!(rows_of_goodput(&text(series), 1), rows_of_goodput(&printed, 1), "{printed}");
+    assert_eq!(rows_of_goodput(&text(comparison), 2), rows_of_goodput(&compared.stdout, 2), "{compared:#?}");
     drop(network);
     let left: Vec<_> = files_in(Path::new("/run/netns")).into_iter().filter(|file| file.starts_with(&name)).collect();
     assert_eq!(left, Vec::<String>::new());

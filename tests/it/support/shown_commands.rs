@@ -8,7 +8,7 @@ use super::{CONDUCTOR, Finished, Folder, finish, start};
 /// A command of a document, and what it prints.
 pub struct Shown {
     pub line: String,
-    output: String,
+    pub output: String,
 }
 
 /// The commands in blocks of `console`.

@@ -1,7 +1,7 @@
 //! How much the points differ from their baseline: the estimate and its interval, beside the threshold.
 
 use super::axis::Axis;
-use super::frame::{Plot, TOP, WIDTH, caption};
+use super::frame::{Plot, WIDTH, caption};
 use super::svg::{Anchor, Svg};
 use crate::model::{on_one_line, shown_number};
 use crate::statistics::{Scale, Verdict};
@@ -11,6 +11,8 @@ use crate::values::{Block, Compared, Values};
 const POINTS: usize = 24;
 /// The height of a point.
 const ROW: f64 = 22.0;
+/// Where the first point begins.
+const TOP: f64 = 10.0;
 /// Where names end and the plot begins.
 const NAMES: f64 = 176.0;
 /// So many characters of a name are shown.

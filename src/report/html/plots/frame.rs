@@ -10,10 +10,11 @@ pub(super) const COLORS: usize = 6;
 
 /// The size of a plot, and where its axes are.
 pub(super) const WIDTH: f64 = 480.0;
-pub(super) const HEIGHT: f64 = 230.0;
+pub(super) const HEIGHT: f64 = 246.0;
 pub(super) const LEFT: f64 = 62.0;
 pub(super) const RIGHT: f64 = WIDTH - 12.0;
-pub(super) const TOP: f64 = 10.0;
+/// What the numbers of the vertical axis are stands above it.
+pub(super) const TOP: f64 = 26.0;
 pub(super) const BOTTOM: f64 = HEIGHT - 38.0;
 
 /// A plot.
@@ -59,5 +60,5 @@ pub(super) fn frame(svg: &mut Svg, x: (&[(f64, String)], &Axis, &str), y: (&Axis
         svg.text("tick", (at, BOTTOM + 17.0), Anchor::Middle, text);
     }
     svg.text("tick", (RIGHT, HEIGHT - 4.0), Anchor::End, x_name);
-    svg.text("tick", (LEFT, HEIGHT - 4.0), Anchor::Start, y_name);
+    svg.text("tick", (0.0, 12.0), Anchor::Start, y_name);
 }

@@ -25,6 +25,8 @@ fn a_run_of_one_point_has_its_values_by_trial() {
     assert_eq!(count(&plot.svg, "class=\"dot color-0\""), 6);
     assert_eq!(count(&plot.svg, "class=\"band color-0\""), 1);
     assert!(plot.svg.contains("<title>trial 3: 943 Mbit/s</title>"), "{}", plot.svg);
+    let above = "<text class=\"tick\" x=\"0\" y=\"12\" text-anchor=\"start\">goodput, Mbit/s</text>";
+    assert!(plot.svg.contains(above), "{}", plot.svg);
 }
 
 #[test]
