@@ -194,6 +194,35 @@ fn a_drift_makes_equal_points_differ_only_if_one_is_measured_after_the_other() {
 }
 
 #[test]
+fn a_step_that_differs_at_several_points_is_told_once() {
+    let folder = Folder::new();
+    for (name, load, save) in [("before", "1", "n"), ("after", "2", "$((n > 1 ? 0 : n))")] {
+        let text = format!(
+            "[Test]\ntrials = 1\n[Parameters]\nn = 1, 2, 3\n[Workers]\nclient = @ 127.0.0.1\n[client:Run]\n\
+             load = echo %(n)s{load}\nsave = n=%(n)s; echo {save}\n{GOODPUT}"
+        );
+        folder.file("test.cfg", &text);
+        let finished = run(&folder, ["conduct", "--local", "-q", "--results", "results", "--run-id", name, "test.cfg"]);
+        assert_eq!(finished.status, Some(0), "{finished:#?}");
+    }
+    let finished = compare(&folder, &["results/before", "results/after"]);
+    let differences: Vec<_> = finished.stdout.lines().filter(|line| line.contains("instead of")).collect();
+    assert_eq!(
+        differences,
+        [
+            "  workers client phases run load command, and at 2 more points: `echo 12` instead of `echo 11`",
+            "  workers client phases run save command, and at 2 more points: `n=1; echo $((n > 1 ? 0 : n))` instead of `n=1; echo n`",
+        ]
+    );
+    let json = compare(&folder, &["-f", "json", "results/before", "results/after"]);
+    let json: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    let whats: Vec<_> =
+        json["runs"][1]["differences"].as_array().expect("a list").iter().map(|own| &own["what"]).collect();
+    assert_eq!(whats[0], "series points n=2 workers client phases run load command", "{whats:?}");
+    assert_eq!(whats.len(), 6, "{whats:?}");
+}
+
+#[test]
 fn the_number_of_trials_their_order_and_the_lines_of_the_test_file_are_no_differences() {
     let folder = Folder::new();
     for (name, trials, comment) in [("before", 3, ""), ("after", 2, "# Another line\n")] {

@@ -1,4 +1,4 @@
-//! The JSON Schemas of the `json` and `jsonl` reports hold for what is really written.
+//! The JSON Schemas of the `json` and `jsonl` reports, of `compare` and of `history` hold for what is really written.
 
 use std::path::Path;
 
@@ -10,11 +10,14 @@ struct Schema(Schemas, SchemaIndex);
 
 impl Schema {
     fn of(format: &str) -> Self {
-        let text = std::fs::read_to_string(root().join(format!("src/report/{format}.schema.json"))).expect("a schema");
         let mut compiler = Compiler::new();
-        compiler.add_resource("schema.json", serde_json::from_str(&text).expect("JSON")).expect("a schema");
+        // Schemas refer to that of the `json` report.
+        for name in [format, "json"].map(|format| format!("{format}.schema.json")) {
+            let text = std::fs::read_to_string(root().join("src/report").join(&name)).expect("a schema");
+            compiler.add_resource(&name, serde_json::from_str(&text).expect("JSON")).expect("a schema");
+        }
         let mut schemas = Schemas::new();
-        let index = compiler.compile("schema.json", &mut schemas).expect("a schema");
+        let index = compiler.compile(&format!("{format}.schema.json"), &mut schemas).expect("a schema");
         Self(schemas, index)
     }
 
@@ -89,6 +92,42 @@ fn the_reports_of_real_runs_are_as_their_schemas_say() {
         assert!(events.contains(kind), "no {kind} in {events}");
     }
     events.lines().for_each(|text| line.assert("events", text));
+}
+
+/// Runs a series of three trials for each of these values; what it prints is more by this number.
+fn series(folder: &Folder, run_id: &str, values: &str, more: u32, metrics: &str) {
+    let text = format!(
+        "[Test]\ntrials = 3\n[Parameters]\nn = {values}\n[Workers]\nclient = @ 127.0.0.1\n[client:Run]\n\
+         load = echo $((%(n)s + {more} + $CONDUCTOR_TRIAL))\n{metrics}[Metric goodput]\nfrom = client.run.load\n\
+         better = higher\nunit = Mbit/s\nthreshold = 2%\n"
+    );
+    folder.file("test.cfg", &text);
+    let finished = run(folder, ["conduct", "--local", "-q", "--results", "results", "--run-id", run_id, "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+}
+
+#[test]
+fn what_compare_and_history_print_as_json_is_as_their_schemas_say() {
+    let folder = Folder::new();
+    series(&folder, "before", "100, 200", 1, "[Metric extra]\nfrom = client.run.load\n");
+    series(&folder, "after", "100", 50, "");
+    let compare = |runs: &[&str]| run(&folder, [&["compare", "-f", "json"], runs].concat());
+    let compared = compare(&["results/before", "results/after"]);
+    assert_eq!(compared.status, Some(4), "{compared:#?}");
+    let document: Value = serde_json::from_str(&compared.stdout).expect("JSON");
+    // What a schema is to describe is there.
+    for (member, count) in [("runs", 2), ("missing", 2), ("metrics", 1)] {
+        assert!(document[member].as_array().is_some_and(|all| all.len() >= count), "{member}: {document:#}");
+    }
+    assert!(document["runs"][1]["differences"].as_array().is_some_and(|all| !all.is_empty()), "{document:#}");
+    let schema = Schema::of("compare");
+    schema.assert("compare", &compared.stdout);
+    schema.assert("compare --by", &compare(&["--by", "n", "results/before"]).stdout);
+    let history = run(&folder, ["history", "-f", "json", "--metric", "goodput", "results"]);
+    assert_eq!(history.status, Some(0), "{history:#?}");
+    Schema::of("history").assert("history", &history.stdout);
+    let wrong = compared.stdout.replace("\"trials_needed\"", "\"needed\"");
+    assert!(schema.0.validate(&serde_json::from_str(&wrong).expect("JSON"), schema.1).is_err(), "{wrong}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ const NAMES: [&str; 2] = ["name", "step"];
 pub(super) fn between(base: &ComparedRun, new: &ComparedRun, by: Option<&str>) -> Vec<Difference> {
     let all = |run: &ComparedRun| {
         let mut found = BTreeMap::new();
-        flatten(run.configuration(), &mut Vec::new(), &mut found);
+        flatten(&with_names(run.configuration()), &mut Vec::new(), &mut found);
         found.extend(run.versions().iter().map(|(what, version)| (format!("version of {what}"), version.clone())));
         found
     };
@@ -41,6 +41,45 @@ pub(super) fn between(base: &ComparedRun, new: &ComparedRun, by: Option<&str>) -
     };
     let all: Vec<Difference> = names.filter_map(difference).collect();
     all.iter().filter(|own| !is_part(own, &all)).cloned().collect()
+}
+
+/// The configuration, where the workers of each point have their names: in the document, they have their places.
+fn with_names(configuration: &Value) -> Value {
+    let mut named = configuration.clone();
+    let name = |at: usize| configuration.get("workers")?.get(at)?.get("name").cloned();
+    let points = named.pointer_mut("/series/points").and_then(Value::as_array_mut);
+    for point in points.into_iter().flatten() {
+        let workers = point.get_mut("workers").and_then(Value::as_array_mut).into_iter().flatten();
+        for (at, worker) in workers.enumerate() {
+            if let (Some(members), Some(name)) = (worker.as_object_mut(), name(at)) {
+                members.insert("name".to_owned(), name);
+            }
+        }
+    }
+    named
+}
+
+/// What differs on a worker of a point: the part of its name without the point.
+fn without_point(what: &str) -> Option<&str> {
+    let (_, rest) = what.strip_prefix("series points ")?.split_once(' ')?;
+    rest.starts_with("workers ").then_some(rest)
+}
+
+/// For people: a difference that is the same part of several points is told once, with the number of the other points.
+pub(super) fn by_part(all: &[Difference]) -> Vec<(&Difference, usize)> {
+    // What differs at the first point stands with the workers themselves.
+    let (at_points, others): (Vec<_>, Vec<_>) = all.iter().partition(|own| without_point(&own.what).is_some());
+    let mut told: Vec<(&Difference, usize)> = others.into_iter().map(|own| (own, 0)).collect();
+    for own in at_points {
+        let part = without_point(&own.what);
+        let is_same =
+            |other: &Difference| part.is_some_and(|part| other.what == part) || without_point(&other.what) == part;
+        match told.iter_mut().find(|(other, _)| is_same(other)) {
+            Some((_, more)) => *more += 1,
+            None => told.push((own, 0)),
+        }
+    }
+    told
 }
 
 /// Whether it only says how many trials there are, and in which order.

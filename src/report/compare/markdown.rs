@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::comparison::Comparison;
+use super::differences::by_part;
 use super::text::{runs, sentence};
 use crate::report::metrics::{drawn, markdown_cell as plain, write_markdown};
 
@@ -18,7 +19,7 @@ pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn W
     let missing = comparison.summary.missing.iter().map(|missing| format!("missing: {}", comparison.missing(missing)));
     let differences = comparison.differences.iter().zip(1..).flat_map(|(all, run)| {
         let name = &comparison.names[run];
-        all.iter().take(DIFFERENCES).map(move |difference| format!("{name} differs: {}", sentence(difference)))
+        by_part(all).into_iter().take(DIFFERENCES).map(move |own| format!("{name} differs: {}", sentence(own)))
     });
     let notes: Vec<String> = missing.chain(comparison.failing()).chain(differences).collect();
     if !notes.is_empty() {

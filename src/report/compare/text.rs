@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::comparison::Comparison;
-use super::differences::Difference;
+use super::differences::{Difference, by_part};
 use super::run::ComparedRun;
 use crate::model::on_one_line;
 use crate::report::metrics::{Table, aligned, write_text};
@@ -23,8 +23,9 @@ pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn W
             continue;
         }
         writeln!(writer, "\nin {}, this differs from {}:", comparison.names[run], comparison.names[0])?;
+        let differences = by_part(differences);
         for difference in differences.iter().take(DIFFERENCES) {
-            writeln!(writer, "  {}", on_one_line(&sentence(difference)))?;
+            writeln!(writer, "  {}", on_one_line(&sentence(*difference)))?;
         }
         if let Some(more) = differences.len().checked_sub(DIFFERENCES).filter(|more| *more > 0) {
             writeln!(writer, "  and {}", words::counted(more, "more difference"))?;
@@ -54,12 +55,14 @@ pub(super) fn runs(comparison: &Comparison) -> Table {
     Table { heads, is_number, rows, notes: Vec::new() }
 }
 
-/// A difference in words.
-pub(super) fn sentence(Difference { what, base, new }: &Difference) -> String {
+/// A difference in words, and at how many more points there is one.
+pub(super) fn sentence((Difference { what, base, new }, more): (&Difference, usize)) -> String {
+    let also = if more > 0 { format!(", and at {}", words::counted(more, "more point")) } else { String::new() };
+    let what = format!("{what}{also}");
     match (base, new) {
         (Some(base), Some(new)) => format!("{what}: `{new}` instead of `{base}`"),
         (None, Some(new)) => format!("{what}: `{new}`, which is new"),
         (Some(base), None) => format!("{what}: not `{base}` any more"),
-        (None, None) => what.clone(),
+        (None, None) => what,
     }
 }
