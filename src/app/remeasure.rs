@@ -1,7 +1,7 @@
 //! Measures the metrics of a recorded run again, with the metrics of another test file: a run whose regular expression was
 //! wrong need not be repeated.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,10 +25,8 @@ pub(super) struct Remeasure {
     /// How the trial went before it was measured, if that was recorded.
     before: Option<Verdict>,
     interrupted: bool,
-    worst: Verdict,
-    /// The trials that ended.
-    ended: BTreeSet<u32>,
-    first_failure: Option<String>,
+    /// How the last attempt at each trial ended, and what failed in it.
+    ended: BTreeMap<u32, (Verdict, Option<String>)>,
 }
 
 impl Remeasure {
@@ -40,9 +38,7 @@ impl Remeasure {
             left: Left::default(),
             before: None,
             interrupted: false,
-            worst: Verdict::Passed,
-            ended: BTreeSet::new(),
-            first_failure: None,
+            ended: BTreeMap::new(),
         }
     }
 
@@ -55,6 +51,11 @@ impl Remeasure {
         self.left.take(&event);
         let events = match event {
             Event::RunStarted { plan, anchor } => vec![Event::RunStarted { plan: self.begin(&plan)?, anchor }],
+            // What interrupted it is over, and its plan can be another one.
+            Event::RunResumed { plan, done, generation } => {
+                (self.interrupted, self.before) = (false, None);
+                vec![Event::RunResumed { plan: self.begin(&plan)?, done, generation }]
+            }
             Event::MeasuringStarted { verdict, .. } => {
                 self.before = Some(verdict);
                 Vec::new()
@@ -72,7 +73,9 @@ impl Remeasure {
 
     fn begin(&mut self, plan: &Plan) -> Result<Arc<Plan>, Refused> {
         let (metrics, diagnostics) = load_metrics(&self.config, plan);
-        messages::print_findings(&diagnostics);
+        if self.plan.is_none() || diagnostics.has_errors() {
+            messages::print_findings(&diagnostics);
+        }
         let metrics = metrics.ok_or_else(|| messages::has_errors(&self.config, &diagnostics))?;
         let plan = Arc::new(Plan { metrics, ..plan.clone() });
         self.left = Left::new(&plan);
@@ -85,7 +88,7 @@ impl Remeasure {
         let plan = self.plan.as_ref().filter(|_| !self.interrupted);
         let all = plan.map(|plan| measure(plan, &self.left, self)).unwrap_or_default();
         let mut verdict = before;
-        let mut events = Vec::new();
+        let (mut events, mut first_failure) = (Vec::new(), None);
         if !all.is_empty() {
             events.push(Event::MeasuringStarted { trial, verdict: before });
         }
@@ -93,13 +96,12 @@ impl Remeasure {
             let failure = plan.and_then(|plan| own.failure(plan, trial));
             if let Some(text) = failure.filter(|_| verdict <= Verdict::Failed) {
                 verdict = Verdict::Failed;
-                self.first_failure.get_or_insert(text);
+                first_failure.get_or_insert(text);
             }
             let Measured { metric, worker, unit, measurement } = own;
             events.push(Event::Measured { trial, metric, worker, unit, measurement });
         }
-        self.worst = self.worst.max(verdict);
-        self.ended.insert(trial);
+        self.ended.insert(trial, (verdict, first_failure));
         events.push(Event::TrialEnded { trial, verdict });
         events
     }
@@ -109,10 +111,12 @@ impl Remeasure {
         let Conclusion { verdict: recorded, mut reasons, hints } = conclusion;
         reasons.retain(|reason| !matches!(reason, Reason::Failed(text) if text.starts_with(METRIC)));
         let others = if reasons.is_empty() && recorded != Verdict::Incomplete { Verdict::Passed } else { recorded };
-        let mut verdict = self.worst.max(others);
+        let worst = self.ended.values().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Passed);
+        let mut verdict = worst.max(others);
         let has_failed = |reason: &Reason| matches!(reason, Reason::Failed(_));
-        if self.worst == Verdict::Failed && !reasons.iter().any(has_failed) {
-            reasons.push(Reason::Failed(self.first_failure.take().unwrap_or_else(|| "a trial failed".to_owned())));
+        if worst == Verdict::Failed && !reasons.iter().any(has_failed) {
+            let first_failure = self.ended.values().find_map(|(_, text)| text.clone());
+            reasons.push(Reason::Failed(first_failure.unwrap_or_else(|| "a trial failed".to_owned())));
         }
         // A run that was stopped by what is no failure any more is not complete.
         let planned = self.plan.as_ref().map_or(0, |plan| plan.trials as usize);

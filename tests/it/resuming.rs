@@ -2,6 +2,7 @@
 //! is refused. The players end the sessions of before at once.
 
 mod series;
+mod ssh;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -123,20 +124,29 @@ fn a_run_on_machines_that_are_reached_through_commands_is_resumed_at_once_too() 
     each_counts_once(&folder, &context);
 }
 
-/// A run of two trials that is killed in its second trial: a step waits for a file that is not there yet.
+/// A run of two trials that is killed in its second trial.
 fn killed_in_the_second(folder: &Folder, player: &Player, run_section: &str) {
-    let here = folder.path().display().to_string();
-    let wait = format!(
-        "wait = test $CONDUCTOR_TRIAL = 1 || {{ : > {here}/waits; until test -e {here}/go; do sleep 0.02; done; }}\n"
-    );
     folder.test("trials = 2\nresults = kept\nlease = 10m", &["w"]);
-    folder.worker("w", player.port, &format!("[Run]\n{run_section}{wait}[Reset]\nr = true\n"));
+    folder.worker("w", player.port, &format!("[Run]\n{run_section}{}[Reset]\nr = true\n", wait(folder)));
+    ended_in_the_second(folder, 9);
+}
+
+/// A step that waits, in each trial but the first, for a file that is not there yet.
+fn wait(folder: &Folder) -> String {
+    let here = folder.path().display();
+    format!(
+        "wait = test $CONDUCTOR_TRIAL = 1 || {{ : > {here}/waits; until test -e {here}/go; do sleep 0.02; done; }}\n"
+    )
+}
+
+/// Begins the run, and ends the conductor with this signal when it is waited for in the second trial.
+fn ended_in_the_second(folder: &Folder, signal: i32) {
     let mut child = start(conductor(folder, ["conduct", "-q", "--run-id", "r", "test.cfg", "-o", "out"]));
     // The record can be behind what the players do.
     let is_recorded = || folder.read("kept/r/events.jsonl").contains(r#""event":"trial_ended""#);
     eventually("its second trial", || folder.join("waits").exists() && is_recorded());
-    kill(child.id(), 9);
-    child.wait().expect("it is killed");
+    kill(child.id(), signal);
+    child.wait().expect("it is ended");
     folder.file("go", "");
 }
 
@@ -165,6 +175,43 @@ fn what_a_partial_trial_left_is_moved_aside_and_the_reports_have_the_whole_run()
     // Nothing is left to be done.
     run(&folder, ["conduct", "-q", "--resume", "kept/latest", "-o", "out"]).assert(0, str![""], str![""]);
     assert_eq!(trials(&folder, "").len(), 2);
+}
+
+#[test]
+fn the_metrics_of_a_run_that_was_resumed_are_read_again() {
+    let (player, folder) = (Player::start(), Folder::new());
+    folder.test("trials = 2\nresults = kept\n[Metric n]\nfrom = w.run.say", &["w"]);
+    folder.worker("w", player.port, &format!("[Run]\nsay = echo $CONDUCTOR_TRIAL\n{}", wait(&folder)));
+    ended_in_the_second(&folder, 2);
+    assert_eq!(trials(&folder, "")[&2], (1, "incomplete".to_owned()));
+    run(&folder, ["conduct", "-q", "--resume", "kept/r", "-o", "out"]).assert(0, str![""], str![""]);
+    folder.file("right.cfg", &folder.read("test.cfg").replace("from =", "scale = 10\nfrom ="));
+    let again = run(&folder, ["report", "kept/r", "--config", "right.cfg", "-f", "json", "-o", "again.json"]);
+    again.assert(0, str![""], str![""]);
+    let report: Value = serde_json::from_str(&folder.read("again.json")).expect("a report");
+    assert_eq!(report["metadata"]["verdict"], "passed");
+    let values = report["trials"].as_array().expect("a list").iter().map(|own| own["metrics"][0]["value"].as_f64());
+    assert_eq!(values.collect::<Vec<_>>(), [Some(10.0), Some(20.0)]);
+}
+
+#[test]
+fn whoever_does_not_have_the_secret_of_a_run_does_not_go_on_with_it() {
+    let (player, folder) = (Player::start(), Folder::new());
+    killed_in_the_second(&folder, &player, "");
+    let mut identity: Value = serde_json::from_str(&folder.read("kept/r/resume.json")).expect("JSON");
+    let own = identity["secret"].as_str().expect("a secret").to_owned();
+    let other: String = own.chars().rev().collect();
+    identity["secret"] = Value::from(other.clone());
+    folder.file("kept/r/resume.json", &identity.to_string());
+    let finished = run(&folder, ["conduct", "-q", "--resume", "kept/r", "-o", "out"]);
+    assert_eq!(finished.status, Some(1), "{finished:#?}");
+    let said = folder.read("out") + &finished.stderr;
+    assert!(said.contains("this conductor does not have the secret of the run"), "{said}");
+    assert!(!said.contains(&own) && !said.contains(&other), "{said}");
+    let mut identity: Value = serde_json::from_str(&folder.read("kept/r/resume.json")).expect("JSON");
+    identity["secret"] = Value::from(own);
+    folder.file("kept/r/resume.json", &identity.to_string());
+    run(&folder, ["conduct", "-q", "--resume", "kept/r", "-o", "out"]).assert(0, str![""], str![""]);
 }
 
 #[test]
