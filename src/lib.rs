@@ -33,7 +33,7 @@
 //! | [`wait`] | all waits, each with its limit; the calls that block | nothing |
 //! | [`config`] | reads configuration files into a [`model::Plan`]; findings with their positions | `model`, `metric`, `statistics` |
 //! | [`wire`] | frames, messages, the protocol of the Python program | `model` |
-//! | [`conduct`] | coordinator, clock estimate, run loop, output store, a connection actor for each worker | `model`, `metric`, `wait`, `wire`, `sys` |
+//! | [`conduct`] | coordinator, clock estimate, run loop, output store, a connection actor for each worker | `model`, `metric`, `values`, `wait`, `wire`, `sys` |
 //! | [`player`] | listener, session, executor, clean-up | `model`, `wait`, `wire`, `sys` |
 //! | [`report`] | the reports, one file for each format | `model`, `statistics`, `values` |
 //! | `sys` | system calls that std does not have; the only `unsafe` code | `model`, `wait` |

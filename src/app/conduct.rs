@@ -103,6 +103,9 @@ fn carry_out(
         // It is gone before the last is said of the run.
         reporters.shown.insert(0, ("the live view".to_owned(), Box::new(view)));
     }
+    if let Some(resumption) = &resumption {
+        plan.trials = resumption.trials();
+    }
     let plan = Arc::new(plan);
     let conclusion = match resumption {
         Some(resumption) => conduct::resume(plan, &options, resumption, &interrupts, reporters),

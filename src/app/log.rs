@@ -100,6 +100,25 @@ fn is_in_results(event: &Event) -> bool {
 }
 
 impl LogReporter {
+    /// What is said of a connection that breaks.
+    fn of_connection(&self, event: &Event) {
+        match event {
+            Event::WorkerBroken { worker, reason } => {
+                tracing::warn!("{}: {}; reconnecting", self.worker(*worker), on_one_line(reason));
+            }
+            Event::WorkerResumed { worker, silent } => {
+                tracing::info!("{}: reconnected after {silent:.1?}", self.worker(*worker));
+            }
+            Event::WorkerLost { worker, reason, .. } => {
+                tracing::warn!("{} is lost: {}", self.worker(*worker), on_one_line(reason));
+            }
+            Event::WorkerUnreachable { worker, reason, .. } => {
+                tracing::debug!("{}{}", self.about(Some(*worker)), on_one_line(reason));
+            }
+            _ => {}
+        }
+    }
+
     /// What is said of a trial as a whole.
     fn of_trial(&self, event: &Event) {
         let trials = self.plan.as_ref().map_or(0, |plan| plan.trials);
@@ -120,6 +139,9 @@ impl LogReporter {
             Event::Measured { trial, metric, worker, unit, measurement } => {
                 let (about, text) = (self.about(*worker), measurement.text(unit.as_deref()));
                 tracing::debug!("Trial {trial}: {about}{metric}: {}", on_one_line(&text));
+            }
+            Event::PrecisionJudged { judgement } => {
+                tracing::info!("{}", on_one_line(&judgement.text(self.plan.as_deref())));
             }
             Event::TrialEnded { trial, verdict } => tracing::info!("Trial {trial} of {trials}: {}", verdict.word()),
             _ => {}
@@ -163,19 +185,11 @@ impl Reporter for LogReporter {
                 let skew = skew_of_several(skew.as_ref()).map(|skew| format!("; start skew {skew}"));
                 tracing::debug!("Trial {trial}: {phase} ended{}", skew.unwrap_or_default());
             }
-            Event::WorkerBroken { worker, reason } => {
-                tracing::warn!("{}: {}; reconnecting", self.worker(*worker), on_one_line(reason));
-            }
-            Event::WorkerResumed { worker, silent } => {
-                tracing::info!("{}: reconnected after {silent:.1?}", self.worker(*worker));
-            }
-            Event::WorkerLost { worker, reason, .. } => {
-                tracing::warn!("{} is lost: {}", self.worker(*worker), on_one_line(reason));
-            }
             Event::OutputFailed { worker, text } => tracing::error!("{}{}", self.about(*worker), on_one_line(text)),
-            Event::WorkerUnreachable { worker, reason, .. } => {
-                tracing::debug!("{}{}", self.about(Some(*worker)), on_one_line(reason));
-            }
+            Event::WorkerBroken { .. }
+            | Event::WorkerResumed { .. }
+            | Event::WorkerLost { .. }
+            | Event::WorkerUnreachable { .. } => self.of_connection(&stamped.event),
             Event::Warning { worker, text } => tracing::warn!("{}{}", self.about(*worker), on_one_line(text)),
             Event::RunEnded { conclusion } => tracing::debug!("Run ended: {}", conclusion.verdict.word()),
             Event::RunResumed { .. }
@@ -185,6 +199,12 @@ impl Reporter for LogReporter {
             | Event::MeasuringStarted { .. }
             | Event::Measured { .. }
             | Event::TrialEnded { .. } => self.of_trial(&stamped.event),
+            Event::PrecisionJudged { judgement } => {
+                self.of_trial(&stamped.event);
+                if let Some(plan) = &mut self.plan {
+                    Plan::extend(plan, judgement.trials);
+                }
+            }
         }
         Ok(())
     }

@@ -63,6 +63,12 @@ impl Remeasure {
             Event::Measured { .. } => Vec::new(),
             Event::TrialEnded { trial, verdict } => self.trial_ended(trial, verdict),
             Event::RunEnded { conclusion } => vec![Event::RunEnded { conclusion: self.conclude(conclusion) }],
+            Event::PrecisionJudged { judgement } => {
+                if let Some(plan) = &mut self.plan {
+                    Plan::extend(plan, judgement.trials);
+                }
+                vec![Event::PrecisionJudged { judgement }]
+            }
             other => {
                 self.interrupted |= matches!(other, Event::Interrupted { .. });
                 vec![other]

@@ -171,8 +171,8 @@ impl Resumed {
             }
         }
         let done = history.done(arguments.failed);
-        if let Some(last) = done.last().filter(|last| **last > plan.trials) {
-            return Err(format!("cannot resume run `{run}` with {} trials: trial {last} is done", plan.trials));
+        if let Some(last) = done.last().filter(|last| **last > plan.most_trials()) {
+            return Err(format!("cannot resume run `{run}` with {} trials: trial {last} is done", plan.most_trials()));
         }
         plan.schedule =
             history.placed(plan, &done).map_err(|(trial, round, point)| not_placed(run, trial, round, point))?;
@@ -191,7 +191,7 @@ impl Resumed {
         identity.files = files;
         identity.write(folder).map_err(failed)?;
         let history = std::mem::take(history);
-        let resumption = history.resume(plan.trials, done, attempts);
+        let resumption = history.resume(plan, done, attempts);
         let resumption = resumption.ok_or_else(|| failed(io::Error::other("nothing of it was recorded")))?;
         Ok(resumption.of_generation(generation))
     }

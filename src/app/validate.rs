@@ -27,8 +27,9 @@ pub(super) fn run(arguments: &ValidateArguments) -> Result<ExitCode, Refused> {
         FindingsFormat::Json => findings.to_json(),
         FindingsFormat::Github => findings.to_github(),
     });
-    for SeriesSize { file, points, trials } in &series {
-        let (points, trials) = (counted(*points, "point"), counted(*trials, "trial"));
+    for SeriesSize { file, points, trials, most } in &series {
+        let points = counted(*points, "point");
+        let trials = if most > trials { format!("{trials} to {most} trials") } else { counted(*trials, "trial") };
         telemetry::say(&format!("{}: {points}, {trials}", file.display()));
     }
     if !findings.is_empty() {

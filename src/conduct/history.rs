@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::coordinator::{Judge, Past, Todo, how};
 use crate::model::{ClockAnchor, ConductorTime, Event, Plan, PointId, Schedule, Slot, Stamped, Verdict};
+use crate::values::Collector;
 
 /// What the events of a run say of it.
 #[derive(Debug, Default)]
@@ -17,6 +18,10 @@ pub(crate) struct History {
     last: ConductorTime,
     /// The last attempt at each trial that has begun.
     trials: BTreeMap<u32, Attempt>,
+    /// How many trials there were to be after some were added; 0 where none were.
+    planned: u32,
+    /// The values of the metrics.
+    values: Collector,
     /// The trial that has no end yet, with its judge.
     open: Option<(u32, Judge)>,
 }
@@ -37,6 +42,7 @@ impl History {
     /// Takes one event.
     pub(crate) fn take(&mut self, Stamped { at, event }: &Stamped) {
         self.last = self.last.max(*at);
+        self.values.take(event);
         match event {
             Event::RunStarted { plan, anchor } => {
                 (self.plan, self.generation) = (Some((Arc::clone(plan), *anchor)), 1);
@@ -60,6 +66,7 @@ impl History {
                     attempt.end = Some(judge.past(*trial, *verdict));
                 }
             }
+            Event::PrecisionJudged { judgement } => self.planned = judgement.trials,
             other => self.judge(other),
         }
     }
@@ -116,15 +123,16 @@ impl History {
         self.trials.iter().map(|(trial, attempt)| (*trial, attempt.number)).collect()
     }
 
-    /// What is left of so many trials when these are done, and what is known of those. The run's clock goes on from here.
+    /// What is left of the plan when these trials are done, and what is known of those. The run's clock goes on from here.
     /// `attempts` are those that are due.
-    pub(crate) fn resume(self, trials: u32, done: BTreeSet<u32>, attempts: BTreeMap<u32, u32>) -> Option<Resumption> {
+    pub(crate) fn resume(self, plan: &Plan, done: BTreeSet<u32>, attempts: BTreeMap<u32, u32>) -> Option<Resumption> {
         let (_, anchor) = self.plan?;
+        let trials = plan.trials.max(self.planned).min(plan.most_trials());
         let mut past = self.trials;
         past.retain(|trial, _| done.contains(trial));
         let past = past.into_values().filter_map(|attempt| attempt.end).collect();
-        let (generation, last) = (self.generation, self.last);
-        Some(Resumption { todo: Todo::new(trials, done, attempts), past, anchor, last, generation })
+        let (generation, last, values) = (self.generation, self.last, self.values);
+        Some(Resumption { todo: Todo::new(trials, done, attempts), past, values, anchor, last, generation })
     }
 }
 
@@ -134,6 +142,8 @@ pub(crate) struct Resumption {
     pub(super) todo: Todo,
     /// What came of the trials that are done.
     pub(super) past: Vec<Past>,
+    /// What was measured.
+    pub(super) values: Collector,
     /// The run's clock, and the last moment that is recorded on it.
     pub(super) anchor: ClockAnchor,
     pub(super) last: ConductorTime,
@@ -142,6 +152,11 @@ pub(crate) struct Resumption {
 }
 
 impl Resumption {
+    /// How many trials are planned, with those that were added.
+    pub(crate) const fn trials(&self) -> u32 {
+        self.todo.last()
+    }
+
     /// The same with a configuration of this generation.
     pub(crate) fn of_generation(self, generation: u32) -> Self {
         Self { generation, ..self }

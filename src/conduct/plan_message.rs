@@ -17,7 +17,7 @@ pub(crate) fn plan_message(plan: &Plan, point: PointId, worker: WorkerId, incarn
     let steps = |phase: Phase| entry.steps[phase].iter().map(|step| step_message(phase, step)).collect();
     PlanMessage {
         incarnation,
-        trials: plan.trials,
+        trials: plan.most_trials(),
         phases: plan.phases.clone(),
         shell: entry.shell.clone(),
         directory: entry.directory.clone(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::loader::Test;
-use super::series::planned;
+use super::series::{most, planned};
 use super::{
     CLIENTS, Diagnostic, Diagnostics, Document, Input, Lint, Loader, Place, Reason, ShellSyntax, TEST, TEST_FILE,
     WORKER_FILE, WORKER_FILE_ONLY, WORKERS, files, nearest,
@@ -27,6 +27,8 @@ pub struct SeriesSize {
     pub points: usize,
     /// The number of trials of all points, with warm-up.
     pub trials: usize,
+    /// How many there are at most, with those that can be added to reach a precision.
+    pub most: usize,
 }
 
 /// Finds all mistakes in test files, with their workers' files, and in worker files; their sections tell which they are.
@@ -59,8 +61,9 @@ pub fn validate(inputs: &[Input], defines: &[(String, String)], shell: Option<&d
 fn size(document: &Document, test: &Test) -> Option<SeriesSize> {
     let (points, series) = test.series.as_ref()?;
     points.iter().find(|point| !point.name.is_empty())?;
-    let trials = planned(series, points.len(), test.settings.trials.unwrap_or(1));
-    Some(SeriesSize { file: document.source.path().to_owned(), points: points.len(), trials })
+    let (of_each, points) = (test.settings.trials.unwrap_or(1), points.len());
+    let (trials, most) = (planned(series, points, of_each), most(series, points, of_each));
+    Some(SeriesSize { file: document.source.path().to_owned(), points, trials, most })
 }
 
 /// Whether the sections are those of a test file.

@@ -12,7 +12,8 @@ use super::trial_started;
 use super::verdict::known_hint;
 use super::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Hint, Measurement, MetricName, Output, Phase, Plan,
-    PlayerDescription, PointId, Slot, Start, StartSkew, StepReference, StepResult, Stream, Verdict, WorkerId,
+    PlayerDescription, PointId, PrecisionJudgement, Slot, Start, StartSkew, StepReference, StepResult, Stream, Verdict,
+    WorkerId,
 };
 
 /// An event and when it was seen on the conductor's clock.
@@ -291,6 +292,13 @@ pub enum Event {
         trial: u32,
         /// How it went.
         verdict: Verdict,
+    },
+    /// All planned trials of a series are over whose medians are to be known precisely: whether they are, and how many
+    /// trials there are now.
+    PrecisionJudged {
+        /// What was found.
+        #[serde(flatten)]
+        judgement: PrecisionJudgement,
     },
     /// The run is over.
     #[serde(skip)]

@@ -34,6 +34,7 @@ mod point;
 mod printer;
 mod process;
 mod recorded_result;
+mod precision;
 mod schedule;
 mod signal;
 mod start;
@@ -76,6 +77,7 @@ pub use plan::{
 };
 pub use player::{PlayerDescription, PlayerEntry};
 pub use point::{Point, PointId};
+pub use precision::{FEWEST_FOR_PRECISION, Imprecise, PrecisionJudgement};
 pub use printer::Printer;
 pub use process::Process;
 pub use schedule::{Order, Rounds, Schedule, Slot};

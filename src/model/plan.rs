@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,8 @@ pub struct Plan {
     pub run: RunId,
     /// The test file.
     pub file: PathBuf,
-    /// How often the phases are gone through: of a series, the trials of all points, with warm-up.
+    /// How often the phases are gone through: of a series, the trials of all points, with warm-up. More may be added to
+    /// reach a precision.
     pub trials: u32,
     /// The chosen phases, in order, each once.
     pub phases: Vec<Phase>,
@@ -68,6 +70,24 @@ impl Plan {
     /// Whether the test is a series: it has parameters, or says more of its trials than how many there are.
     pub fn is_series(&self) -> bool {
         self.schedule.rounds.is_some()
+    }
+
+    /// Whether trials may be added until the medians are precise enough.
+    pub fn wants_precision(&self) -> bool {
+        self.is_series() && self.metrics.iter().any(|metric| metric.precision.is_some())
+    }
+
+    /// How many trials there are at most.
+    pub fn most_trials(&self) -> u32 {
+        let scheduled = u32::try_from(self.schedule.points().len()).unwrap_or(u32::MAX);
+        if self.wants_precision() { self.trials.max(scheduled) } else { self.trials }
+    }
+
+    /// The same plan with so many trials, because some were added.
+    pub fn extend(plan: &mut Arc<Self>, trials: u32) {
+        if plan.trials != trials {
+            Arc::make_mut(plan).trials = trials;
+        }
     }
 
     /// A point, if the plan has it.

@@ -1,6 +1,6 @@
 //! The `json` report: one document of the seed's shape, with more fields, written when the run is over.
 //!
-//! `{"metadata": {…}, "workers": […], "trials": […], "metrics": […], "statistics": […], "causes": […], "lost": […], "not_reset": […], "warnings": […],
+//! `{"metadata": {…}, "workers": […], "trials": […], "metrics": […], "precision": {…}, "statistics": […], "causes": […], "lost": […], "not_reset": […], "warnings": […],
 //! "configuration": {…}}`; `json.schema.json` describes it to programs. Times are local, as in the seed;
 //! a time that is not known, such as the end of what was interrupted, is `null`. Each level is made while it is
 //! written, and outputs are read then, piece by piece.
@@ -47,6 +47,10 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
         trials: List(|| run.trials.values().map(move |trial| trial_entry(ended, trial))),
         // Without metrics there are none.
         metrics: @optional (!metrics.is_empty()).then_some(metrics),
+        precision: @optional ended.run.precision.as_ref().map(|judgement| object! {
+            reached: judgement.imprecise == 0,
+            text: ended.run.precision_line(),
+        }),
         statistics: rows.iter().map(statistics_entry).collect::<Vec<_>>(),
         causes: json_causes::entries(ended, |at| date(ended, at)),
         lost: List(|| run.lost.iter().map(|remark| remark_entry(ended, remark))),

@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use super::words;
 use crate::model::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Expectation, Hint, Measurement, MetricName, Mode,
-    Outcome, Output, Phase, Plan, PlayerDescription, PointId, Slot, Stamped, StartSkew, Step, StepReference,
-    StepResult, Stream, Verdict, WorkerId, WorkerPlan,
+    Outcome, Output, Phase, Plan, PlayerDescription, PointId, PrecisionJudgement, Slot, Stamped, StartSkew, Step,
+    StepReference, StepResult, Stream, Verdict, WorkerId, WorkerPlan, on_one_line,
 };
 use crate::values::Collector;
 
@@ -39,6 +39,8 @@ pub(super) struct Run {
     pub(super) interrupted: Option<(i32, Remark)>,
     /// The values of its metrics.
     pub(super) values: Collector,
+    /// Whether its medians are precise enough, as it was found last.
+    pub(super) precision: Option<PrecisionJudgement>,
     /// When its record ended, if that was before the run.
     pub(super) record_ended: Option<ConductorTime>,
 }
@@ -337,6 +339,12 @@ impl Run {
         if counted.is_empty() { "no step was run".to_owned() } else { counted.join(", ") }
     }
 
+    /// Why trials were added to reach a precision, or no more of them, in one line.
+    pub(super) fn precision_line(&self) -> Option<String> {
+        let judgement = self.precision.as_ref()?;
+        Some(on_one_line(&judgement.text(self.plan())).into_owned())
+    }
+
     /// How many trials are over, of how many.
     pub(super) fn ended_trials(&self) -> usize {
         self.trials.values().filter(|trial| trial.end.is_some()).count()
@@ -437,6 +445,12 @@ impl Run {
             Event::TrialEnded { trial, verdict } => {
                 let ended = self.trial(*trial, at);
                 (ended.end, ended.verdict) = (Some(at), Some(*verdict));
+            }
+            Event::PrecisionJudged { judgement } => {
+                if let Some((plan, _)) = &mut self.plan {
+                    Plan::extend(plan, judgement.trials);
+                }
+                self.precision = Some(judgement.clone());
             }
             // The other events are only for reports that are written during the run.
             _ => {}

@@ -61,7 +61,7 @@ fn metrics(page: &mut Page, run: &Run) -> io::Result<()> {
         let line = if is_head { page.toned(Tone::Strong, &line) } else { line };
         page.line(&line)?;
     }
-    Ok(())
+    run.precision_line().map_or(Ok(()), |line| page.line(&format!("\nPrecision: {line}")))
 }
 
 /// How long steps and phases took over the trials.

@@ -293,6 +293,11 @@ impl TextReporter {
             }
             Event::CheckEnded { trial, result } => self.check(*trial, result)?,
             Event::TrialEnded { trial, .. } => return self.metrics(*trial),
+            // Why no more are added is said at the end.
+            Event::PrecisionJudged { judgement } if judgement.added > 0 => {
+                let line = self.run.precision_line().unwrap_or_default();
+                self.page.line(&format!("\nPrecision: {line}"))?;
+            }
             Event::BarrierEnded { barrier, .. } => self.barrier(barrier)?,
             Event::PhaseEnded { skew: Some(skew), .. } => self.skew(skew)?,
             Event::SpawnedEnded { step, result } => self.apart(*step, result, "spawned in")?,

@@ -82,11 +82,13 @@ pub(crate) fn milliseconds(duration: Duration) -> String {
     format!("{:.3} ms", duration.as_secs_f64() * 1000.0)
 }
 
-/// What a run consists of: `2 trials of startup, run on 3 workers`.
+/// What a run consists of: `2 trials of startup, run on 3 workers`, `20 to 100 trials of run on 1 worker`.
 pub(super) fn extent(plan: &Plan) -> String {
     let phases = plan.phases.iter().map(|phase| phase.word()).collect::<Vec<_>>().join(", ");
     let [trials, workers] =
         [(plan.trials as usize, "trial"), (plan.workers.len(), "worker")].map(|(n, of)| counted(n, of));
+    let most = plan.most_trials();
+    let trials = if most > plan.trials { format!("{} to {most} trials", plan.trials) } else { trials };
     format!("{trials} of {phases} on {workers}")
 }
 

@@ -7,6 +7,7 @@ mod block;
 mod collect;
 mod gate;
 mod layout;
+mod precision;
 mod sampled;
 mod summary;
 mod table;

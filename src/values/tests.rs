@@ -277,3 +277,58 @@ fn a_drift_makes_equal_points_differ_only_if_one_is_measured_after_the_other() {
     let blocked = drifting(&[[0; 10], [1; 10]].concat(), Design::Unpaired);
     assert_eq!(blocked.verdicts().collect::<Vec<_>>(), [Verdict::Worse]);
 }
+
+/// The medians that are not precise enough, as they are told of: of a metric whose median is to be as precise as this.
+fn imprecise(values: &Values, wanted: &str) -> Vec<String> {
+    let metric = crate::model::Metric {
+        precision: Some(wanted.parse().unwrap()),
+        ..serde_json::from_str(r#"{"name": "goodput", "from": "client.run.load"}"#).unwrap()
+    };
+    let found = values.imprecise(&[metric]);
+    found.iter().map(|own| format!("{} {}", own.point, own).trim_start().to_owned()).collect()
+}
+
+#[test]
+fn a_median_is_precise_enough_by_half_its_interval_and_only_with_ten_values() {
+    let of = |sample: &[f64], wanted: &str| imprecise(&run(metric("goodput", 0.02), sample), wanted).join("; ");
+    // The interval of ten values is from the second to the ninth: from 98.9 to 101.1.
+    assert_eq!(of(&TEN, "1.1%"), "");
+    assert_eq!(of(&TEN, "1%"), "±1.1 %, wanted 1 %");
+    assert_eq!(of(&TEN, "1.1001"), "");
+    assert_eq!(of(&TEN, "1"), "±1.1, wanted 1");
+    assert_eq!(of(&TEN.map(|value| -value), "1.1%"), "");
+    assert_eq!(of(&TEN[..9], "50%"), "9 values, at least 10 are needed");
+    assert_eq!(of(&[], "50%"), "0 values, at least 10 are needed");
+    // Where the median is 0, only a number can be reached, unless all values are 0.
+    let around_zero = [-4.0, -3.0, -2.0, -1.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0];
+    assert_eq!(of(&around_zero, "1000%"), "the median is 0, of which 1000 % cannot be reached");
+    assert_eq!(of(&around_zero, "3"), "");
+    assert_eq!(of(&around_zero, "2.9"), "±3, wanted 2.9");
+    assert_eq!(of(&[0.0; 10], "0%"), "");
+    assert_eq!(of(&[5.0; 10], "0"), "");
+}
+
+#[test]
+fn each_point_and_each_worker_is_to_be_precise_and_the_worst_comes_first() {
+    let points = vec![point(&[("qdisc", "fq_codel")], None), point(&[("qdisc", "codel")], None)];
+    let rounds: Vec<[f64; 2]> = TEN.iter().map(|value| [*value, 100.0 + 5.0 * (value - 100.0)]).collect();
+    let rounds: Vec<&[f64]> = rounds.iter().map(<[f64; 2]>::as_slice).collect();
+    let mut values = series(metric("goodput", 0.02), points, &rounds);
+    assert_eq!(imprecise(&values, "6%"), Vec::<String>::new());
+    assert_eq!(imprecise(&values, "2%"), ["qdisc=codel ±5.5 %, wanted 2 %"]);
+    let both = ["qdisc=codel ±5.5 %, wanted 1 %", "qdisc=fq_codel ±1.1 %, wanted 1 %"];
+    assert_eq!(imprecise(&values, "1%"), both);
+    // One value of one worker is missing: its sample is too small.
+    for row in &mut values.rows {
+        row.worker = Some(WorkerId(0));
+    }
+    let more: Vec<Value> = values.rows.iter().map(|row| Value { worker: Some(WorkerId(1)), ..row.clone() }).collect();
+    values.rows.extend(more);
+    assert_eq!(imprecise(&values, "6%"), Vec::<String>::new());
+    values.rows.pop();
+    assert_eq!(imprecise(&values, "6%"), ["qdisc=codel 9 values, at least 10 are needed"]);
+    // What counts not is no value either.
+    values.trials[0].is_warm_up = true;
+    let fewer = ["qdisc=fq_codel 9 values, at least 10 are needed"; 2];
+    assert_eq!(imprecise(&values, "6%")[..2], fewer);
+}

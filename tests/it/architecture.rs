@@ -18,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("values", &["model", "statistics"]),
     ("config", &["metric", "model", "statistics"]),
     ("wire", &["model"]),
-    ("conduct", &["metric", "model", "wait", "wire", "sys"]),
+    ("conduct", &["metric", "model", "values", "wait", "wire", "sys"]),
     ("player", &["model", "wait", "wire", "sys"]),
     ("report", &["model", "statistics", "values"]),
     ("sys", &["model", "wait"]),

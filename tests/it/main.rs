@@ -91,6 +91,7 @@ mod seed_workers;
 mod secrets;
 mod series;
 mod series_faults;
+mod series_precision;
 mod series_values;
 mod session_faults;
 mod soak;

@@ -131,6 +131,23 @@ fn what_compare_and_history_print_as_json_is_as_their_schemas_say() {
 }
 
 #[test]
+fn a_series_with_a_precision_keeps_the_schemas() {
+    let folder = Folder::new();
+    folder.file(
+        "test.cfg",
+        "[Test]\ntrials = 2\n[Parameters]\nx = 1, 2\n[Series]\nwarmup = 1\nprecision = 3%\nmax_trials = 10\n\
+         [Workers]\nw = @ 127.0.0.1\n[w:Run]\ns = echo $CONDUCTOR_TRIAL\n[Metric m]\nfrom = w.run.s\n",
+    );
+    let reports = ["--report", "json=report.json", "--report", "jsonl=events"];
+    let finished = run(&folder, ["conduct", "--local", "-q", "test.cfg"].iter().chain(&reports));
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    Schema::of("json").assert("report.json", &folder.read("report.json"));
+    let (line, events) = (Schema::of("jsonl"), folder.read("events"));
+    assert!(events.contains("\"worst\":{") && events.contains("\"reached\":\""), "{events}");
+    events.lines().for_each(|text| line.assert("events", text));
+}
+
+#[test]
 fn a_schema_refuses_what_is_not_so() {
     let line = Schema::of("jsonl");
     for wrong in [r#"{"at_ns":1,"time":null,"event":"no such"}"#, r#"{"at_ns":1,"time":null,"event":"trial_started"}"#]

@@ -234,7 +234,7 @@ impl<'a> Run<'a> {
         self.disk.truncate(&path(EVENTS), usize::try_from(length).expect("it is in memory"))?;
         let done = history.done(false);
         let attempts = set_aside(&self.disk, &history.attempts(), |trial| !done.contains(&trial))?;
-        history.resume(TRIALS, done, attempts).ok_or_else(|| Stop::Wrong("the run has no plan".to_owned()))
+        history.resume(self.plan, done, attempts).ok_or_else(|| Stop::Wrong("the run has no plan".to_owned()))
     }
 
     /// Exactly the trials are run that are not done, each at the point and in the round that it is planned for.

@@ -85,7 +85,7 @@ impl Files {
     fn announced(&mut self, file: FileMessage, outbox: &mut Outbox) -> Result<(), Fault> {
         let FileMessage { step, stream, name, mode } = file;
         let is_meant = matches!(self.action(step), Some(Action::Fetch(_)));
-        if !is_meant || !(1..=self.plan.trials).contains(&step.trial) || self.arriving.contains_key(&stream) {
+        if !is_meant || !(1..=self.plan.most_trials()).contains(&step.trial) || self.arriving.contains_key(&stream) {
             answer(stream, Err("no step has requested it".to_owned()), outbox);
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! The metrics of a trial: when they are measured, and what they say about the trial.
+//! The metrics of a trial: when they are measured, what they say about the trial, and whether others are added.
 
 use std::collections::BTreeSet;
 
@@ -70,5 +70,15 @@ impl Coordinator {
     /// When that is due.
     pub(super) fn measuring_due(&self) -> Option<ConductorTime> {
         self.measured_by
+    }
+
+    /// All planned trials are over. Whether others are added, because medians are not precise enough.
+    pub(super) fn adds_trials(&mut self) -> bool {
+        let Some(precision) = &self.precision else { return false };
+        let judgement = precision.judge(&self.plan, self.todo.last());
+        let adds = judgement.added > 0;
+        self.todo.extend(judgement.trials);
+        self.report(Event::PrecisionJudged { judgement });
+        adds
     }
 }

@@ -9,7 +9,8 @@
 //!
 //! `stages` goes from stage to stage, `phase` looks after what happens within one, `liveness` says how long each worker is
 //! waited for and looks after connections that break, `departing` looks after players that leave, `meeting` after barriers,
-//! `judge` makes the verdicts, `measuring` ends a trial with its metrics, `waiting` says in words what is waited for.
+//! `judge` makes the verdicts, `measuring` ends a trial with its metrics, `precision` adds
+//! trials where medians are not precise enough, `waiting` says in words what is waited for.
 
 mod barriers;
 mod departing;
@@ -20,6 +21,7 @@ mod liveness;
 mod measuring;
 mod meeting;
 mod phase;
+mod precision;
 mod stages;
 #[cfg(test)]
 pub(in crate::conduct) mod tests;
@@ -39,6 +41,7 @@ use super::history::Resumption;
 use barriers::Barriers;
 pub(super) use judge::{Judge, Past, how};
 use lead::Lead;
+use precision::Precision;
 pub(super) use todo::Todo;
 use worker::Worker;
 
@@ -161,6 +164,8 @@ pub(super) struct Coordinator {
     /// How long a message to the slowest worker that came to a barrier of the phase, and its answer, take.
     barrier_round_trip: Duration,
     judge: Judge,
+    /// Whether the values are precise enough, where that was asked for.
+    precision: Option<Precision>,
     /// What cannot be written, as it was reported.
     unwritten: BTreeSet<(Option<WorkerId>, String)>,
     actions: Vec<Action>,
@@ -196,6 +201,7 @@ impl Coordinator {
             barriers: Barriers::default(),
             barrier_round_trip: Duration::ZERO,
             judge: Judge::new(Arc::clone(&plan)),
+            precision: plan.wants_precision().then(Precision::default),
             unwritten: BTreeSet::new(),
             actions: Vec::new(),
             plan,
@@ -203,11 +209,12 @@ impl Coordinator {
     }
 
     /// The same for a run of which a part is done.
-    pub(super) fn resuming(mut self, Resumption { todo, past, generation, .. }: Resumption) -> Self {
+    pub(super) fn resuming(mut self, Resumption { todo, past, generation, values, .. }: Resumption) -> Self {
         let done = u32::try_from(past.len()).unwrap_or(u32::MAX);
         for past in past {
             self.judge.recall(past);
         }
+        self.precision = self.precision.map(|_| Precision::resuming(values));
         Self { todo, resumed: Some((generation, done)), ..self }
     }
 
@@ -331,6 +338,9 @@ impl Coordinator {
     }
 
     fn report(&mut self, event: Event) {
+        if let Some(precision) = &mut self.precision {
+            precision.take(&event);
+        }
         self.actions.push(Action::Report(event));
     }
 }

@@ -20,7 +20,7 @@ impl Coordinator {
         if let Some((generation, done)) = self.resumed {
             self.report(Event::RunResumed { plan: self.plan.clone(), done, generation });
         }
-        if self.todo.left() == 0 { self.finish() } else { self.connect() }
+        if self.todo.left() == 0 && !self.adds_trials() { self.finish() } else { self.connect() }
     }
 
     /// Asks for a connection to each worker that has none and is to have one.
@@ -149,7 +149,7 @@ impl Coordinator {
             let refused = end.kind != EndKind::Unreachable;
             self.report(Event::WorkerUnreachable { worker, refused, reason: end.reason, hint: end.hint });
         }
-        let (trials, left) = (self.plan.trials, self.todo.left());
+        let (trials, left) = (self.todo.last(), self.todo.left());
         if may_go_on && self.workers.iter().all(Worker::is_gone) {
             self.judge.not_carried_out("no worker can be reached".to_owned());
             return false;
@@ -307,9 +307,9 @@ impl Coordinator {
         let incomplete = self.is_incomplete();
         let verdict = self.judge.end_trial(incomplete);
         self.report(Event::TrialEnded { trial, verdict });
-        let last = self.todo.left() == 0;
         let failed = self.plan.settings.on_failure == OnFailure::Stop && self.judge.has_failures();
-        if last || failed || self.interrupted.is_some() {
+        let is_over = failed || self.interrupted.is_some();
+        if is_over || (self.todo.left() == 0 && !self.adds_trials()) {
             self.leave();
         } else {
             self.gather();

@@ -18,6 +18,16 @@ impl Todo {
         Self { next: 1, last: trials, done, attempts }
     }
 
+    /// How many there are, with those that are done.
+    pub(in crate::conduct) const fn last(&self) -> u32 {
+        self.last
+    }
+
+    /// Adds the trials behind the last one up to this one.
+    pub(super) fn extend(&mut self, last: u32) {
+        self.last = self.last.max(last);
+    }
+
     /// How many are left.
     pub(super) fn left(&self) -> u32 {
         let all = self.last.saturating_add(1).saturating_sub(self.next);

@@ -1,6 +1,7 @@
 //! `[Series]`: the order of the trials, and which points there are. Its values are taken as they are written.
 
 use super::selector::Selector;
+use crate::config::metric_section::name_of_section;
 use crate::config::{
     Diagnostic, Diagnostics, Document, Entry, Lint, Place, Refusal, SERIES, is_space, nearest, quoted, quoted_section,
     value,
@@ -14,7 +15,12 @@ pub(in crate::config) struct Series {
     pub(in crate::config) seed: Option<u32>,
     pub(in crate::config) warm_up: u32,
     pub(in crate::config) most_trials: Option<u32>,
+    /// That of each metric which has none of its own.
     pub(in crate::config) precision: Option<Margin>,
+    /// Where a precision is wanted first, here or of a metric.
+    pub(super) precise: Option<Place>,
+    /// Where `max_trials` is.
+    pub(super) most_place: Option<Place>,
     /// The points that are left out: a selector a line.
     pub(super) exclude: Vec<(Selector, Place)>,
     /// What points are compared with.
@@ -25,7 +31,13 @@ const KEYS: [&str; 7] = ["order", "seed", "warmup", "exclude", "baseline", "prec
 
 /// Reads `[Series]`, and reports its mistakes. `None` if the test has none.
 pub(in crate::config) fn read(test: &Document, diagnostics: &mut Diagnostics) -> Option<Series> {
-    let section = test.section(SERIES)?;
+    let Some(section) = test.section(SERIES) else {
+        // Nothing says how many trials may be added.
+        if let Some(place) = precision_of_metric(test) {
+            diagnostics.push(needs_most(place));
+        }
+        return None;
+    };
     let mut series = Series::default();
     for entry in &section.entries {
         if !KEYS.contains(&entry.key()) {
@@ -39,12 +51,37 @@ pub(in crate::config) fn read(test: &Document, diagnostics: &mut Diagnostics) ->
             diagnostics.push(Diagnostic::new(Lint::InvalidValue, entry.value.place(), message, hint));
         }
     }
-    if let (Some(_), None, Some(entry)) = (series.precision, series.most_trials, section.entry("precision")) {
-        let message = "`precision` needs `max_trials`";
-        let hint = "add `max_trials = N`: a series that never becomes precise enough ends there";
-        diagnostics.push(Diagnostic::new(Lint::MissingSetting, entry.key_place(), message, hint));
-    }
+    let own = section.entry("precision").map(Entry::key_place);
+    check_precision(&mut series, own, test, diagnostics);
+    series.most_place = section.entry("max_trials").map(|entry| entry.value.place());
     Some(series)
+}
+
+/// Refuses a precision without what it needs.
+fn check_precision(series: &mut Series, own: Option<Place>, test: &Document, diagnostics: &mut Diagnostics) {
+    let has_metrics = test.sections.iter().any(|section| name_of_section(&section.name).is_some());
+    if let Some(place) = own.clone().filter(|_| !has_metrics) {
+        let message = "`precision` needs a metric";
+        let hint = "add a section `[Metric NAME]`, whose median is to be known precisely";
+        diagnostics.push(Diagnostic::new(Lint::MissingSetting, place, message, hint));
+    }
+    series.precise = own.or_else(|| precision_of_metric(test));
+    if let Some(place) = series.precise.clone().filter(|_| series.most_trials.is_none()) {
+        diagnostics.push(needs_most(place));
+    }
+}
+
+fn needs_most(place: Place) -> Diagnostic {
+    let message = "`precision` needs `max_trials` in `[Series]`";
+    let hint = "add `max_trials = N`: a series that never becomes precise enough ends there";
+    Diagnostic::new(Lint::MissingSetting, place, message, hint)
+}
+
+/// Where the first precision of a metric is.
+fn precision_of_metric(test: &Document) -> Option<Place> {
+    let metrics = test.sections.iter().filter(|section| name_of_section(&section.name).is_some());
+    let mut entries = metrics.filter_map(|section| section.entry("precision"));
+    entries.next().map(Entry::key_place)
 }
 
 fn set(series: &mut Series, entry: &Entry) -> Result<(), Refusal> {

@@ -5,12 +5,12 @@ use sha2::{Digest as _, Sha256};
 use super::points::{MOST_TRIALS, Made};
 use super::settings::Series;
 use crate::config::{Diagnostic, Diagnostics, Lint, Place};
-use crate::model::{Order, Rounds, RunId, Schedule};
+use crate::model::{FEWEST_FOR_PRECISION, Order, Rounds, RunId, Schedule};
 use crate::statistics::{Design, Random};
 
 /// The rounds of a series with so many trials of each point.
 fn rounds(series: &Series, trials: u32) -> Rounds {
-    let most = series.most_trials.filter(|_| series.precision.is_some());
+    let most = series.most_trials.filter(|_| series.precise.is_some());
     Rounds { warm_up: series.warm_up, counted: trials, most: most.unwrap_or(0) }
 }
 
@@ -20,7 +20,7 @@ pub(in crate::config) const fn planned(series: &Series, points: usize, trials: u
 }
 
 /// How many trials may be run at most.
-fn most(series: &Series, points: usize, trials: u32) -> usize {
+pub(in crate::config) fn most(series: &Series, points: usize, trials: u32) -> usize {
     let Rounds { warm_up, counted, most } = rounds(series, trials);
     (warm_up as usize + counted.max(most) as usize).saturating_mul(points)
 }
@@ -40,6 +40,7 @@ pub(in crate::config) fn check(
         let hint = "use fewer values or trials, or choose points with `exclude`";
         diagnostics.push(Diagnostic::new(Lint::TooLarge, place.clone(), message, hint));
     }
+    check_most(series, trials, diagnostics);
     let compared = points.iter().enumerate().filter(|(at, made)| made.baseline.is_some_and(|id| id.0 != *at)).count();
     let design = if series.order == Order::Blocked { Design::Unpaired } else { Design::Paired };
     let needed = design.fewest_trials(compared * metrics);
@@ -50,6 +51,22 @@ pub(in crate::config) fn check(
         let (points, metrics) = (counted(compared, "point"), counted(metrics, "metric"));
         let hint = format!("use at least {needed} trials to compare {points} by {metrics}");
         diagnostics.push(Diagnostic::new(Lint::FewTrials, place.clone(), message, hint));
+    }
+}
+
+/// Refuses a `max_trials` with which no trial could be added, or no median ever be precise enough.
+fn check_most(series: &Series, trials: u32, diagnostics: &mut Diagnostics) {
+    let (Some(most), Some(place)) = (series.most_trials, &series.most_place) else { return };
+    let mut refuse = |message: String, hint: &str| {
+        diagnostics.push(Diagnostic::new(Lint::InvalidValue, place.clone(), message, hint));
+    };
+    if series.precise.is_none() {
+        refuse("`max_trials` needs a `precision`".to_owned(), "add `precision = 3%`, or remove the line");
+    } else if most < trials {
+        refuse(format!("`max_trials` is less than `trials`, {trials}"), "use a larger number, or fewer `trials`");
+    } else if most < FEWEST_FOR_PRECISION {
+        let message = format!("a median cannot be precise enough with fewer than {FEWEST_FOR_PRECISION} trials");
+        refuse(message, "use a larger number, or remove `precision`");
     }
 }
 

@@ -35,8 +35,9 @@ impl Board {
     pub(crate) fn lines(&mut self, now: ConductorTime, columns: usize, rows: usize) -> Vec<BoardLine> {
         self.failures.update();
         let Some(plan) = &self.plan else { return Vec::new() };
-        // The last two lines are where the run is, and how much is done.
-        let room = rows.saturating_sub(2);
+        // The last lines are why trials were added, where the run is, and how much is done.
+        let precision = self.precision.as_ref().filter(|_| rows > 3);
+        let room = rows.saturating_sub(2 + usize::from(precision.is_some()));
         let head = |most| if room > 1 { self.head(columns, most) } else { Vec::new() };
         let mut lines = head(room / 3);
         let most = room.saturating_sub(lines.len());
@@ -51,6 +52,7 @@ impl Board {
         if left_out > 0 && most > 0 {
             lines.push(BoardLine::plain(format!("  and {}", words::counted(left_out, "more worker"))));
         }
+        lines.extend(precision.map(|why| BoardLine::plain(format!("Precision: {why}"))));
         lines.push(BoardLine::plain(self.waiting(plan, now, columns)));
         lines.push(BoardLine::plain(self.progress(plan, columns)));
         let fit = |BoardLine { text, bad }| BoardLine { text: cut(&text, columns), bad };

@@ -54,6 +54,8 @@ pub(crate) struct Board {
     /// The longest that each step took so far, on the workers that have the same steps.
     longest: BTreeMap<(WorkerId, Phase, usize), Duration>,
     failures: Failures,
+    /// Why trials were added to reach a precision.
+    precision: Option<String>,
 }
 
 #[derive(Default)]
@@ -118,6 +120,12 @@ impl Board {
             Event::WorkerResumed { worker, .. } => self.breaks(*worker, None),
             Event::WorkerLost { worker, reason, .. } => self.stand(*worker, Standing::Lost(reason.clone())),
             Event::PhaseEnded { .. } => self.phase = None,
+            Event::PrecisionJudged { judgement } => {
+                self.precision = Some(on_one_line(&judgement.text(self.plan.as_deref())).into_owned());
+                if let Some(plan) = &mut self.plan {
+                    Plan::extend(plan, judgement.trials);
+                }
+            }
             Event::CheckStarted { .. } => self.checking = Some(*at),
             Event::CheckEnded { .. } => self.checking = None,
             Event::MeasuringStarted { .. } => self.measuring = Some(*at),

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::*;
-use crate::model::{Blame, Ending, Gate, Outcome, Start, Verdict, WorkerPlan, display_width};
+use crate::model::{
+    Blame, Ending, Gate, Imprecise, Margin, MetricName, Outcome, PrecisionJudgement, Start, Verdict, WorkerPlan,
+    display_width,
+};
 use crate::report::recorded::{Recording, left, plan, snapshot, spawned, worker};
 
 fn board(recording: &Recording) -> Board {
@@ -299,6 +302,29 @@ fn wide_characters_shift_no_column_and_fit_the_width() {
         assert!(of(part).iter().all(|place| *place == of(part)[0]), "{part}: {shown:#?}");
     }
     assert!(shown[..3].iter().all(|line| line.ends_with('…')), "{shown:#?}");
+}
+
+#[test]
+fn trials_that_are_added_to_reach_a_precision_have_a_line_and_are_among_all() {
+    let mut run = two_workers();
+    run.trial();
+    let worst = Imprecise {
+        metric: MetricName::new("goodput").unwrap(),
+        worker: None,
+        point: String::new(),
+        values: 10,
+        reached: Some(Margin::Relative(0.041)),
+        wanted: Margin::Relative(0.03),
+    };
+    let judgement = PrecisionJudgement { trials: 11, added: 1, left: 37, imprecise: 1, worst: Some(worst) };
+    run.add(Event::PrecisionJudged { judgement });
+    run.number(11);
+    run.trial();
+    run.phase(Phase::Run);
+    let shown = lines(&run, 0);
+    let lines: Vec<&str> = shown.iter().rev().skip(1).take(2).map(|line| line.trim_start()).collect();
+    assert!(lines[0].starts_with("Trial 11 of 11, run"), "{shown:#?}");
+    assert_eq!(lines[1], "Precision: goodput: ±4.1 %, wanted 3 %: 38 trials more at most");
 }
 
 #[test]

@@ -49,7 +49,8 @@ pub(super) fn values(run: &Run) -> Option<Value> {
             figures => list(drawn),
         });
     }
-    Some(context! { tables => shown, note => footnote(&summary) })
+    let precision = run.precision_line().map(|line| parts(&format!("Precision: {line}")));
+    Some(context! { tables => shown, note => footnote(&summary), precision })
 }
 
 /// What stands above the columns. The title of a table stands above all of them.

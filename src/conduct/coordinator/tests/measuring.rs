@@ -31,12 +31,12 @@ fn metric() -> Metric {
     }
 }
 
-fn measured(measurement: Measurement) -> Measured {
+pub(super) fn measured(measurement: Measurement) -> Measured {
     let Metric { name, unit, .. } = metric();
     Measured { metric: name, worker: Some(WorkerId(0)), unit, measurement }
 }
 
-fn with_metric(trials: u32) -> Plan {
+pub(super) fn with_metric(trials: u32) -> Plan {
     Plan { metrics: vec![metric()], ..plan(1, 1, trials, &Phase::ALL) }
 }
 
@@ -56,7 +56,7 @@ fn until_measuring(plan: Plan, outcome: &Outcome) -> World {
     world
 }
 
-fn value(value: f64, outside: bool) -> Measurement {
+pub(super) fn value(value: f64, outside: bool) -> Measurement {
     Measurement::Value { value, outside, missing: None }
 }
 

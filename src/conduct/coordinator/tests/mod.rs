@@ -4,6 +4,7 @@ mod departing;
 mod interleavings;
 mod liveness;
 mod measuring;
+mod precision;
 pub(in crate::conduct) mod simulation;
 mod skew;
 mod tables;

@@ -116,8 +116,10 @@ impl World {
                 Action::Check(_) => self.checking = true,
                 Action::StopCheck => self.stopped_checks += 1,
                 Action::Measure => {
-                    let trials = self.reports.iter().filter(|event| matches!(event, Event::TrialStarted { .. }));
-                    self.measuring = u32::try_from(trials.count()).ok();
+                    self.measuring = self.reports.iter().rev().find_map(|event| match event {
+                        Event::TrialStarted { trial, .. } => Some(*trial),
+                        _ => None,
+                    });
                 }
                 Action::StopMeasuring => self.measuring = None,
                 Action::Report(event) => {

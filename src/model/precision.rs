@@ -1,0 +1,165 @@
+//! Whether the medians of a series are known precisely enough, as it is judged when its planned trials are over.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Margin, MetricName, Plan, WorkerId};
+
+/// So many values a median needs before it can be precise enough: with fewer, the interval is narrow by chance too often.
+pub const FEWEST_FOR_PRECISION: u32 = 10;
+
+/// What was found when all planned trials were over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PrecisionJudgement {
+    /// How many trials are planned now, at all points together.
+    pub trials: u32,
+    /// How many of these were added now: one of each point, or none.
+    pub added: u32,
+    /// How many may still be added after these.
+    pub left: u32,
+    /// How many medians are not precise enough.
+    pub imprecise: usize,
+    /// The one of them that is farthest from what is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst: Option<Imprecise>,
+}
+
+/// A median that is not known precisely enough.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Imprecise {
+    /// The metric.
+    pub metric: MetricName,
+    /// The worker whose values they are; none where they are made of the values of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<WorkerId>,
+    /// The name of the point; empty where there is only one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub point: String,
+    /// How many values there are.
+    pub values: usize,
+    /// How large half the interval is, as it was wanted: as a part of the median, or in the unit of the metric. Nothing
+    /// where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Margin>,
+    /// How large it may be.
+    pub wanted: Margin,
+}
+
+impl Imprecise {
+    /// How many times as large as wanted half the interval is.
+    pub fn excess(&self) -> f64 {
+        let number = |margin| match margin {
+            Margin::Relative(number) | Margin::Absolute(number) => number,
+        };
+        let reached = self.reached.filter(|_| self.has_enough()).map_or(f64::INFINITY, number);
+        if reached == 0.0 { 0.0 } else { reached / number(self.wanted) }
+    }
+
+    const fn has_enough(&self) -> bool {
+        self.values >= FEWEST_FOR_PRECISION as usize
+    }
+
+    fn subject(&self, plan: Option<&Plan>) -> String {
+        let Self { metric, worker, point, .. } = self;
+        let worker = worker.map(|id| format!(" of {}", plan.map_or("?", |plan| plan.name(id)))).unwrap_or_default();
+        let point = if point.is_empty() { String::new() } else { format!(" at {point}") };
+        format!("{metric}{worker}{point}")
+    }
+}
+
+/// What is known, and what is wanted.
+impl fmt::Display for Imprecise {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reached.filter(|_| self.has_enough()) {
+            _ if !self.has_enough() => {
+                let values = if self.values == 1 { "value" } else { "values" };
+                write!(out, "{} {values}, at least {FEWEST_FOR_PRECISION} are needed", self.values)
+            }
+            Some(reached) => write!(out, "±{}, wanted {}", shown(reached), shown(self.wanted)),
+            None => write!(out, "the median is 0, of which {} cannot be reached", shown(self.wanted)),
+        }
+    }
+}
+
+/// A margin in three digits.
+fn shown(margin: Margin) -> String {
+    let (number, unit) = match margin {
+        Margin::Relative(part) => (part * 100.0, " %"),
+        Margin::Absolute(number) => (number, ""),
+    };
+    format!("{}{unit}", in_three_digits(number))
+}
+
+/// A number that is not negative, with three digits that count, or all of a whole part that has more.
+fn in_three_digits(number: f64) -> String {
+    if number == 0.0 {
+        return "0".to_owned();
+    }
+    if !(1e-4..1e15).contains(&number) {
+        return format!("{number:.2e}");
+    }
+    let decimals = (0..7).find(|decimals| number * 10_f64.powi(*decimals) >= 99.95).unwrap_or(7);
+    let text = format!("{number:.decimals$}", decimals = usize::try_from(decimals).unwrap_or(0));
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+impl PrecisionJudgement {
+    /// The judgement in one line, for people: why the run goes on, or why no more trials are added.
+    pub fn text(&self, plan: Option<&Plan>) -> String {
+        let Self { trials, added, left, imprecise, worst } = self;
+        let counted = |count: u32| if count == 1 { "1 trial".to_owned() } else { format!("{count} trials") };
+        let Some(worst) = worst else {
+            return format!("all medians are precise enough after {}", counted(trials - added));
+        };
+        let others = match imprecise.saturating_sub(1) {
+            0 => String::new(),
+            others => format!(" (and {others} more)"),
+        };
+        let then = match added + left {
+            _ if *added == 0 => "no more trials, because of `max_trials`".to_owned(),
+            more => format!("{} more at most", counted(more)),
+        };
+        format!("{}: {worst}{others}: {then}", worst.subject(plan))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn imprecise(values: usize, reached: Option<Margin>, wanted: &str) -> Imprecise {
+        let metric = MetricName::new("goodput").unwrap();
+        let wanted = wanted.parse().unwrap();
+        Imprecise { metric, worker: None, point: "qdisc=codel".to_owned(), values, reached, wanted }
+    }
+
+    #[test]
+    fn a_judgement_says_in_one_line_why_the_run_goes_on_or_ends() {
+        let text = |added, left, imprecise, worst| {
+            PrecisionJudgement { trials: 20 + added, added, left, imprecise, worst }.text(None)
+        };
+        let relative = |part| Some(Margin::Relative(part));
+        for (known, expected) in [
+            (imprecise(10, relative(0.041), "3%"), "goodput at qdisc=codel: ±4.1 %, wanted 3 %"),
+            (imprecise(12, relative(0.12345), "0.5%"), "goodput at qdisc=codel: ±12.3 %, wanted 0.5 %"),
+            (imprecise(10, Some(Margin::Absolute(1235.4)), "20"), "goodput at qdisc=codel: ±1235, wanted 20"),
+            (imprecise(12, None, "3%"), "goodput at qdisc=codel: the median is 0, of which 3 % cannot be reached"),
+            (imprecise(9, relative(0.001), "3%"), "goodput at qdisc=codel: 9 values, at least 10 are needed"),
+        ] {
+            assert_eq!(text(2, 36, 1, Some(known.clone())), format!("{expected}: 38 trials more at most"));
+            let none = ": no more trials, because of `max_trials`";
+            assert_eq!(text(0, 0, 4, Some(known)), format!("{expected} (and 3 more){none}"));
+        }
+        assert_eq!(text(0, 30, 0, None), "all medians are precise enough after 20 trials");
+    }
+
+    #[test]
+    fn the_worst_is_that_which_is_farthest_from_what_is_wanted() {
+        let excess = |values, reached, wanted| imprecise(values, reached, wanted).excess();
+        assert!((excess(10, Some(Margin::Relative(0.06)), "3%") - 2.0).abs() < 1e-9);
+        assert!((excess(10, Some(Margin::Absolute(6.0)), "3") - 2.0).abs() < 1e-9);
+        assert!(excess(9, Some(Margin::Relative(0.01)), "3%").is_infinite());
+        assert!(excess(10, None, "3%").is_infinite());
+    }
+}

@@ -1,0 +1,56 @@
+//! How precisely medians are known: which of them need more trials.
+
+use crate::model::{Imprecise, Margin, WorkerId};
+use crate::statistics::Location;
+
+use super::sampled::Sampled;
+use super::table::{Value, Values};
+
+impl Values {
+    /// The medians at all points that are not as precise as these metrics of the test file want, the worst first. They are
+    /// the first metrics of the table.
+    pub fn imprecise(&self, metrics: &[crate::model::Metric]) -> Vec<Imprecise> {
+        let mut found = Vec::new();
+        let wanted = metrics.iter().enumerate().filter_map(|(at, metric)| Some((at, metric, metric.precision?)));
+        for (at, metric, wanted) in wanted {
+            let of_metric: Vec<&Value> = self.rows.iter().filter(|row| row.metric == at).collect();
+            for worker in workers(&of_metric) {
+                let own: Vec<&Value> = of_metric.iter().filter(|row| row.worker == worker).copied().collect();
+                for (point, described) in self.points.iter().enumerate() {
+                    let sampled = Sampled::new(self, &own, point);
+                    let reached = sampled.location().and_then(|location| half_width(&location, wanted));
+                    let (metric, point, values) = (metric.name.clone(), described.name.clone(), sampled.counted());
+                    let known = Imprecise { metric, worker, point, values, reached, wanted };
+                    if known.excess() > 1.0 {
+                        found.push(known);
+                    }
+                }
+            }
+        }
+        found.sort_by(|one, other| other.excess().total_cmp(&one.excess()));
+        found
+    }
+}
+
+/// The workers that have values of their own; none where the values are made of those of several.
+fn workers(rows: &[&Value]) -> Vec<Option<WorkerId>> {
+    let mut workers: Vec<Option<WorkerId>> = rows.iter().map(|row| row.worker).collect();
+    workers.sort_unstable();
+    workers.dedup();
+    // A trial in which nothing was measured names no worker.
+    if workers.len() > 1 {
+        workers.retain(Option::is_some);
+    }
+    if workers.is_empty() { vec![None] } else { workers }
+}
+
+/// Half the interval, on the scale of what is wanted. A part of a median of zero is nothing, unless all is zero.
+fn half_width(location: &Location, wanted: Margin) -> Option<Margin> {
+    let half = location.interval?.half_width();
+    match wanted {
+        Margin::Absolute(_) => Some(Margin::Absolute(half)),
+        Margin::Relative(_) if half == 0.0 => Some(Margin::Relative(0.0)),
+        Margin::Relative(_) if location.median == 0.0 => None,
+        Margin::Relative(_) => Some(Margin::Relative(half / location.median.abs())),
+    }
+}
