@@ -15,7 +15,7 @@ use super::messages::{self, Refused};
 use super::outputs::{self, Opened, Outputs};
 use super::resume::{self, Resumed};
 use super::shell_syntax::LocalShells;
-use super::{frames, signals};
+use super::{expected, frames, signals};
 use crate::cli::ConductArguments;
 use crate::conduct::{self, Access, Options, Programs};
 use crate::config::{self, Diagnostics, Loaded, load_test};
@@ -172,8 +172,14 @@ fn instead_of_results(arguments: &ConductArguments) -> Outputs {
 /// Prints the plan.
 fn dry_run(arguments: &ConductArguments, plan: &Plan) -> Result<ExitCode, Refused> {
     let mut output = instead_of_results(arguments).open_plain("`--dry-run`", &crossbeam_channel::never())?;
-    let print = if output.json { report::dry_run_json } else { report::dry_run_text };
-    print(plan, &mut output.writer).map_err(|error| output.cannot(&error))?;
+    let printed = if output.json {
+        report::dry_run_json(plan, &mut output.writer)
+    } else {
+        let results = plan.settings.results.as_deref().filter(|_| plan.is_series());
+        let expected = results.and_then(|results| expected::of(plan, results));
+        report::dry_run_text(plan, expected.as_ref(), &mut output.writer)
+    };
+    printed.map_err(|error| output.cannot(&error))?;
     Ok(ExitCode::from(PASSED))
 }
 

@@ -4,6 +4,7 @@ mod changes;
 mod check;
 mod compare;
 mod conduct;
+mod expected;
 mod frames;
 mod identity;
 mod init;

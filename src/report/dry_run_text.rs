@@ -11,12 +11,25 @@ use crate::model::{
     on_one_line, padded,
 };
 
-/// Writes the plan for people: every step of every worker in every chosen phase, with the limits that will apply.
+/// So many points have lists of the steps that differ.
+const POINTS: usize = 20;
+
+/// How long a series is expected to take, by an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The name of that run.
+    pub run: String,
+    /// How long its trials took, as often as the series has them.
+    pub duration: Duration,
+}
+
+/// Writes the plan for people: every step of every worker in every chosen phase, with the limits that will apply. Of a
+/// series it says how long that is expected to take, if that is known.
 ///
 /// # Errors
 ///
 /// Says why `writer` did not take it.
-pub fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
+pub fn write(plan: &Plan, expected: Option<&Expected>, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer, "{}: {}", on_one_line(&plan.file.to_string_lossy()), words::extent(plan))?;
     let settings = &plan.settings;
     let step_timeout = settings.step_timeout.map_or("none".to_owned(), |limit| format_duration(limit).to_string());
@@ -31,17 +44,18 @@ pub fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
         writeln!(writer, "on_interrupt {}", settings.on_interrupt.word())?;
     }
     if plan.is_series() {
-        write_series(plan, writer)?;
+        write_series(plan, expected, writer)?;
     }
     if let Some(check) = &settings.check {
         writeln!(writer, "check {}", on_one_line(check))?;
     }
     plan.metrics.iter().try_for_each(|metric| writeln!(writer, "{}", on_one_line(&words::metric(metric))))?;
-    plan.workers.iter().try_for_each(|worker| write_worker(plan, worker, writer))
+    plan.workers.iter().try_for_each(|worker| write_worker(plan, worker, writer))?;
+    write_differences(plan, writer)
 }
 
 /// The points, and the order of the trials. The steps that follow are those of the first point.
-fn write_series(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
+fn write_series(plan: &Plan, expected: Option<&Expected>, writer: &mut dyn Write) -> io::Result<()> {
     let Schedule { order, seed, .. } = &plan.schedule;
     let seeded = if *order == Order::Shuffled { format!(", seed {seed}") } else { String::new() };
     writeln!(writer, "order {order}{seeded}")?;
@@ -51,10 +65,58 @@ fn write_series(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
     for trial in 1..=plan.trials {
         writeln!(writer, "trial {trial}{}", plan.about_trial(trial))?;
     }
+    match expected {
+        Some(Expected { run, duration }) => {
+            writeln!(writer, "expected duration about {}, by the trials of run {run}", words::about(*duration))?;
+        }
+        None => writeln!(writer, "expected duration unknown until the first trial has ended")?,
+    }
     if plan.points.len() > 1 {
-        writeln!(writer, "steps of the point {}", plan.point_name(PointId::default()))?;
+        let first = plan.point_name(PointId::default());
+        writeln!(writer, "steps of the point {first}; those that differ at other points follow them")?;
     }
     Ok(())
+}
+
+/// What is done at each other point that is not done in the same way at the first one.
+fn write_differences(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
+    for point in plan.points.iter().skip(1).take(POINTS) {
+        writeln!(writer, "\nat the point {}", point.name)?;
+        let mut rows: Vec<[String; 3]> = Vec::new();
+        for (first, worker) in plan.workers.iter().zip(&point.workers) {
+            for &phase in &plan.phases {
+                let steps = first.steps[phase].iter().zip(&worker.steps[phase]);
+                let differ = steps.filter(|(first, step)| {
+                    first.action != step.action || how(plan, phase, first) != how(plan, phase, step)
+                });
+                let row = |step: &Step| {
+                    let how = Some(how(plan, phase, step)).filter(|how| !how.is_empty());
+                    let label = format!("{} ({})", words::label(Some(step)), how.unwrap_or_default());
+                    [format!("{} {phase}", worker.name), label, words::command(Some(step))]
+                };
+                rows.extend(differ.map(|(_, step)| row(step)));
+            }
+        }
+        rows.extend(
+            point
+                .check
+                .iter()
+                .filter(|check| plan.settings.check.as_ref() != Some(check))
+                .map(|check| ["check".to_owned(), String::new(), on_one_line(check).into_owned()]),
+        );
+        let width = |at: usize| rows.iter().map(|row| display_width(&row[at])).max().unwrap_or(0);
+        let [who, what] = [width(0), width(1)];
+        for [worker, label, command] in &rows {
+            writeln!(writer, "  {}  {}  {command}", padded(worker, who), padded(label, what))?;
+        }
+        if rows.is_empty() {
+            writeln!(writer, "  the same steps")?;
+        }
+    }
+    match plan.points.len().saturating_sub(1 + POINTS) {
+        0 => Ok(()),
+        more => writeln!(writer, "\nand {}; `-f json` has the steps of all", words::counted(more, "more point")),
+    }
 }
 
 /// How long a step may take: its own limit, else the run's; a spawned one may go on until the trial ends. In Reset the
@@ -138,7 +200,7 @@ mod tests {
     #[test]
     fn the_plan_is_shown_with_every_step_and_the_limit_that_applies() {
         let mut written = Vec::new();
-        dry_run_text(&planned(), &mut written).unwrap();
+        dry_run_text(&planned(), None, &mut written).unwrap();
         snapshot("dry_run.txt", String::from_utf8(written).unwrap());
     }
 

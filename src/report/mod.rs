@@ -51,7 +51,7 @@ pub(crate) use board::{Board, BoardLine};
 pub(crate) use compare::{ComparedRun, Comparison, History, write_comparison};
 pub use dry_run_json::{write as dry_run_json, write_with_digest as configuration_json};
 pub(crate) use dry_run_text::how;
-pub use dry_run_text::write as dry_run_text;
+pub use dry_run_text::{Expected, write as dry_run_text};
 pub(crate) use html::relative_url;
 pub(crate) use json_writer::write as write_json;
 pub(crate) use jsonl::Replay;

@@ -67,6 +67,16 @@ pub(super) fn notes(result: &StepResult) -> Vec<String> {
     lines
 }
 
+/// A long time for people, roughly: `45 s`, `41 min`, `3 h 20 min`.
+pub(crate) fn about(duration: Duration) -> String {
+    let minutes = duration.as_secs().div_ceil(60);
+    match minutes {
+        0 | 1 => format!("{} s", duration.as_secs()),
+        2..120 => format!("{minutes} min"),
+        _ => format!("{} h {} min", minutes / 60, minutes % 60),
+    }
+}
+
 /// How far apart workers started and how far off that may be, for people: `1.234 ms ± 0.150 ms`.
 pub(crate) fn skew(skew: &StartSkew) -> String {
     format!("{} ± {}", milliseconds(skew.spread), milliseconds(skew.bound))
@@ -225,5 +235,7 @@ mod tests {
         assert_eq!(duration(Duration::from_micros(12_900)), "0.012s");
         assert_eq!(duration(Duration::from_millis(62_345)), "1m02.3s");
         assert_eq!(duration(Duration::from_secs(7384)), "2h03m04s");
+        let rough = [0, 59, 60, 61, 7199, 7384].map(|seconds| about(Duration::from_secs(seconds)));
+        assert_eq!(rough, ["0 s", "59 s", "60 s", "2 min", "2 h 0 min", "2 h 4 min"]);
     }
 }

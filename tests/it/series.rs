@@ -127,6 +127,45 @@ fn validate_says_how_many_points_and_trials_there_are() {
 }
 
 #[test]
+fn a_dry_run_shows_order_duration_and_what_differs_at_each_point() {
+    let folder = Folder::new();
+    folder
+        .file("test.cfg", &TEST.replace("qdisc = codel, pfifo\nrtt = 10ms, 20ms", "qdisc = codel, pfifo\nrtt = 10ms"));
+    let finished = conduct(&folder, &["--dry-run"]);
+    let expected = "\
+test.cfg: 6 trials of startup, run, collect, reset on 2 workers
+step_timeout 1h, reset_timeout 5m, connect_timeout 10s, lease 1m
+order interleaved
+point qdisc=codel,rtt=10ms
+point qdisc=pfifo,rtt=10ms
+trial 1 (qdisc=codel,rtt=10ms, warm-up)
+trial 2 (qdisc=pfifo,rtt=10ms, warm-up)
+trial 3 (qdisc=codel,rtt=10ms)
+trial 4 (qdisc=pfifo,rtt=10ms)
+trial 5 (qdisc=codel,rtt=10ms)
+trial 6 (qdisc=pfifo,rtt=10ms)
+expected duration unknown until the first trial has ended
+steps of the point qdisc=codel,rtt=10ms; those that differ at other points follow them
+check echo check codel $CONDUCTOR_PARAM_RTT
+
+a at 127.0.0.1:6970
+...
+at the point qdisc=pfifo,rtt=10ms
+  a run    qdisc (at most 1h)  echo a pfifo $CONDUCTOR_PARAM_RTT $QDISC
+  a reset  undo (at most 5m)   echo undo pfifo
+  b run    qdisc (at most 1h)  echo b pfifo $CONDUCTOR_PARAM_RTT $QDISC
+  b reset  undo (at most 5m)   echo undo pfifo
+  check                        echo check pfifo $CONDUCTOR_PARAM_RTT
+";
+    snapbox::assert_data_eq!(finished.stdout, expected);
+    // After a run, it is as long as that.
+    assert_eq!(conduct(&folder, &[]).status, Some(0));
+    let finished = conduct(&folder, &["--dry-run"]);
+    assert!(finished.stdout.contains("\nexpected duration about "), "{finished:#?}");
+    assert!(finished.stdout.contains(" s, by the trials of run r\n"), "{finished:#?}");
+}
+
+#[test]
 fn the_page_names_the_point_of_each_trial_and_has_no_such_column_without_points() {
     let folder = Folder::new();
     folder.file("test.cfg", TEST);

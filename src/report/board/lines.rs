@@ -96,8 +96,7 @@ impl Board {
         let (first, latest) = self.trials_began?;
         let each = latest.since(first) / over;
         let left = each.checked_mul(plan.trials.saturating_sub(over))?.saturating_sub(now.since(latest));
-        let minutes = left.as_secs().div_ceil(60);
-        Some(if minutes > 1 { format!("{minutes} min") } else { format!("{} s", left.as_secs()) })
+        Some(words::about(left))
     }
 
     /// Where the run is, and whom it waits for.
