@@ -8,6 +8,7 @@ use super::made::{Ran, ended, events};
 use super::{assert_no_error, shown, text, write};
 use crate::support::Folder;
 use crate::support::browser::Browser;
+use crate::support::large_run::{Size, events as large};
 
 fn passed(worker: usize, [start, player, error, duration]: [u64; 4]) -> Ran {
     Ran { worker, start, player, error, duration, result: ended(Outcome::Passed) }
@@ -144,4 +145,17 @@ fn causes_come_first_and_lead_to_their_consequences() {
     browser.run("document.getElementById('bad').click()");
     assert_eq!(text(&browser, "return document.getElementById('shown').textContent"), "1 of 3\u{a0}rows");
     assert_no_error(&browser);
+}
+
+#[test]
+fn trials_that_have_no_room_for_their_numbers_are_numbered_at_equal_distances() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = Folder::new();
+    for (trials, expected) in [(3, "Trial 1, Trial 2, Trial 3"), (200, "10, 20, 30, 40, 50, 60, 70")] {
+        write(&folder.join("page.html"), &large(Size { workers: 1, steps: 1, trials }));
+        browser.open(&folder.join("page.html"));
+        let names = text(&browser, "timeline.whole(); return timeline.trialNames().join(', ')");
+        assert!(names.starts_with(expected), "{names}");
+        assert_no_error(&browser);
+    }
 }

@@ -82,6 +82,7 @@ globalThis.timeline = {
   },
   zoomTo: (i) => { showAround(steps.start[i], endOf(i)); draw(); },
   whole: () => { show(full.from, full.to); draw(); },
+  trialNames: () => trialNames(trials).map(({ name }) => name),
   link: linkOf,
   find: (hash) => target(hash),
   colorAt: ([px, py]) => {

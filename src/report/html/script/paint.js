@@ -115,22 +115,38 @@ const drawBar = (i, at) => {
 const drawHead = () => {
   context.fillStyle = colors.card; context.fillRect(0, 0, width, HEAD);
   clipped(gutter, 0, width - gutter, HEAD, () => {
-    if (trials.length > 1) trials.forEach((trial) => drawTrial(trial));
+    if (trials.length > 1) drawTrials();
     phases.forEach((phase, p) => drawPhaseName(phase, p));
     drawTicks();
     drawCauseTicks();
   });
   context.fillStyle = colors.line; context.fillRect(0, HEAD - 1, width, 1); context.fillRect(gutter - 0.5, 0, 1, height);
 };
-const drawTrial = (trial) => {
-  const left = x(trial.start), right = x(trial.end);
-  if (right < gutter || left > width) return;
-  context.fillStyle = colors.line; context.fillRect(left, 0, 1, HEAD - LINE);
-  const from = Math.max(left, gutter) + 5, room = Math.min(right, width) - from - 4;
-  context.fillStyle = trial.verdict && trial.verdict !== "passed" ? colors.failed : colors.text;
-  if (room < 6) return;
-  const name = [`Trial ${trial.number}`, `${trial.number}`].find((name) => context.measureText(name).width <= room);
-  if (name) context.fillText(name, from, LINE / 2 + 1);
+const drawTrials = () => {
+  const seen = trials.filter((trial) => x(trial.end) >= gutter && x(trial.start) <= width);
+  context.fillStyle = colors.line;
+  for (const trial of seen) context.fillRect(x(trial.start), 0, 1, HEAD - LINE);
+  for (const { trial, name, from } of trialNames(seen)) {
+    context.fillStyle = trial.verdict && trial.verdict !== "passed" ? colors.failed : colors.text;
+    context.fillText(name, from, LINE / 2 + 1);
+  }
+};
+// Where the numbers of all trials have no room, every second, fifth, tenth and so on has one.
+const trialNames = (seen) => {
+  if (!seen.length) return [];
+  const wide = (name) => context.measureText(name).width;
+  const each = (x(seen.at(-1).end) - x(seen[0].start)) / seen.length;
+  const raw = Math.max(1, (wide(`${seen.at(-1).number}`) + 9) / Math.max(each, 0.001));
+  const power = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 5, 10].map((f) => f * power).find((s) => s >= raw);
+  let free = 0;
+  return seen.flatMap((trial) => {
+    const from = Math.max(x(trial.start), gutter) + 5, own = Math.min(x(trial.end), width) - from - 4;
+    const room = step === 1 ? own : trial.number % step === 0 ? width - from : 0;
+    const name = own > 30 && wide(`Trial ${trial.number}`) <= own ? `Trial ${trial.number}` : `${trial.number}`;
+    if (from < free || wide(name) > Math.max(room, name.startsWith("Trial") ? own : 0)) return [];
+    free = from + wide(name) + 4;
+    return [{ trial, name, from }];
+  });
 };
 const drawPhaseName = (phase, p) => {
   const top = trials.length > 1 ? LINE : 0, left = Math.max(gutter, x(phase.start)), right = Math.min(width, x(phase.end));
