@@ -233,6 +233,8 @@ impl<'a> Run<'a> {
     fn prepare(&self, history: History, length: u64) -> Result<Resumption, Stop> {
         self.disk.truncate(&path(EVENTS), usize::try_from(length).expect("it is in memory"))?;
         let done = history.done(false);
+        let placed = history.placed(self.plan, &done).is_ok_and(|schedule| schedule == self.plan.schedule);
+        ensure(placed, || "the trials have other places".to_owned())?;
         let attempts = set_aside(&self.disk, &history.attempts(), |trial| !done.contains(&trial))?;
         history.resume(self.plan, done, attempts).ok_or_else(|| Stop::Wrong("the run has no plan".to_owned()))
     }
