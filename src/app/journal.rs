@@ -7,6 +7,8 @@
 mod tests;
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::conduct::{Disk, keep_files, keep_trial};
 use crate::model::{Event, Reporter, Stamped};
@@ -20,12 +22,16 @@ pub(super) const EVENTS: &str = "events.jsonl";
 pub(super) struct Journal {
     pub(super) events: Box<dyn Reporter>,
     pub(super) disk: Box<dyn Disk>,
+    /// Counts what the disk has: as long as that goes on, whoever waits for the folder waits on.
+    pub(super) progress: Arc<AtomicU64>,
 }
 
 impl Reporter for Journal {
     fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
         if let Event::TrialEnded { trial, .. } = stamped.event {
-            keep_trial(&*self.disk, trial)?;
+            keep_trial(&*self.disk, trial, &|| {
+                self.progress.fetch_add(1, Ordering::Relaxed);
+            })?;
         }
         self.events.report(stamped)?;
         match stamped.event {

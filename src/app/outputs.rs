@@ -115,7 +115,10 @@ impl Outputs {
         let folder = self.folder(run).filter(|_| kept.is_ok());
         let mut opened = self.open_reports(folder.as_deref(), interrupts);
         match kept {
-            Ok(kept) => (opened.reporters.kept, opened.lock) = (kept.reporters, kept.lock),
+            Ok(kept) => {
+                (opened.reporters.kept, opened.lock) = (kept.reporters, kept.lock);
+                opened.reporters.progress = kept.progress;
+            }
             Err(why) => opened.refused.push(why),
         }
         opened

@@ -14,6 +14,7 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use rustix::fs::OFlags;
 
@@ -61,7 +62,7 @@ pub(super) fn open(results: &Path, run: &RunId, begun: Option<(&Plan, &Identity)
         identity.write(&opened).map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
         reporters.push(latest(results, run));
     }
-    let mut lock = None;
+    let (mut lock, progress) = (None, Arc::default());
     let (room, style) = (Room::of(&folder), style_in(&folder));
     for (format, name) in KEPT {
         let path = folder.join(name);
@@ -70,13 +71,14 @@ pub(super) fn open(results: &Path, run: &RunId, begun: Option<(&Plan, &Identity)
         let reporter = match format {
             Format::Jsonl => {
                 lock = opened.open_file(&[EVENTS], OFlags::RDWR).ok().filter(|events| resume::lock(events).is_ok());
-                Box::new(Journal { events: reporter, disk: Box::new(opened.clone()) })
+                let (disk, progress) = (Box::new(opened.clone()), Arc::clone(&progress));
+                Box::new(Journal { events: reporter, disk, progress })
             }
             _ => reporter,
         };
         reporters.push((path.display().to_string(), reporter));
     }
-    Ok(Kept { reporters, lock })
+    Ok(Kept { reporters, lock, progress })
 }
 
 /// What writes the folder of a run.
@@ -85,6 +87,8 @@ pub(super) struct Kept {
     pub(super) reporters: NamedReporters,
     /// The record, locked: no other process may go on with the run.
     pub(super) lock: Option<File>,
+    /// Counts on as long as something goes on there.
+    pub(super) progress: Arc<AtomicU64>,
 }
 
 /// Opens the folder of a run that goes on. Its reports are made anew, from the beginning of the run.
@@ -95,7 +99,7 @@ pub(super) struct Kept {
 pub(super) fn open_again(results: &Path, resumed: &Resumed) -> Result<Kept, String> {
     let (folder, recorded) = (&resumed.path, &resumed.recorded);
     let mut reporters = vec![latest(results, &resumed.run)];
-    let (room, style) = (Room::of(folder), style_in(folder));
+    let (room, style, progress) = (Room::of(folder), style_in(folder), Arc::default());
     for (format, name) in KEPT {
         let path = folder.join(name);
         let shown = path.display().to_string();
@@ -103,7 +107,8 @@ pub(super) fn open_again(results: &Path, resumed: &Resumed) -> Result<Kept, Stri
         let reporter: Box<dyn Reporter> = if format == Format::Jsonl {
             let file = resumed.events.try_clone().map_err(failed)?;
             let events = report::continued_events(Box::new(Sparing { file, room, written: recorded.length }));
-            Box::new(Journal { events, disk: Box::new(recorded.folder.clone()) })
+            let (disk, progress) = (Box::new(recorded.folder.clone()), Arc::clone(&progress));
+            Box::new(Journal { events, disk, progress })
         } else {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
@@ -114,7 +119,7 @@ pub(super) fn open_again(results: &Path, resumed: &Resumed) -> Result<Kept, Stri
         };
         reporters.push((shown, reporter));
     }
-    Ok(Kept { reporters, lock: resumed.events.try_clone().ok() })
+    Ok(Kept { reporters, lock: resumed.events.try_clone().ok(), progress })
 }
 
 /// How the reports in this folder look. One thread writes them all, so that they share a record.

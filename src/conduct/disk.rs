@@ -61,26 +61,27 @@ pub(crate) fn keep_files(disk: &dyn Disk, files: &[&str]) -> io::Result<()> {
     disk.sync_above()
 }
 
-/// Waits until the disk has all that a trial left: its files, and then its folders up to that of the run.
+/// Waits until the disk has all that a trial left: its files, and then its folders up to that of the run. What it has is
+/// said by `went_on`, one file or folder after the other.
 ///
 /// # Errors
 ///
 /// Says why it has not.
-pub(crate) fn keep_trial(disk: &dyn Disk, trial: u32) -> io::Result<()> {
+pub(crate) fn keep_trial(disk: &dyn Disk, trial: u32, went_on: &dyn Fn()) -> io::Result<()> {
     // Where files or folders may not be read, or no more can be opened, the disk has to take everything that it was given.
-    keep_each(disk, trial).or_else(|_| disk.sync_all())
+    keep_each(disk, trial, went_on).or_else(|_| disk.sync_all())
 }
 
-fn keep_each(disk: &dyn Disk, trial: u32) -> io::Result<()> {
+fn keep_each(disk: &dyn Disk, trial: u32, went_on: &dyn Fn()) -> io::Result<()> {
     let own = OsString::from(format!("trial-{trial}"));
-    keep_tree(disk, vec![OUTPUTS.into(), own.clone()])?;
-    keep_tree(disk, vec![own])?;
+    keep_tree(disk, vec![OUTPUTS.into(), own.clone()], went_on)?;
+    keep_tree(disk, vec![own], went_on)?;
     there(disk.sync_folder(&[OUTPUTS.into()]))?;
     disk.sync_folder(&[])
 }
 
 /// Waits until the disk has all that is in this folder, if there is one.
-fn keep_tree(disk: &dyn Disk, root: Vec<OsString>) -> io::Result<()> {
+fn keep_tree(disk: &dyn Disk, root: Vec<OsString>, went_on: &dyn Fn()) -> io::Result<()> {
     let inside = |folder: &[OsString], name| [folder, &[name]].concat();
     let mut folders = vec![root];
     let mut next = 0;
@@ -91,10 +92,13 @@ fn keep_tree(disk: &dyn Disk, root: Vec<OsString>) -> io::Result<()> {
             entries => entries?,
         };
         // One that is gone again was a temporary one.
-        files.into_iter().try_for_each(|name| there(disk.sync_file(&inside(&folder, name))))?;
+        for name in files {
+            there(disk.sync_file(&inside(&folder, name)))?;
+            went_on();
+        }
         folders.extend(inner.into_iter().map(|name| inside(&folder, name)));
     }
-    folders.iter().rev().try_for_each(|folder| there(disk.sync_folder(folder)))
+    folders.iter().rev().try_for_each(|folder| there(disk.sync_folder(folder)).inspect(|()| went_on()))
 }
 
 /// What is not there need not be kept.
@@ -166,6 +170,8 @@ fn supported(done: Result<(), Errno>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::simulated::SimulatedDisk;
     use super::*;
 
@@ -184,7 +190,10 @@ mod tests {
                 disk.append(&path(file), file.as_bytes()).unwrap();
             }
             if keep {
-                keep_trial(&disk, 2).unwrap();
+                let steps = Cell::new(0);
+                keep_trial(&disk, 2, &|| steps.set(steps.get() + 1)).unwrap();
+                // Each file, and each of the six folders that hold them.
+                assert_eq!(steps.get(), LEFT.len() + 6);
             }
             // Nothing is there by chance.
             let after = disk.cut(1000, |below| below - 1);
@@ -210,15 +219,15 @@ mod tests {
         let run = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/", run.path().join("outputs")).unwrap();
         let folder = ResultsFolder::open(run.path()).unwrap();
-        assert!(keep_each(&folder, 1).is_err());
-        keep_trial(&folder, 1).unwrap();
+        assert!(keep_each(&folder, 1, &|| {}).is_err());
+        keep_trial(&folder, 1, &|| {}).unwrap();
     }
 
     #[test]
     fn a_trial_that_left_nothing_needs_no_files() {
-        keep_trial(&SimulatedDisk::new(1000), 1).unwrap();
+        keep_trial(&SimulatedDisk::new(1000), 1, &|| {}).unwrap();
         let run = tempfile::tempdir().unwrap();
-        keep_trial(&ResultsFolder::open(run.path()).unwrap(), 1).unwrap();
+        keep_trial(&ResultsFolder::open(run.path()).unwrap(), 1, &|| {}).unwrap();
     }
 
     #[test]
@@ -232,7 +241,7 @@ mod tests {
         let folder = ResultsFolder::open(run.path()).unwrap();
         let expected = Entries { files: path("check.stdout"), folders: path("w") };
         assert_eq!(folder.entries(&path("outputs/trial-1")).unwrap(), expected);
-        keep_trial(&folder, 1).unwrap();
+        keep_trial(&folder, 1, &|| {}).unwrap();
         keep_files(&folder, &["no-such-file"]).unwrap();
     }
 }

@@ -46,7 +46,7 @@ fn is_in_order(stamped: &Stamped) -> bool {
 /// The way to one thread.
 pub(super) struct Queue {
     pub(super) sender: Sender<Item>,
-    /// How often a reporter has taken an event.
+    /// Counts on whenever a reporter has taken an event, or gone on with one.
     pub(super) taken: Arc<AtomicU64>,
 }
 
@@ -60,8 +60,18 @@ impl Queue {
         threads: &mut Threads,
         failed: &Sender<String>,
     ) -> Self {
+        Self::counted(name, (reporters, Arc::default()), order, threads, failed)
+    }
+
+    /// The same; what goes on is counted here, where its reporters may count more than the events that they take.
+    pub(super) fn counted(
+        name: &str,
+        (reporters, taken): (NamedReporters, Arc<AtomicU64>),
+        order: Option<Order>,
+        threads: &mut Threads,
+        failed: &Sender<String>,
+    ) -> Self {
         let (sender, items) = unbounded();
-        let taken = Arc::new(AtomicU64::new(0));
         let (counter, failing) = (Arc::clone(&taken), failed.clone());
         // Without reporters nothing is kept for them: the thread would only throw it away.
         if !reporters.is_empty()

@@ -35,6 +35,8 @@ pub struct Reporters {
     pub apart: NamedReporters,
     /// Those that write the results folder, which a check reads.
     pub kept: NamedReporters,
+    /// What these count while they take an event for which they need long.
+    pub progress: Arc<AtomicU64>,
     /// The log. It is told of an event when that is shown, but does not wait for whoever reads the results slowly.
     pub log: Option<Box<dyn Reporter>>,
     /// How long their readers are waited for: the end of the run decides.
@@ -77,7 +79,7 @@ impl Taken {
 impl Reports {
     /// Starts the threads.
     pub(super) fn start(reporters: Reporters) -> Self {
-        let Reporters { shown, apart, kept, log, patience } = reporters;
+        let Reporters { shown, apart, kept, progress, log, patience } = reporters;
         // At most one for each reporter and each thread.
         let (failed, failures) = unbounded();
         let mut threads = Threads::default();
@@ -88,7 +90,7 @@ impl Reports {
         queues.extend(apart.into_iter().map(|one| start(&format!("report {}", one.0), vec![one], None)));
         let log = log.map(|log| ("the log".to_owned(), log)).into_iter().collect();
         queues.push(start("log of the run", log, Some(Order::second(log_it, is_shown))));
-        let kept = start("results", kept, None);
+        let kept = Queue::counted("results", (kept, progress), None, &mut threads, &failed);
         Self { queues, kept, failures, failed, threads, patience }
     }
 

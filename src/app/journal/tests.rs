@@ -258,7 +258,8 @@ impl<'a> Run<'a> {
 
     /// Writes what happened, as far as the power lasts.
     fn write(&mut self, simulated: &Simulated, events: Box<dyn Reporter>) -> Result<(), Stop> {
-        let mut journal = Journal { events, disk: Box::new(Careless(self.disk.clone(), self.keeps)) };
+        let mut journal =
+            Journal { events, disk: Box::new(Careless(self.disk.clone(), self.keeps)), progress: Arc::default() };
         let mut current = 1;
         for stamped in &simulated.events {
             match &stamped.event {
