@@ -115,17 +115,19 @@ impl Measurer<'_> {
             Across::Max => Pick::Max,
         };
         // The default is that of each worker.
-        let missing: Vec<&String> = each.iter().filter_map(|(_, found)| found.as_ref().err()).collect();
+        let all: Result<Vec<_>, String> = each.into_iter().map(|(_, found)| scaled(metric, found)).collect();
+        let (all, whys): (Vec<f64>, Vec<Option<String>>) = match all {
+            Ok(all) => all.into_iter().unzip(),
+            Err(why) => return single(None, unit, Err(why)),
+        };
+        let missing: Vec<String> = whys.into_iter().flatten().collect();
         let missing = missing.first().map(|first| match missing.len() - 1 {
-            0 => (*first).clone(),
+            0 => first.clone(),
             1 => format!("{first} (and 1 more worker)"),
             more => format!("{first} (and {more} more workers)"),
         });
-        let all: Result<Vec<f64>, String> = each.into_iter().map(|(_, found)| scaled(metric, found)).collect();
-        let whole = all.and_then(|all| {
-            let whole = Picked::of(pick, all).filter(|value| value.is_finite());
-            whole.ok_or_else(|| format!("the {pick} of the workers' values is too large"))
-        });
+        let whole = Picked::of(pick, all).filter(|value| value.is_finite());
+        let whole = whole.ok_or_else(|| format!("the {pick} of the workers' values is too large"));
         vec![measured(metric, None, unit, whole, missing)]
     }
 
@@ -265,14 +267,17 @@ fn own_unit(metric: &Metric, source: &Source) -> Option<String> {
     (is_duration && metric.scale.to_bits() == 1_f64.to_bits()).then(|| SECONDS.to_owned())
 }
 
-/// A number in the unit of the metric; its default where there is none.
-fn scaled(metric: &Metric, found: Found) -> Found {
+/// A number in the unit of the metric; where there is none, its default, and why.
+fn scaled(metric: &Metric, found: Found) -> Result<(f64, Option<String>), String> {
     let found = found.and_then(|number| {
         let value = times(number, metric.scale);
         let too_large = || format!("{} times {} is too large", shown_number(number), shown_number(metric.scale));
-        if value.is_finite() { Ok(value) } else { Err(too_large()) }
+        if value.is_finite() { usable(value).map_err(|why| why.to_string()) } else { Err(too_large()) }
     });
-    found.or_else(|why| metric.default.ok_or(why))
+    match found {
+        Ok(value) => Ok((value, None)),
+        Err(why) => metric.default.map(|default| (default, Some(why.clone()))).ok_or(why),
+    }
 }
 
 /// A number times a scale. One such as 1e-6 is not exact, but its inverse is: 941200000 comes to 941.2.
@@ -283,8 +288,8 @@ fn times(number: f64, scale: f64) -> f64 {
 
 /// What came of a metric, where this was found.
 fn value(metric: &Metric, worker: Option<WorkerId>, unit: Option<String>, found: Found) -> Measured {
-    let missing = found.clone().err();
-    measured(metric, worker, unit, scaled(metric, found), missing)
+    let (value, missing) = scaled(metric, found).map_or_else(|why| (Err(why), None), |(value, why)| (Ok(value), why));
+    measured(metric, worker, unit, value, missing)
 }
 
 /// What came of a metric, with its final value. `missing` is why it is the default.

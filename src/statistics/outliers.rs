@@ -8,6 +8,12 @@ const LIMIT: f64 = 3.5;
 /// The median absolute deviation of a normal distribution is 0.6745 standard deviations.
 const NORMAL: f64 = 0.6745;
 
+impl Outlier {
+    /// So many values are needed. For normally distributed values, 3 to 9 of 100 would be far from the others with 3 to 7
+    /// values, and at most 2.4 with 8 or more: of a few values, the median deviation is often small by chance.
+    pub const FEWEST: usize = 8;
+}
+
 /// A value that is far from the others. It stays in the sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outlier {
@@ -20,14 +26,15 @@ pub struct Outlier {
 }
 
 /// The values whose modified z-score, 0.6745 · |x − median| ÷ MAD, is above 3.5, in the order of the trials. There are
-/// none where the median absolute deviation (MAD) is 0: more than half of the values are equal.
+/// none where the median absolute deviation (MAD) is 0: more than half of the values are equal; and none of fewer values
+/// than [`Outlier::FEWEST`].
 ///
 /// Iglewicz & Hoaglin, *How to Detect and Handle Outliers*, ASQC Quality Press 1993: the modified z-score.
 pub fn outliers(sample: &Sample) -> Vec<Outlier> {
     let median = sample.median();
     let distances = sample.in_order().iter().map(|value| (value - median).abs());
     let deviation = Sample::from_usable(distances.collect()).median();
-    if deviation == 0.0 {
+    if deviation == 0.0 || sample.len() < Outlier::FEWEST {
         return Vec::new();
     }
     let score = |value: f64| NORMAL * ((value - median).abs() / deviation);

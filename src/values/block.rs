@@ -30,6 +30,8 @@ pub struct Line {
     pub counted: usize,
     /// How many of these are not among those that are expected.
     pub outside: usize,
+    /// How many of these are the metric's `default`, because nothing could be measured.
+    pub defaults: usize,
     /// How many trials there are at the point.
     pub trials: usize,
     /// How it differs from its baseline.

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Better, Event, Margin, Measurement, Order, Plan, StepReference, StepResult, WorkerId};
-use crate::statistics::{Design, Direction};
+use crate::model::{
+    Better, Event, Margin, Measurement, Order, Plan, StepReference, StepResult, WorkerId, shown_number,
+};
+use crate::statistics::{Design, Direction, Sample};
 
 use super::table::{Kind, Metric, Point, Reading, Threshold, Trial, Value, Values};
 
@@ -91,11 +93,12 @@ impl Collector {
             Event::Measured { metric, worker, unit, measurement, .. } => {
                 let metric = self.metric(metric.as_str(), unit.as_deref(), Kind::Printed);
                 let reading = match measurement {
-                    Measurement::Value { value, outside, .. } => {
-                        Reading::Number { value: *value, is_outside: *outside }
+                    Measurement::Value { value, outside, missing } => {
+                        Reading::Number { value: *value, is_outside: *outside, is_default: missing.is_some() }
                     }
                     Measurement::Missing(why) => Reading::Missing(why.as_str().into()),
                 };
+                let reading = self.of_one_unit(metric, unit.as_deref(), reading);
                 self.push(metric, *worker, reading);
             }
             Event::TrialEnded { verdict, .. } => {
@@ -167,7 +170,7 @@ impl Collector {
 
     fn time(&mut self, name: &str, duration: Duration) {
         if self.has_times {
-            let reading = Reading::Number { value: duration.as_secs_f64(), is_outside: false };
+            let reading = Reading::Number { value: duration.as_secs_f64(), is_outside: false, is_default: false };
             let metric = self.metric(name, Some("s"), Kind::Time);
             self.push(metric, None, reading);
         }
@@ -187,6 +190,20 @@ impl Collector {
         let own = &mut metrics[known].unit;
         *own = own.take().or_else(|| unit.map(str::to_owned));
         known
+    }
+
+    /// A reading, if it has the unit of its metric, and statistics can use it.
+    fn of_one_unit(&self, metric: usize, unit: Option<&str>, reading: Reading) -> Reading {
+        let own = self.values.metrics[metric].unit.as_deref();
+        match (own, unit, &reading) {
+            (Some(own), Some(unit), Reading::Number { .. }) if own != unit => {
+                Reading::Missing(format!("its unit is `{unit}`, but that of earlier trials is `{own}`").into())
+            }
+            (_, _, Reading::Number { value, .. }) if value.abs() > Sample::LARGEST => {
+                Reading::Missing(format!("{} is too large", shown_number(*value)).into())
+            }
+            _ => reading,
+        }
     }
 
     fn push(&mut self, metric: usize, worker: Option<WorkerId>, reading: Reading) {

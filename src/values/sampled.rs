@@ -16,6 +16,8 @@ pub(super) struct Sampled<'a> {
     sample: Option<Sample>,
     /// How many of them are not among those that are expected.
     pub(super) outside: usize,
+    /// How many of them are the metric's `default`.
+    pub(super) defaults: usize,
     /// How many trials were to be measured.
     pub(super) trials: usize,
 }
@@ -29,11 +31,13 @@ impl<'a> Sampled<'a> {
         counted.sort_by_key(|row| row.trial);
         let is_outside = |row: &&&Value| matches!(row.reading, Reading::Number { is_outside: true, .. });
         let outside = counted.iter().filter(is_outside).count();
+        let is_default = |row: &&&Value| matches!(row.reading, Reading::Number { is_default: true, .. });
+        let defaults = counted.iter().filter(is_default).count();
         let number = |row: &Value| values.counted(row).ok().map(|value| (&values.trials[row.trial], value));
         let rows: Vec<_> = counted.into_iter().filter_map(number).collect();
         let sample = Sample::new(rows.iter().map(|(_, value)| *value).collect()).ok();
         let trials = values.trials.iter().filter(|trial| at_point(trial)).count();
-        Self { values, rows, sample, outside, trials }
+        Self { values, rows, sample, outside, defaults, trials }
     }
 
     /// How many values there are.

@@ -171,6 +171,7 @@ fn block(runs: &[Values], slots: &[Slot], key: Key, metric: Metric) -> (Block, V
             location: own.location(),
             counted: own.counted(),
             outside: own.outside,
+            defaults: own.defaults,
             trials: own.trials,
             against,
             unusual: own.unusual(),

@@ -140,6 +140,8 @@ pub enum Reading {
         value: f64,
         /// Whether it is not among those that are expected.
         is_outside: bool,
+        /// Whether it is the metric's `default`, because nothing could be measured.
+        is_default: bool,
     },
     /// Nothing, for this reason.
     Missing(Box<str>),

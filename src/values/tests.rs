@@ -51,7 +51,7 @@ fn what_could_not_be_measured_is_missing_and_counted_and_never_zero() {
 #[test]
 fn a_value_outside_what_is_expected_fails_its_trial_and_stays_in_the_sample() {
     let mut values = run(metric("goodput", 0.02), &TEN);
-    values.rows[3].reading = Reading::Number { value: 50.0, is_outside: true };
+    values.rows[3].reading = Reading::Number { value: 50.0, is_outside: true, is_default: false };
     values.trials[3].verdict = Some(TrialVerdict::Failed);
     let summary = Summary::of_run(&values);
     let line = only(&summary);
@@ -64,7 +64,7 @@ fn a_value_outside_what_is_expected_fails_its_trial_and_stays_in_the_sample() {
 #[test]
 fn an_unusual_value_is_shown_with_what_happened_in_its_trial() {
     let mut values = run(metric("goodput", 0.02), &TEN);
-    values.rows[7].reading = Reading::Number { value: 10.0, is_outside: false };
+    values.rows[7].reading = Reading::Number { value: 10.0, is_outside: false, is_default: false };
     values.trials[7].notes.push("client was out of reach for 3.1 s".to_owned());
     for (trial, micros) in values.trials.iter_mut().zip([200, 210, 190, 220, 205, 195, 215, 9_000, 185, 225]) {
         trial.skews.push((Phase::Run, Duration::from_micros(micros)));
@@ -208,7 +208,7 @@ fn workers_with_values_of_their_own_are_never_pooled() {
         row.worker = Some(WorkerId(0));
     }
     for trial in 0..10 {
-        let reading = Reading::Number { value: 7.0, is_outside: false };
+        let reading = Reading::Number { value: 7.0, is_outside: false, is_default: false };
         values.rows.push(Value { trial, metric: 0, worker: Some(WorkerId(1)), reading });
     }
     let summary = Summary::of_run(&values);

@@ -43,8 +43,6 @@ fn a_series_has_a_table_with_the_interval_of_each_point_and_its_change_against_t
 goodput of client, Mbit/s (higher is better)  median  [..]  against qdisc=fq_codel, paired, threshold 2 %
   qdisc=fq_codel                               24000  [4000, 128000]       6  baseline
   qdisc=codel                                  21600  [3600, 115200]       6  -10.0 %  [-10.0, -10.0]  worse
-  trial 14 (qdisc=fq_codel) is unusual: 128000 Mbit/s
-  trial 13 (qdisc=codel) is unusual: 115200 Mbit/s
 ...
 ";
     snapbox::assert_data_eq!(finished.stdout.clone(), expected);

@@ -77,9 +77,13 @@ fn cells<'a>(
     };
     // Of a value that does not count, and was not measured either, both are told.
     let why = counted.as_ref().err().map(ToString::to_string);
-    let is_outside = matches!(row.reading, Reading::Number { is_outside: true, .. });
-    let reasons = [why.as_deref(), earlier, is_outside.then_some("not expected")];
-    let reason = reasons.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    let (is_outside, is_default) = match row.reading {
+        Reading::Number { is_outside, is_default, .. } => (is_outside, is_default),
+        Reading::Missing(_) => (false, false),
+    };
+    let marks = [is_default.then_some("default"), is_outside.then_some("not expected")];
+    let reasons = [why.as_deref(), earlier].into_iter().chain(marks);
+    let reason = reasons.flatten().collect::<Vec<_>>().join("; ");
     let numbers = [trial.number, trial.round, trial.attempt, generation].map(number);
     let head = numbers.into_iter().chain([Cow::from(point.name.as_str())]);
     let parameters = parameters.iter().map(|name| Cow::from(point.parameter(name).unwrap_or_default()));
@@ -87,11 +91,17 @@ fn cells<'a>(
         Cow::from(metric.name.as_str()),
         Cow::from(row.worker.map_or("", |worker| values.worker(worker))),
         value,
-        Cow::from(metric.unit.as_deref().unwrap_or_default()),
+        plain(metric.unit.as_deref().unwrap_or_default().into()),
         Cow::from(if counted.is_ok() && earlier.is_none() { "true" } else { "false" }),
-        Cow::from(reason),
+        plain(reason.into()),
     ];
     head.chain(parameters).chain(tail)
+}
+
+/// Text that a program printed, which no spreadsheet takes for a formula: an apostrophe stands before it if it begins like
+/// one.
+fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text }
 }
 
 /// A line of CSV. A cell with a comma, a quotation mark or the end of a line is in quotation marks.

@@ -2,14 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::tables::{Table, Told, footnote, tables};
+use super::tables::{ROWS, Table, Told, footnote, limited, more_rows};
 use crate::values::Summary;
 
 /// All tables of a summary.
 pub(in crate::report) fn write(summary: &Summary, told: Told<'_>) -> String {
     let mut text = String::new();
-    for table in tables(summary, told) {
+    let (all, left_out) = limited(summary, told, ROWS);
+    for table in all {
         text.push_str(&drawn(&table));
+    }
+    if let Some(more) = more_rows(left_out) {
+        let _ = writeln!(text, "\n{more}");
     }
     if let Some(note) = footnote(summary) {
         let _ = writeln!(text, "\n{note}");

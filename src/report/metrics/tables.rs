@@ -59,6 +59,34 @@ pub(in crate::report) fn tables(summary: &Summary, told: Told<'_>) -> Vec<Table>
     summary.blocks.iter().map(|block| table(block, told)).collect()
 }
 
+/// The same with at most so many rows, and notes, of all tables together; how many rows are left out.
+pub(in crate::report) fn limited(summary: &Summary, told: Told<'_>, rows: usize) -> (Vec<Table>, usize) {
+    let (mut left, mut left_notes, mut out) = (rows, rows, 0);
+    let mut shown = Vec::new();
+    for mut table in tables(summary, told) {
+        out += table.rows.len().saturating_sub(left);
+        table.rows.truncate(left);
+        left -= table.rows.len();
+        if let Some(more) = table.notes.len().checked_sub(left_notes).filter(|more| *more > 0) {
+            table.notes.truncate(left_notes);
+            table.notes.push(format!("and {}", words::counted(more, "more note")));
+        }
+        left_notes -= table.notes.len().min(left_notes);
+        if !table.rows.is_empty() {
+            shown.push(table);
+        }
+    }
+    (shown, out)
+}
+
+/// What is said of so many rows that are left out.
+pub(in crate::report) fn more_rows(out: usize) -> Option<String> {
+    (out > 0).then(|| format!("and {}, see the `json` report", words::counted(out, "more row")))
+}
+
+/// So many rows of all tables together are shown.
+pub(in crate::report) const ROWS: usize = 200;
+
 /// The metrics of a run with one point.
 fn plain(summary: &Summary, told: Told<'_>) -> Table {
     let has_workers = summary.blocks.iter().any(|block| block.worker.is_some());
@@ -220,6 +248,10 @@ fn notes(block: &Block, line: &Line, told: Told<'_>, is_named: bool) -> Vec<Stri
         let is = if line.outside == 1 { "is" } else { "are" };
         let values = words::counted(line.counted, "value");
         notes.push(format!("{metric}{} of {values}{of_line} {is} outside `expect`", line.outside));
+    }
+    if line.defaults > 0 {
+        let are = if line.defaults == 1 { "is the `default`" } else { "are the `default`" };
+        notes.push(format!("{metric}{} of {}{of_line} {are}", line.defaults, words::counted(line.counted, "value")));
     }
     match line.drift {
         Some(Drift::Up) => notes.push(format!("{metric}the values{of_line} rise during the run")),

@@ -19,7 +19,7 @@ fn queues() -> Values {
         noise.iter().rev().zip(noise).map(|(a, b)| vec![941.2 + a, 903.8 + b, 938.1 + a - b / 3.0]).collect();
     let rounds: Vec<&[f64]> = rounds.iter().map(Vec::as_slice).collect();
     let mut values = series(metric("goodput", 0.02), points, &rounds);
-    values.rows[16].reading = Reading::Number { value: 812.0, is_outside: true };
+    values.rows[16].reading = Reading::Number { value: 812.0, is_outside: true, is_default: false };
     values.trials[16].verdict = Some(Verdict::Failed);
     values.trials[16].notes.push("client was out of reach for 3.1 s".to_owned());
     values.rows[4].reading = Reading::Missing("nothing matches".into());
@@ -68,7 +68,7 @@ fn a_run_of_one_point_has_all_metrics_in_one_table() {
         let reading = if round < 2 {
             Reading::Missing("no line".into())
         } else {
-            Reading::Number { value: 0.001_25 * f64::from(round), is_outside: false }
+            Reading::Number { value: 0.001_25 * f64::from(round), is_outside: false, is_default: false }
         };
         values.rows.push(crate::values::Value { trial, metric: 1, worker: None, reading });
     }
@@ -141,4 +141,17 @@ fn cells_of_csv_are_quoted_where_they_must_be() {
     let mut written = Vec::new();
     csv_line(&mut written, ["plain", "a,b", "say \"no\"", "two\nlines", ""].map(Into::into).into_iter()).unwrap();
     assert_eq!(String::from_utf8(written).unwrap(), "plain,\"a,b\",\"say \"\"no\"\"\",\"two\nlines\",\r\n");
+}
+
+#[test]
+fn tables_have_at_most_so_many_rows_and_say_how_many_there_are_more() {
+    let names: Vec<String> = (0..230).map(|number| number.to_string()).collect();
+    let points = names.iter().map(|name| point(&[("n", name)], None)).collect();
+    let values = series(metric("goodput", 0.02), points, &[&[1.0; 230]]);
+    let (summary, points) = (Summary::of_run(&values), [values.points.as_slice()]);
+    let told = Told { points: &points, runs: &[], baseline: "" };
+    for text in [text(&values), write_markdown(&summary, told)] {
+        assert!(text.contains("n=199 ") && !text.contains("n=200 "), "{text}");
+        assert!(text.contains("\n\nand 30 more rows, see the `json` report\n"), "{text}");
+    }
 }

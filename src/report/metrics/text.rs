@@ -1,12 +1,8 @@
 //! Tables as text, with columns exactly below each other.
 
-use super::tables::{Table, Told, footnote, tables};
+use super::tables::{ROWS, Table, Told, footnote, limited, more_rows};
 use crate::model::{display_width, padded};
-use crate::report::words;
 use crate::values::Summary;
-
-/// So many rows of all tables together are shown.
-const ROWS: usize = 200;
 
 /// The lines of a table: the head, the rows, which are indented below it, and the notes.
 pub(in crate::report) fn aligned(table: &Table) -> Vec<String> {
@@ -33,17 +29,13 @@ pub(in crate::report) fn aligned(table: &Table) -> Vec<String> {
 /// The lines of all tables of a summary, each behind an empty line; whether a line is a head.
 pub(in crate::report) fn write(summary: &Summary, told: Told<'_>) -> Vec<(bool, String)> {
     let mut lines = Vec::new();
-    let (mut shown, all) = (0, tables(summary, told));
-    let total: usize = all.iter().map(|table| table.rows.len()).sum();
+    let (all, left_out) = limited(summary, told, ROWS);
     for table in all {
-        if shown > 0 && shown + table.rows.len() > ROWS {
-            lines.push((false, String::new()));
-            lines.push((false, format!("and {}, see the `json` report", words::counted(total - shown, "more row"))));
-            break;
-        }
-        shown += table.rows.len();
         lines.push((false, String::new()));
         lines.extend(aligned(&table).into_iter().enumerate().map(|(at, line)| (at == 0, line)));
+    }
+    if let Some(more) = more_rows(left_out) {
+        lines.extend([(false, String::new()), (false, more)]);
     }
     lines.extend(footnote(summary).map(|note| (false, note)));
     lines

@@ -1,5 +1,7 @@
 //! The values of a metric by round, with the median and its interval of each point.
 
+use std::collections::BTreeMap;
+
 use super::axis::Axis;
 use super::frame::{BOTTOM, COLORS, HEIGHT, LEFT, Plot, RIGHT, TOP, WIDTH, caption, color, frame, told};
 use super::svg::Svg;
@@ -36,11 +38,9 @@ pub(super) fn plot(values: &Values, block: &Block, rows: &[&Value]) -> Option<Pl
         svg.line(&format!("median {class}"), (LEFT, at), (RIGHT, at));
     }
     draw(&mut svg, values, block, &counted, &colors, |row, value| (across.at(round(row)), up.at(value)));
-    for row in rows.iter().filter(|row| matches!(row.reading, Reading::Missing(_))) {
-        let class = colors.class(values.trials[row.trial].point).unwrap_or_else(|| "other".to_owned());
-        let at = across.at(round(row));
-        svg.line(&format!("missing {class}"), (at - 3.0, BOTTOM - 7.0), (at + 3.0, BOTTOM - 1.0));
-        svg.line(&format!("missing {class}"), (at - 3.0, BOTTOM - 1.0), (at + 3.0, BOTTOM - 7.0));
+    let missing: Vec<&Value> = rows.iter().filter(|row| matches!(row.reading, Reading::Missing(_))).copied().collect();
+    for (class, rows) in by_class(values, &colors, missing) {
+        svg.crosses(&format!("missing {class}"), rows.into_iter().map(|row| (across.at(round(row)), BOTTOM - 4.0)));
     }
     Some(Plot { title: title.to_owned(), svg: svg.finish(), legend: colors.legend(values) })
 }
@@ -56,20 +56,53 @@ fn draw(
 ) {
     let class = |row: &Value| colors.class(values.trials[row.trial].point).unwrap_or_else(|| "other".to_owned());
     if counted.len() > NAMED {
-        let mut classes: Vec<String> = counted.iter().map(|(row, _)| class(row)).collect();
-        classes.sort_unstable();
-        classes.dedup();
-        for own in classes {
-            let dots = counted.iter().filter(|(row, _)| class(row) == own);
-            svg.dots(&own, dots.map(|(row, value)| place(row, *value)));
+        for (class, own) in by_class(values, colors, counted.to_vec()) {
+            let (outside, inside): (Vec<_>, Vec<_>) = own.into_iter().partition(|(row, _)| is_outside(row));
+            svg.dots(&class, inside.into_iter().map(|(row, value)| place(row, value)));
+            let rings: Vec<(f64, f64)> = outside.into_iter().map(|(row, value)| place(row, value)).collect();
+            if !rings.is_empty() {
+                svg.dots(&format!("outside {class}"), rings.iter().copied());
+                svg.dots("hole", rings.into_iter());
+            }
         }
         return;
     }
     for (row, value) in counted {
-        let is_outside = matches!(row.reading, Reading::Number { is_outside: true, .. });
-        let (kind, why) = if is_outside { ("ring", ", not expected") } else { ("dot", "") };
+        let (kind, why) = if is_outside(row) { ("ring", ", not expected") } else { ("dot", "") };
         let name = format!("trial {}: {}{why}", values.trials[row.trial].number, told(block, *value));
         svg.dot(&format!("{kind} {}", class(row)), place(row, *value), 3.0, &name);
+    }
+}
+
+/// Whether a value is not among those that are expected.
+fn is_outside(row: &Value) -> bool {
+    matches!(row.reading, Reading::Number { is_outside: true, .. })
+}
+
+/// Values by the class of their point.
+fn by_class<R: Row>(values: &Values, colors: &Colors, rows: Vec<R>) -> BTreeMap<String, Vec<R>> {
+    let mut classes: BTreeMap<String, Vec<R>> = BTreeMap::new();
+    for row in rows {
+        let class = colors.class(values.trials[row.row().trial].point).unwrap_or_else(|| "other".to_owned());
+        classes.entry(class).or_default().push(row);
+    }
+    classes
+}
+
+/// A row, with its number or without.
+trait Row {
+    fn row(&self) -> &Value;
+}
+
+impl Row for &Value {
+    fn row(&self) -> &Value {
+        self
+    }
+}
+
+impl Row for (&Value, f64) {
+    fn row(&self) -> &Value {
+        self.0
     }
 }
 

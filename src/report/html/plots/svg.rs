@@ -1,5 +1,6 @@
 //! An SVG picture that is written element by element. Colours and type are those of the page's style sheet.
 
+use std::collections::BTreeSet;
 use std::fmt::{Display, Write};
 
 /// A picture.
@@ -50,6 +51,14 @@ impl Svg {
     pub(super) fn dots(&mut self, class: &str, places: impl Iterator<Item = (f64, f64)>) {
         let path = places.map(|(x, y)| format!("M{} {}h0", short(x), short(y))).collect::<Vec<_>>().concat();
         self.write(format_args!(r#"<path class="dots {class}" d="{path}"/>"#));
+    }
+
+    /// Crosses, each only once where several lie at the same place.
+    pub(super) fn crosses(&mut self, class: &str, places: impl Iterator<Item = (f64, f64)>) {
+        let cross = |(x, y): (f64, f64)| format!("M{} {}l6 6m0 -6l-6 6", short((x - 3.0).round()), short(y - 3.0));
+        let crosses: BTreeSet<String> = places.map(cross).collect();
+        let path: String = crosses.into_iter().collect();
+        self.write(format_args!(r#"<path class="{class}" d="{path}"/>"#));
     }
 
     /// A line through these places.

@@ -1,8 +1,8 @@
 //! Which plots a run has, and what is in them.
 
 use super::*;
-use crate::values::Summary;
 use crate::values::testing::{metric, point, run, series};
+use crate::values::{Reading, Summary};
 
 fn plots_of(values: &Values) -> Vec<Plot> {
     Summary::of_run(values).blocks.iter().flat_map(|block| plots(values, block)).collect()
@@ -80,4 +80,27 @@ fn many_points_share_a_colour_and_the_baseline_has_its_own() {
     let names: Vec<&str> = plots[0].legend.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["size=a", "other points"]);
     assert_eq!((count(&plots[0].svg, "dot color-0"), count(&plots[0].svg, "dot other")), (3, 24));
+}
+
+#[test]
+fn of_many_values_those_that_are_not_expected_are_rings_and_crosses_take_little_room() {
+    let all: Vec<f64> = (0..10_000).map(|number| 900.0 + f64::from(number % 97)).collect();
+    let mut values = run(metric("goodput", 0.05), &all);
+    for (at, row) in values.rows.iter_mut().enumerate() {
+        match at % 3 {
+            0 => row.reading = Reading::Missing("nothing matches".into()),
+            1 => row.reading = Reading::Number { value: 1.0, is_outside: true, is_default: false },
+            _ => {}
+        }
+    }
+    let [plot] = &plots_of(&values)[..] else { panic!("one plot") };
+    let drawn = |class: &str, mark: &str| {
+        let path = plot.svg.lines().find(|line| line.contains(&format!("class=\"{class}\"")));
+        count(path.unwrap_or_default(), mark)
+    };
+    assert_eq!((drawn("dots color-0", "h0"), drawn("dots outside color-0", "h0")), (3333, 3333));
+    assert_eq!(drawn("dots hole", "h0"), 3333);
+    // One for each place of the 406 on the axis.
+    assert!((300..=407).contains(&drawn("missing color-0", "M")), "{}", drawn("missing color-0", "M"));
+    assert!(plot.svg.len() < 200_000, "{} bytes", plot.svg.len());
 }
