@@ -210,7 +210,7 @@ impl<'a> Facts<'a> {
                 "unreachable" => each(Cause::Unreachable),
                 "start skew" => vec![Cause::Skew(trial, told.phase.expect("a phase"))],
                 "not written" => each(Cause::Unwritten),
-                "check" => vec![Cause::Check(trial)],
+                "check" => told.trials.iter().copied().map(Cause::Check).collect(),
                 "interrupted" => vec![Cause::Interrupted],
                 other => panic!("{other}: {told:?}"),
             };

@@ -20,6 +20,8 @@ fn entry<D: Serialize>(run: &Run, cause: &Cause, timestamp: D) -> impl Serialize
         kind: cause.kind.word(),
         verdict: shown.word,
         trial: cause.trial,
+        // All of them, if there are several.
+        trials: @optional (!cause.more_trials.is_empty()).then(|| cause.trials().collect::<Vec<_>>()),
         phase: cause.phase,
         workers: names(run, cause.workers.iter().copied()),
         steps: steps(run, &cause.steps),

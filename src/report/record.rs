@@ -110,6 +110,7 @@ pub(super) struct Trial {
     pub(super) verdict: Option<Verdict>,
     pub(super) check_began: Option<ConductorTime>,
     pub(super) check: Option<StepResult>,
+    pub(super) check_ended: Option<ConductorTime>,
     pub(super) phases: BTreeMap<Phase, PhaseOfTrial>,
     /// Its metrics, in the order in which they were measured.
     pub(super) metrics: Vec<Measured>,
@@ -126,12 +127,6 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Whether it is what `check` printed.
-    pub(super) fn is_of_check(&self, run: &Run) -> bool {
-        let metrics = run.plan().map_or(&[][..], |plan| &plan.metrics);
-        metrics.iter().any(|metric| metric.name == self.metric && metric.from == "check")
-    }
-
     /// Which values were expected, if this one was not.
     pub(super) fn expected<'r>(&self, run: &'r Run) -> Option<&'r Expectation> {
         let is_outside = matches!(self.measurement, Measurement::Value { outside: true, .. });
@@ -437,7 +432,10 @@ impl Run {
     fn take_of_trial(&mut self, at: ConductorTime, event: &Event) {
         match event {
             Event::CheckStarted { trial } => self.trial(*trial, at).check_began = Some(at),
-            Event::CheckEnded { trial, result } => self.trial(*trial, at).check = Some(result.clone()),
+            Event::CheckEnded { trial, result } => {
+                let own = self.trial(*trial, at);
+                (own.check, own.check_ended) = (Some(result.clone()), Some(at));
+            }
             Event::Measured { trial, metric, worker, unit, measurement } => {
                 let (metric, unit, measurement) = (metric.clone(), unit.clone(), measurement.clone());
                 self.trial(*trial, at).metrics.push(Measured { at, metric, worker: *worker, unit, measurement });
@@ -511,7 +509,7 @@ impl Run {
 
     /// The trial, which is made when nothing was said of it before.
     fn trial(&mut self, number: u32, at: ConductorTime) -> &mut Trial {
-        let (end, verdict, check_began, check, phases, metrics) = Default::default();
+        let (end, verdict, check_began, check, check_ended, phases, metrics) = Default::default();
         let in_plan = self.plan.as_ref().map(|(plan, _)| plan.schedule.slot(number));
         let slot = in_plan.unwrap_or(Slot { point: PointId::default(), round: number, warm_up: false });
         let fresh = Trial {
@@ -524,6 +522,7 @@ impl Run {
             verdict,
             check_began,
             check,
+            check_ended,
             phases,
             metrics,
         };

@@ -11,6 +11,8 @@ use crate::model::{Event, Phase, Stamped, StepReference, WorkerId};
 pub(crate) struct Told {
     pub(crate) kind: &'static str,
     pub(crate) trial: Option<u32>,
+    /// All trials in which it went wrong.
+    pub(crate) trials: Vec<u32>,
     pub(crate) phase: Option<Phase>,
     pub(crate) workers: Vec<WorkerId>,
     pub(crate) steps: Vec<StepReference>,
@@ -31,6 +33,7 @@ pub(crate) fn causes(events: &[Stamped]) -> Vec<Told> {
     let told = found(&run, conclusion).into_iter().map(|cause| Told {
         kind: cause.kind.word(),
         trial: cause.trial,
+        trials: cause.trials().collect(),
         phase: cause.phase,
         workers: cause.workers,
         steps: cause.steps,

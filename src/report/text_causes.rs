@@ -52,7 +52,11 @@ fn write_cause(page: &mut Page, run: &Run, cause: &Cause, results: Option<&Path>
     if let Some(consequences) = consequences {
         page.line(&format!("    consequences: {}", on_one_line(&consequences)))?;
     }
-    if let Some((printed, results)) = printed.zip(results) {
+    let check = causes::check_printed(run, cause);
+    if let Some(Printed { result, .. }) = &check {
+        page.last_lines("    ", [&result.stdout, &result.stderr], LINES)?;
+    }
+    for (printed, results) in printed.into_iter().chain(check).filter_map(|printed| Some((printed, results?))) {
         page.line(&format!("    {}", on_one_line(&place(run, &printed, results))))?;
     }
     Ok(hint)

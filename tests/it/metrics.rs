@@ -191,7 +191,8 @@ fn one_value_of_several_workers_says_that_the_default_was_used_for_some() {
          [*:Run]\nload = case $CONDUCTOR_WORKER in node1) echo n=5;; esac\n\
          [Metric some]\nfrom = node[1-3].run.load\nregex = n=(\\d)\nacross = sum\ndefault = 2\n\
          [Metric none]\nfrom = node[1-3].run.load\nregex = n=(\\d)\nacross = sum\n\
-         [Metric huge]\nfrom = node[1-3].run.load\nregex = n=(\\d)\nacross = sum\ndefault = 1e308\n",
+         [Metric huge]\nfrom = node[1-3].run.load\nregex = n=(\\d)\nacross = sum\ndefault = 1e308\n\
+         [Metric scaled]\nfrom = node[1-3].run.load\nregex = n=(\\d)\nacross = sum\nscale = 1e308\ndefault = 1\n",
     );
     assert_eq!(finished.status, Some(3), "{finished:#?}");
     let nothing = "nothing matches `n=(\\d)` in the standard output of `load` on node2 in run";
@@ -199,6 +200,7 @@ fn one_value_of_several_workers_says_that_the_default_was_used_for_some() {
         format!("some - 9.0 - ({nothing} (and 1 more worker))"),
         format!("none - null - ({nothing})"),
         "huge - null - (the sum of the workers' values is too large)".to_owned(),
+        "scaled - 3.0 - (5 times 1.00000e308 is too large (and 2 more workers))".to_owned(),
     ];
     assert_eq!(measured(&folder, 1), expected);
 }
@@ -547,4 +549,117 @@ fn what_check_prints_is_refused_where_it_stands_for_something_else() {
         format!("step.client.run.load - {}", reserved("step.")),
     ];
     assert_eq!(measured(&folder, 1), expected);
+}
+
+/// The lines of a text report that say what went wrong, without the last one.
+fn causes(finished: &Finished) -> Vec<&str> {
+    let lines = finished.stdout.lines().filter(|line| line.starts_with("failed: ") && !line.contains("; report: "));
+    lines.collect()
+}
+
+#[test]
+fn a_missing_metric_is_a_cause_of_its_own_unless_what_it_reads_was_not_there() {
+    let folder = Folder::new();
+    let finished = local(
+        &folder,
+        "[Workers]\nclient = @ 127.0.0.1\nserver = @ 127.0.0.1\nrange[1-2] = @ 127.0.0.1\n\
+         [client:Run]\nwarm = false\nload.1 = echo p99 912\n\
+         [server:Run]\nmake = must:false\nwrite = echo 5 >$CONDUCTOR_SCRATCH/x.txt\n\
+         [server:Collect]\nx = fetch:scratch:x.txt\n\
+         [range[1-2]:Run]\nstart = must:test $CONDUCTOR_WORKER = range1\nload = echo 5\n\
+         [Metric p99]\nfrom = client.run.LOAD.1:stdout\nregex = p99: (\\d+)\n\
+         [Metric file]\nfrom = file:server/x.txt\n\
+         [Metric warm]\nfrom = client.run.#1\n\
+         [Metric sum]\nfrom = range[1-2].run.load\nacross = sum\n\
+         [Metric time]\nfrom = step.server.run.write\n",
+    );
+    let mut found = causes(&finished);
+    found.sort_unstable();
+    let p99 = "missing: nothing matches `p99: (\\d+)` in the standard output of `load.1` on client in run";
+    let expected = [
+        "failed: `make` on server in run of trial 1: exit 1",
+        "failed: `start` on range2 in run of trial 1: exit 1",
+        "failed: `warm` on client in run of trial 1: exit 1",
+        &format!("failed: metric `p99` on client of trial 1: {p99}"),
+    ];
+    assert_eq!(found, expected, "{}", finished.stdout);
+    for consequences in [
+        "metric `warm` of trial 1 is missing\n",
+        "; 2 metrics of trial 1 are missing\n",
+        "`load` on range2 was skipped; metric `sum` of trial 1 is missing\n",
+    ] {
+        assert!(finished.stdout.contains(consequences), "{consequences}: {}", finished.stdout);
+    }
+    let again = run(&folder, ["report", "results/latest"]);
+    let mut kept = causes(&again);
+    kept.sort_unstable();
+    assert_eq!(kept, expected, "the record says the same");
+}
+
+#[test]
+fn equal_failures_of_many_workers_and_trials_are_one_cause() {
+    let folder = Folder::new();
+    let text = "[Test]\ntrials = 3\ncheck = echo judged; exit 2\n[Workers]\nnode[01-04] = @ 127.0.0.1\n\
+                [*:Run]\nload = echo none\nbad = mayfail:false\n[*:Collect]\nout = mayfail:fetch:scratch:o.txt\n\
+                [Metric rate]\nfrom = node[01-04].run.load\nregex = n=(\\d)\n\
+                [Metric file]\nfrom = file:node[01-04]/o.txt\n";
+    let finished = local(&folder, text);
+    let expected = [
+        "failed: `check` of trials 1-3: exit 2",
+        "failed: metric `rate` on node[01-04] of trials 1-3: missing: nothing matches `n=(\\d)` in the standard output \
+         of `load` in run",
+        "failed: metric `file` on node[01-04] of trials 1-3: missing: there is no file `trial-N/WORKER/o.txt`",
+    ];
+    assert_eq!(causes(&finished), expected, "{}", finished.stdout);
+    let report: Value = serde_json::from_str(&folder.read("results/latest/report.json")).expect("JSON");
+    assert_eq!(report["causes"][0]["trials"], serde_json::json!([1, 2, 3]));
+    // A step too, unless it failed on other workers.
+    folder.file("test.cfg", "");
+    let finished = local(
+        &folder,
+        "[Test]\ntrials = 4\n[Workers]\nnode[01-02] = @ 127.0.0.1\n\
+         [*:Run]\nbad = test $CONDUCTOR_WORKER = node01 && test $CONDUCTOR_TRIAL = 2\n",
+    );
+    let expected = [
+        "failed: `bad` on node[01-02] in run of trials 1,3-4: exit 1",
+        "failed: `bad` on node02 in run of trial 2: exit 1",
+    ];
+    assert_eq!(causes(&finished), expected, "{}", finished.stdout);
+}
+
+#[test]
+fn the_last_lines_of_a_check_are_shown_also_if_its_failure_is_a_consequence() {
+    let folder = Folder::new();
+    let finished = local(
+        &folder,
+        "[Test]\ncheck = echo too slow; exit 2\n[Workers]\nclient = @ 127.0.0.1\n[client:Run]\nload = echo 5; false\n",
+    );
+    let expected = "failed: `load` on client in run of trial 1: exit 1\n    | 5\n    \
+                    consequences: `check` of trial 1 failed: exit 2\n    | too slow\n";
+    assert!(finished.stdout.contains(expected), "{}", finished.stdout);
+}
+
+#[test]
+fn defaults_units_and_printed_formulas_are_marked_in_the_table_of_values() {
+    let folder = Folder::new();
+    let finished = local(
+        &folder,
+        "[Test]\ntrials = 2\n\
+         check = echo metric formula 1 =2+3; echo metric unit 1 `case $CONDUCTOR_TRIAL in 1) echo ms;; *) echo us;; esac`\n\
+         [Workers]\nclient = @ 127.0.0.1\n[client:Run]\nload = echo none\n\
+         [Metric lost]\nfrom = client.run.load\nregex = n=(\\d)\ndefault = 7\nexpect = 0\n\
+         [Metric unit]\nfrom = check\n"
+            .replace("expect = 0", "expect = == 0")
+            .as_str(),
+    );
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let all = folder.read("results/latest/values.csv");
+    let rows: Vec<&str> = all.lines().filter(|line| !line.contains("step.") && line.starts_with('2')).collect();
+    let expected = [
+        "2,2,1,1,,lost,client,7,,true,default; not expected",
+        "2,2,1,1,,unit,,,ms,false,\"its unit is `us`, but that of earlier trials is `ms`\"",
+        "2,2,1,1,,formula,,1,'=2+3,true,",
+    ];
+    assert_eq!(rows, expected, "{all}");
+    assert!(finished.stdout.contains("lost of client: 2 of 2 values are the `default`\n"), "{}", finished.stdout);
 }

@@ -11,6 +11,8 @@ pub(in crate::report) struct Cause {
     pub(in crate::report) kind: Kind,
     pub(in crate::report) at: ConductorTime,
     pub(in crate::report) trial: Option<u32>,
+    /// The further trials in which the same went wrong.
+    pub(in crate::report) more_trials: BTreeSet<u32>,
     pub(in crate::report) phase: Option<Phase>,
     /// The workers on which it happened.
     pub(in crate::report) workers: Vec<WorkerId>,
@@ -57,6 +59,8 @@ pub(in crate::report) struct Consequence {
     pub(in crate::report) effect: Effect,
     /// The trials whose start skews, checks or metrics it is about.
     pub(in crate::report) trials: BTreeSet<u32>,
+    /// The metrics that are missing.
+    pub(in crate::report) metrics: BTreeSet<MetricName>,
     pub(in crate::report) workers: BTreeSet<WorkerId>,
     pub(in crate::report) steps: Vec<StepReference>,
 }
@@ -88,7 +92,18 @@ pub(in crate::report) enum Effect {
     Trials(u32, Option<String>),
 }
 
+/// A cause that is about no step.
+pub(super) fn cause(kind: Kind, at: ConductorTime) -> Cause {
+    let (trial, more_trials, phase, workers, steps, consequences) = Default::default();
+    Cause { kind, at, trial, more_trials, phase, workers, steps, consequences }
+}
+
 impl Cause {
+    /// The trials in which it went wrong, if it is about some.
+    pub(in crate::report) fn trials(&self) -> impl Iterator<Item = u32> {
+        self.trial.into_iter().chain(self.more_trials.iter().copied())
+    }
+
     /// Adds a step to what followed from it.
     pub(super) fn add(&mut self, effect: Effect, step: StepReference) {
         let consequence = self.follow(effect);
@@ -102,20 +117,13 @@ impl Cause {
             self.consequences.push(Consequence {
                 effect,
                 trials: BTreeSet::new(),
+                metrics: BTreeSet::new(),
                 workers: BTreeSet::new(),
                 steps: Vec::new(),
             });
             self.consequences.len() - 1
         });
         &mut self.consequences[place]
-    }
-
-    /// Whether it is about this worker, or something of this worker followed from it. Without a worker, it is about all.
-    pub(super) fn concerns(&self, worker: Option<WorkerId>) -> bool {
-        let is_own = |worker: &WorkerId| {
-            self.workers.contains(worker) || self.consequences.iter().any(|one| one.workers.contains(worker))
-        };
-        worker.is_none_or(|worker| is_own(&worker))
     }
 
     /// Whether the check of this trial sees incomplete results because of it.

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::super::{Finished, Remark, Run};
-use super::cause::{Cause, Effect, Kind};
+use super::cause::{Cause, Effect, Kind, cause};
 use super::root::{Key, Roots, is_bad};
 use crate::model::{
-    Absence, Action, BarrierFailure, Conclusion, ConductorTime, Measurement, Mode, OnFailure, Outcome, Phase, Reason,
-    StepReference, Verdict,
+    Absence, Action, BarrierFailure, Conclusion, ConductorTime, Mode, OnFailure, Outcome, Phase, Reason, StepReference,
+    Verdict, WorkerId,
 };
 
 /// What is known of a run's causes so far.
-struct Finder<'a> {
-    roots: Roots<'a>,
-    run: &'a Run,
-    causes: BTreeMap<Key, Cause>,
+pub(super) struct Finder<'a> {
+    pub(super) roots: Roots<'a>,
+    pub(super) run: &'a Run,
+    pub(super) causes: BTreeMap<Key, Cause>,
 }
 
 /// The causes in the order of time.
@@ -37,11 +37,6 @@ pub(super) fn found(run: &Run, conclusion: Option<&Conclusion>) -> Vec<Cause> {
     let mut causes: Vec<Cause> = finder.causes.into_values().collect();
     causes.sort_by_key(|cause| cause.at);
     causes
-}
-
-/// A cause that is about no step.
-fn cause(kind: Kind, at: ConductorTime) -> Cause {
-    Cause { kind, at, trial: None, phase: None, workers: Vec::new(), steps: Vec::new(), consequences: Vec::new() }
 }
 
 /// A cause of which there is a remark.
@@ -107,7 +102,7 @@ impl Finder<'_> {
     }
 
     /// Whether this step is a cause or a consequence.
-    fn is_told(finished: Finished<'_>) -> bool {
+    pub(super) fn is_told(finished: Finished<'_>) -> bool {
         let spawned = finished.step.is_some_and(|step| step.mode == Mode::Spawn);
         let result = finished.result();
         let stopped = result.outcome == Outcome::Stopped && finished.reference.phase != Phase::Reset;
@@ -201,11 +196,14 @@ impl Finder<'_> {
 
     /// What a step printed could not be kept: that of its worker's outputs.
     fn unkept(&mut self, step: StepReference) {
-        let all = self.run.unwritten.iter().enumerate();
-        let index = all.filter(|(_, remark)| remark.worker == Some(step.worker)).map(|(index, _)| index).next();
-        if let Some(cause) = index.and_then(|index| self.causes.get_mut(&Key::Unwritten(index))) {
+        if let Some(cause) = self.unwritten(step.worker).and_then(|key| self.causes.get_mut(&key)) {
             cause.add(Effect::Unkept, step);
         }
+    }
+
+    /// Why the outputs of a worker could not be kept.
+    pub(super) fn unwritten(&self, worker: WorkerId) -> Option<Key> {
+        self.run.unwritten.iter().position(|remark| remark.worker == Some(worker)).map(Key::Unwritten)
     }
 
     fn skews(&mut self) {
@@ -246,35 +244,9 @@ impl Finder<'_> {
             if let Some(cause) = first {
                 cause.follow(Effect::Check).trials.insert(number);
             } else {
-                let at = trial.end.unwrap_or(trial.start);
+                let at = trial.check_ended.or(trial.end).unwrap_or(trial.start);
                 let fresh = Cause { trial: Some(number), ..cause(Kind::Check(check.outcome.clone()), at) };
                 self.causes.insert(Key::Check(number), fresh);
-            }
-        }
-    }
-
-    /// Metrics that failed their trial. One that is missing follows from what left the results of its worker incomplete, or
-    /// from a check that failed before it printed the metric.
-    fn metrics(&mut self) {
-        for trial in self.run.trials.values() {
-            let failures = trial.metrics.iter().enumerate().filter(|(_, measured)| measured.measurement.is_failure());
-            for (place, measured) in failures {
-                let is_missing = matches!(measured.measurement, Measurement::Missing(_));
-                let is_of_check = is_missing && measured.is_of_check(self.run);
-                let causes = self.causes.iter_mut().filter(|(key, cause)| {
-                    let is_check = is_of_check && **key == Key::Check(trial.number);
-                    is_check || is_missing && cause.leaves_results_incomplete(trial) && cause.concerns(measured.worker)
-                });
-                if let Some((_, cause)) = causes.min_by_key(|(_, cause)| cause.at) {
-                    cause.follow(Effect::Metrics).trials.insert(trial.number);
-                    continue;
-                }
-                let what = measured.measurement.text(measured.unit.as_deref());
-                let expected = measured.expected(self.run).map(|expected| format!(", expected {expected}"));
-                let kind = Kind::Metric(measured.metric.clone(), what + &expected.unwrap_or_default());
-                let workers = measured.worker.into_iter().collect();
-                let fresh = Cause { trial: Some(trial.number), workers, ..cause(kind, measured.at) };
-                self.causes.insert(Key::Metric(trial.number, place), fresh);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Causes that are the same on several workers, told as one.
+//! Causes that are the same on several workers, or in several trials, told as one.
 
 use std::collections::BTreeMap;
 
@@ -7,39 +7,85 @@ use super::cause::{Cause, Kind};
 
 /// Folds causes, which are in the order of time; each stands where the first of it was.
 pub(super) fn folded(run: &Run, causes: Vec<Cause>) -> Vec<Cause> {
-    let mut known: BTreeMap<String, usize> = BTreeMap::new();
-    let mut folded: Vec<Cause> = Vec::new();
-    for cause in causes {
-        let place = part_in_common(run, &cause).map(|part| *known.entry(part).or_insert(folded.len()));
-        match place.and_then(|place| folded.get_mut(place)) {
-            Some(first) => first.absorb(cause),
-            None => folded.push(cause),
-        }
-    }
+    let of_workers = together(causes, |cause| on_several_workers(run, cause));
+    let mut folded = together(of_workers, |cause| in_several_trials(run, cause));
     for cause in &mut folded {
         cause.consequences.sort_by(|a, b| a.effect.cmp(&b.effect));
     }
     folded
 }
 
-/// What a cause has in common with those that are told together with it, if there can be any.
-fn part_in_common(run: &Run, cause: &Cause) -> Option<String> {
-    let is_of_workers = !cause.workers.is_empty();
-    let may = match cause.kind {
-        Kind::Step(_)
-        | Kind::Lost(..)
-        | Kind::LeftOut(..)
-        | Kind::Unreachable { .. }
-        | Kind::Unwritten(_)
-        | Kind::Metric(..) => is_of_workers,
-        _ => false,
+/// What a cause has in common with those that are told together with it.
+struct Common {
+    /// What went wrong, so that it is true of all of them.
+    kind: Kind,
+    /// What else they have in common.
+    key: String,
+}
+
+/// Puts causes together that have the same in common.
+fn together(causes: Vec<Cause>, common: impl Fn(&Cause) -> Option<Common>) -> Vec<Cause> {
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    let mut folded: Vec<Cause> = Vec::new();
+    for cause in causes {
+        let Some(Common { kind, key }) = common(&cause) else {
+            folded.push(cause);
+            continue;
+        };
+        let place = *known.entry(format!("{kind:?} {key}")).or_insert(folded.len());
+        match folded.get_mut(place) {
+            Some(first) => {
+                first.kind = kind;
+                first.absorb(cause);
+            }
+            None => folded.push(cause),
+        }
+    }
+    folded
+}
+
+/// What a cause has in common with those of other workers, if there can be any.
+fn on_several_workers(run: &Run, cause: &Cause) -> Option<Common> {
+    let first = *cause.workers.first()?;
+    let kind = match &cause.kind {
+        // The text of a metric has the worker where it says what was read.
+        Kind::Metric(metric, what) => {
+            let name = run.name(first);
+            let what = what.replace(&format!(" on {name} in "), " in ");
+            let folder =
+                |trial: u32| what.replace(&format!("`trial-{trial}/{name}/"), &format!("`trial-{trial}/WORKER/"));
+            Kind::Metric(metric.clone(), cause.trial.map_or(what.clone(), folder))
+        }
+        Kind::Step(_) | Kind::Lost(..) | Kind::LeftOut(..) | Kind::Unreachable { .. } | Kind::Unwritten(_) => {
+            cause.kind.clone()
+        }
+        _ => return None,
     };
-    let label = || cause.steps.first().and_then(|step| run.step(*step)).map(|step| step.label.as_str());
-    may.then(|| format!("{:?}", (&cause.kind, cause.trial, cause.phase, label())))
+    Some(Common { kind, key: format!("{:?}", (cause.trial, cause.phase, label(run, cause))) })
+}
+
+/// What a cause has in common with those of other trials, if there can be any.
+fn in_several_trials(run: &Run, cause: &Cause) -> Option<Common> {
+    let trial = cause.trial?;
+    let kind = match &cause.kind {
+        Kind::Metric(metric, what) => {
+            Kind::Metric(metric.clone(), what.replace(&format!("`trial-{trial}/"), "`trial-N/"))
+        }
+        Kind::Step(_) | Kind::Check(_) => cause.kind.clone(),
+        _ => return None,
+    };
+    Some(Common { kind, key: format!("{:?}", (&cause.workers, cause.phase, label(run, cause))) })
+}
+
+/// The label of the step that a cause is about.
+fn label<'r>(run: &'r Run, cause: &Cause) -> Option<&'r str> {
+    cause.steps.first().and_then(|step| run.step(*step)).map(|step| step.label.as_str())
 }
 
 impl Cause {
     fn absorb(&mut self, other: Self) {
+        let (own, more) = (self.trial, other.trials().collect::<Vec<_>>());
+        self.more_trials.extend(more.into_iter().filter(|trial| Some(*trial) != own));
         for worker in other.workers {
             if !self.workers.contains(&worker) {
                 self.workers.push(worker);
@@ -50,6 +96,7 @@ impl Cause {
         for consequence in other.consequences {
             let mine = self.follow(consequence.effect);
             mine.trials.extend(consequence.trials);
+            mine.metrics.extend(consequence.metrics);
             mine.workers.extend(consequence.workers);
             mine.steps.extend(consequence.steps);
         }

@@ -50,6 +50,17 @@ pub(in crate::report) fn printed<'a>(run: &'a Run, cause: &Cause) -> Option<Prin
     steps.into_iter().find_map(of)
 }
 
+/// What `check` printed of which the failure followed from a cause: that of the first of its trials.
+pub(in crate::report) fn check_printed<'a>(run: &'a Run, cause: &Cause) -> Option<Printed<'a>> {
+    let mut trials = cause.consequences.iter().filter(|one| one.effect == Effect::Check).flat_map(|one| &one.trials);
+    let of = |trial: &u32| {
+        let result = run.trials.get(trial)?.check.as_ref().filter(|check| check.outcome.is_failure())?;
+        let is_empty = result.stdout.is_empty() && result.stderr.is_empty();
+        (!is_empty).then_some(Printed { printer: Printer::Check(*trial), worker: None, result })
+    };
+    trials.find_map(of)
+}
+
 /// The spawned step whose line this one awaits.
 fn awaited(run: &Run, step: StepReference) -> Option<StepReference> {
     let Action::Await { label, .. } = &run.step(step)?.action else { return None };

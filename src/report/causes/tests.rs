@@ -88,3 +88,16 @@ fn a_player_that_leaves_is_the_cause_of_what_it_stopped_before_it_was_gone() {
     let titles: Vec<&str> = told.iter().map(|(title, _)| title.as_str()).collect();
     assert_eq!(titles, ["lost: b in run of trial 1: nothing heard", "failed: `work` on a in run of trial 1: exit 1"]);
 }
+
+#[test]
+fn a_check_that_failed_has_the_time_of_its_end() {
+    let mut run = run_of(1);
+    trial(&mut run, 1, None, 1);
+    let ended = run.events.iter().find(|stamped| matches!(stamped.event, Event::CheckEnded { .. })).unwrap().at;
+    let over = run.events.iter().find(|stamped| matches!(stamped.event, Event::TrialEnded { .. })).unwrap().at;
+    let mut record = Run::default();
+    run.events.iter().for_each(|Stamped { at, event }| record.take(*at, event));
+    let all = causes(&record, Some(&Conclusion::new(Verdict::Failed, Vec::new())));
+    assert_eq!(all.iter().map(|cause| cause.at).collect::<Vec<_>>(), [ended]);
+    assert_ne!(ended, over);
+}

@@ -1,13 +1,11 @@
 //! What is said of a cause and its consequences: the same in every output.
 
-use std::collections::BTreeSet;
-
 use humantime::format_duration;
 
 use super::super::{Run, compact, ranges, words};
 use super::cause::{Cause, Consequence, Effect, Kind};
 use crate::model::{
-    Action, Hint, Measurement, Outcome, Phase, PlayerAddress, Step, StepReference, StepResult, WorkerId, signal_name,
+    Action, Hint, Outcome, Phase, PlayerAddress, Step, StepReference, StepResult, WorkerId, signal_name,
 };
 
 /// So many workers are named; more are counted.
@@ -79,7 +77,7 @@ fn title(run: &Run, cause: &Cause) -> String {
         Kind::Deadlock(_) => format!("workers waited for each other{place}: {}", waiting(run, &cause.steps)),
         Kind::Check(outcome) => {
             let trial = cause.trial.and_then(|trial| run.trials.get(&trial));
-            let place = cause.trial.map_or(String::new(), |trial| format!(" of trial {trial}"));
+            let place = cause.trial.map_or(String::new(), |_| format!(" of {}", trials(cause.trials())));
             let how = trial.and_then(|trial| trial.check.as_ref()).map_or_else(|| outcome.in_detail(), how);
             match outcome {
                 Outcome::Lost => format!("the result of `check`{place} is unknown"),
@@ -90,8 +88,7 @@ fn title(run: &Run, cause: &Cause) -> String {
         }
         Kind::Metric(metric, what) => {
             let on = if cause.workers.is_empty() { String::new() } else { format!(" on {names}") };
-            let trial = cause.trial.unwrap_or_default();
-            format!("metric `{metric}`{on} of trial {trial}: {what}")
+            format!("metric `{metric}`{on} of {}: {what}", trials(cause.trials()))
         }
         Kind::Lost(reason, _) => format!("{names}{place}: {reason}"),
         Kind::LeftOut(reason, _) => {
@@ -160,7 +157,7 @@ impl Consequence {
                 format!("the start skew of {phase} in {} is not known", trials(self.trials.iter().copied()))
             }
             Effect::Check => self.checks(run),
-            Effect::Metrics => self.metrics(run),
+            Effect::Metrics => self.missing_metrics(),
             Effect::NotReset => format!("it is unknown whether Reset ended on {who}"),
             Effect::Trials(count, again) => {
                 let were = if *count == 1 { "1 trial was".to_owned() } else { format!("{count} trials were") };
@@ -173,16 +170,11 @@ impl Consequence {
 
 impl Consequence {
     /// Which metrics are missing.
-    fn metrics(&self, run: &Run) -> String {
-        let of_trials = self.trials.iter().filter_map(|trial| run.trials.get(trial)).flat_map(|trial| &trial.metrics);
-        let missing: BTreeSet<_> = of_trials
-            .filter(|measured| matches!(measured.measurement, Measurement::Missing(_)))
-            .map(|measured| measured.metric.as_str())
-            .collect();
+    fn missing_metrics(&self) -> String {
         let of = trials(self.trials.iter().copied());
-        match missing.first().filter(|_| missing.len() == 1) {
+        match self.metrics.first().filter(|_| self.metrics.len() == 1) {
             Some(only) => format!("metric `{only}` of {of} is missing"),
-            None => format!("{} of {of} are missing", words::counted(missing.len(), "metric")),
+            None => format!("{} of {of} are missing", words::counted(self.metrics.len(), "metric")),
         }
     }
 
@@ -236,8 +228,8 @@ fn of_phase(cause: &Cause) -> String {
 /// Where it happened, to follow its name.
 fn place(cause: &Cause) -> String {
     match (cause.phase, cause.trial) {
-        (Some(phase), Some(trial)) => format!(" in {phase} of trial {trial}"),
-        (None, Some(trial)) => format!(" in trial {trial}"),
+        (Some(phase), Some(_)) => format!(" in {phase} of {}", trials(cause.trials())),
+        (None, Some(_)) => format!(" in {}", trials(cause.trials())),
         _ => String::new(),
     }
 }

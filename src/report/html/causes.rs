@@ -8,7 +8,7 @@ use minijinja::{Value, context};
 use super::links;
 use super::values::{class, line, list, parts};
 use crate::model::{Output, StepReference, StepResult, harmless};
-use crate::report::causes::{Cause, Consequence, Effect, Kind, Shown, printed, shown};
+use crate::report::causes::{Cause, Consequence, Effect, Kind, Shown, check_printed, printed, shown};
 use crate::report::{Finished, Run, last_lines, words};
 
 /// So many are told at the top of the page, and so many of them without being unfolded.
@@ -56,13 +56,20 @@ fn value(run: &Run, cause: &Cause) -> Value {
         link,
         title => parts(&title),
         details => list(details.iter().map(|detail| parts(detail))),
-        steps => list(others.map(|step| step_link(run, *step, run.name(step.worker).to_owned()))),
+        steps => list(others.map(|step| step_link(run, *step, step_name(run, cause, *step)))),
         printed => printed(run, cause).map(|printed| last(printed.result)),
+        check => check_printed(run, cause).map(|printed| last(printed.result)),
         consequences => consequences.map(|text| parts(&text)),
         links => list(following.iter().take(LINKS).cloned()),
         more_links => following.len().saturating_sub(LINKS),
         hint => hint.map(|hint| parts(words::hint(hint))),
     }
+}
+
+/// How a step of a cause is called that is about several: by its worker, and by its trial if it is about several trials.
+fn step_name(run: &Run, cause: &Cause, step: StepReference) -> String {
+    let name = run.name(step.worker);
+    if cause.more_trials.is_empty() { name.to_owned() } else { format!("{name} in trial {}", step.trial) }
 }
 
 /// The steps that a cause is about; of a lost worker, the one that it ran.
@@ -144,8 +151,8 @@ pub(super) fn roles(causes: &[Cause]) -> Roles {
     // What is both is a cause.
     for (place, cause) in causes.iter().enumerate() {
         roles.steps.extend(steps(cause).into_iter().map(|step| (step, Role::Cause(place))));
-        if let (Kind::Check(_), Some(trial)) = (&cause.kind, cause.trial) {
-            roles.checks.insert(trial, Role::Cause(place));
+        if let Kind::Check(_) = cause.kind {
+            roles.checks.extend(cause.trials().map(|trial| (trial, Role::Cause(place))));
         }
     }
     roles

@@ -40,7 +40,7 @@ pub(super) fn values(ended: Ended<'_>, causes: &[Cause], style: &str) -> Value {
         more_causes => causes.len().saturating_sub(causes::CAUSES),
         metrics => metrics::values(run),
         excused => list(causes::excused(run).take(ROWS)),
-        has_check => plan.is_some_and(|plan| plan.settings.check.is_some()),
+        has_check => run.trials.values().any(|trial| trial.check.is_some() || plan.is_some_and(|plan| plan.check_in(trial.number).is_some())),
         has_points => plan.is_some_and(|plan| plan.points.iter().any(|point| !point.name.is_empty())),
         phases => list(plan.iter().flat_map(|plan| &plan.phases).map(|phase| phase.word().into())),
         trials => list(plan.iter().flat_map(|plan| run.trials.values().map(|trial| trial_value(plan, trial, &failed)))),

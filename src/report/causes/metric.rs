@@ -1,0 +1,104 @@
+//! Metrics that failed their trial, as causes or as consequences of what kept them from being measured.
+
+use super::super::record::Measured;
+use super::super::{Run, Trial};
+use super::cause::{Cause, Effect, Kind, cause};
+use super::find::Finder;
+use super::root::Key;
+use super::source::{Reads, absent, reads};
+use crate::model::{Measurement, Phase, StepReference};
+
+impl Finder<'_> {
+    /// Metrics that failed their trial. One that is missing follows only from what became of that which it reads.
+    pub(super) fn metrics(&mut self) {
+        let run = self.run;
+        for trial in run.trials.values() {
+            let failures = trial.metrics.iter().enumerate().filter(|(_, measured)| measured.measurement.is_failure());
+            for (place, measured) in failures {
+                let explained = self.explained(trial, measured);
+                if let Some(cause) = explained.and_then(|key| self.causes.get_mut(&key)) {
+                    let missing = cause.follow(Effect::Metrics);
+                    missing.trials.insert(trial.number);
+                    missing.metrics.insert(measured.metric.clone());
+                } else {
+                    self.causes.insert(Key::Metric(trial.number, place), of_its_own(run, trial, measured));
+                }
+            }
+        }
+    }
+
+    /// Why a metric is missing, if that has a cause: the first, if it reads several steps.
+    fn explained(&self, trial: &Trial, measured: &Measured) -> Option<Key> {
+        let Measurement::Missing(_) = measured.measurement else { return None };
+        let keys: Vec<Key> = match reads(self.run, trial, measured) {
+            Reads::Steps(steps) => steps.into_iter().filter_map(|step| self.not_read(trial, step)).collect(),
+            Reads::Check => self.no_check(trial).into_iter().collect(),
+            Reads::Starts(phase) => self.no_starts(trial, phase).into_iter().collect(),
+        };
+        keys.into_iter().min_by_key(|key| self.causes.get(key).map(|cause| cause.at))
+    }
+
+    /// The first of these causes that there is.
+    fn first(&self, keys: impl IntoIterator<Item = Key>) -> Option<Key> {
+        keys.into_iter().find(|key| self.causes.contains_key(key))
+    }
+
+    /// Why a step left nothing to read, if that has a cause.
+    fn not_read(&self, trial: &Trial, step: StepReference) -> Option<Key> {
+        let Some(finished) = self.run.finished(step) else {
+            let absent = self.first(absent(trial.number, step.worker));
+            return absent.or_else(|| self.not_begun(trial, step.phase));
+        };
+        if Self::is_told(finished) {
+            return self.first([self.roots.of(finished)]);
+        }
+        let result = finished.result();
+        let is_unkept = [&result.stdout, &result.stderr].iter().any(|output| output.unkept().is_some());
+        self.first(self.unwritten(step.worker).filter(|_| is_unkept))
+    }
+
+    /// Why a phase was not begun: the first thing that went wrong in the trial.
+    fn not_begun(&self, trial: &Trial, phase: Phase) -> Option<Key> {
+        if trial.phases.contains_key(&phase) {
+            return None;
+        }
+        let before = self.causes.iter().filter(|(_, cause)| cause.leaves_results_incomplete(trial));
+        before.min_by_key(|(_, cause)| cause.at).map(|(key, _)| key.clone())
+    }
+
+    /// Why `check` did not print what it should, if that has a cause.
+    fn no_check(&self, trial: &Trial) -> Option<Key> {
+        let follows = |cause: &Cause| {
+            cause.consequences.iter().any(|one| one.effect == Effect::Check && one.trials.contains(&trial.number))
+        };
+        let earlier = || self.causes.iter().find(|(_, cause)| follows(cause)).map(|(key, _)| key.clone());
+        let is_unkept = trial.check.as_ref().is_some_and(|check| check.stdout.unkept().is_some());
+        let unkept = || {
+            let is_own = |cause: &Cause| {
+                matches!(cause.kind, Kind::Unwritten(_))
+                    && cause.workers.is_empty()
+                    && cause.trial == Some(trial.number)
+            };
+            self.causes.iter().find(|(_, cause)| is_own(cause)).map(|(key, _)| key.clone())
+        };
+        let own = self.first([Key::Check(trial.number)]).or_else(earlier);
+        own.or_else(|| is_unkept.then(unkept).flatten())
+    }
+
+    /// Why it is not known when the workers started a phase, if that has a cause.
+    fn no_starts(&self, trial: &Trial, phase: Phase) -> Option<Key> {
+        let skew = trial.phases.get(&phase).and_then(|own| own.skew.as_ref());
+        let unknown = skew.into_iter().flat_map(|skew| &skew.unknown);
+        let lost = unknown.flat_map(|worker| absent(trial.number, *worker));
+        self.first([Key::Skew(trial.number, phase)].into_iter().chain(lost)).or_else(|| self.not_begun(trial, phase))
+    }
+}
+
+/// A metric that is a cause of its own.
+fn of_its_own(run: &Run, trial: &Trial, measured: &Measured) -> Cause {
+    let what = measured.measurement.text(measured.unit.as_deref());
+    let expected = measured.expected(run).map(|expected| format!(", expected {expected}"));
+    let kind = Kind::Metric(measured.metric.clone(), what + &expected.unwrap_or_default());
+    let workers = measured.worker.into_iter().collect();
+    Cause { trial: Some(trial.number), workers, ..cause(kind, measured.at) }
+}
