@@ -162,6 +162,7 @@ impl Reporter for LogReporter {
                     self.tell_about_python(*worker);
                 }
             }
+            Event::VersionsPrinted { .. } => {}
             Event::PhaseStarted { trial, phase } => tracing::debug!("Trial {trial}: {phase} begins"),
             Event::PhaseReceived { phase, worker, .. } => {
                 tracing::debug!("{}: ready for {phase}", self.worker(*worker));

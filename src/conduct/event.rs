@@ -39,6 +39,8 @@ pub(crate) enum ConnectionEvent {
     Connected(PlayerDescription),
     /// The player took the plan.
     PlanTaken,
+    /// What the commands of `versions` printed, in their order.
+    Versions(Vec<String>),
     /// The worker is ready for a phase; a message to it and its answer take so long.
     Armed(PhaseId, Duration),
     /// The worker waits at this barrier; a message to it and its answer take so long.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::coordinator::{Judge, Past, Todo, how};
-use crate::model::{ClockAnchor, ConductorTime, Event, Plan, PointId, Schedule, Slot, Stamped, Verdict};
+use crate::model::{
+    ClockAnchor, ConductorTime, Event, Plan, PointId, PrintedVersion, Schedule, Slot, Stamped, Verdict, WorkerId,
+};
 use crate::values::Collector;
 
 /// What the events of a run say of it.
@@ -22,6 +24,8 @@ pub(crate) struct History {
     planned: u32,
     /// The values of the metrics.
     values: Collector,
+    /// What the commands of `versions` printed last.
+    versions: BTreeMap<WorkerId, Vec<PrintedVersion>>,
     /// The trial that has no end yet, with its judge.
     open: Option<(u32, Judge)>,
 }
@@ -66,6 +70,7 @@ impl History {
                     attempt.end = Some(judge.past(*trial, *verdict));
                 }
             }
+            Event::VersionsPrinted { worker, versions } => _ = self.versions.insert(*worker, versions.clone()),
             Event::PrecisionJudged { judgement } => self.planned = judgement.trials,
             other => self.judge(other),
         }
@@ -131,8 +136,8 @@ impl History {
         let mut past = self.trials;
         past.retain(|trial, _| done.contains(trial));
         let past = past.into_values().filter_map(|attempt| attempt.end).collect();
-        let (generation, last, values) = (self.generation, self.last, self.values);
-        Some(Resumption { todo: Todo::new(trials, done, attempts), past, values, anchor, last, generation })
+        let Self { generation, last, values, versions, .. } = self;
+        Some(Resumption { todo: Todo::new(trials, done, attempts), past, values, versions, anchor, last, generation })
     }
 }
 
@@ -144,6 +149,8 @@ pub(crate) struct Resumption {
     pub(super) past: Vec<Past>,
     /// What was measured.
     pub(super) values: Collector,
+    /// What the commands of `versions` printed last.
+    pub(super) versions: BTreeMap<WorkerId, Vec<PrintedVersion>>,
     /// The run's clock, and the last moment that is recorded on it.
     pub(super) anchor: ClockAnchor,
     pub(super) last: ConductorTime,

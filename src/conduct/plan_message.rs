@@ -21,6 +21,7 @@ pub(crate) fn plan_message(plan: &Plan, point: PointId, worker: WorkerId, incarn
         phases: plan.phases.clone(),
         shell: entry.shell.clone(),
         directory: entry.directory.clone(),
+        versions: Vec::new(),
         scratch: Some(if settings.keep_scratch { ScratchMessage::Keep } else { ScratchMessage::Remove }),
         environment: environment(plan, point, worker),
         step_timeout: settings.step_timeout.map(nanoseconds),

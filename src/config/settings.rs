@@ -67,7 +67,7 @@ pub struct Outputs {
 }
 
 /// The settings of `[Test]`.
-pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 14] = [
+pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 15] = [
     Setting::word("trials", |test, text| value::count(text).map(|trials| test.trials = Some(trials))),
     Setting::word("format", |test, text| value::one_of(text).map(|format| test.outputs.format = Some(format))),
     Setting::text("output", |test, text| value::text(text).map(|file| test.outputs.output = Some(file.into()))),
@@ -83,6 +83,7 @@ pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 14] = [
     }),
     Setting::word("shared_player", |test, text| value::yes(text).map(|yes| test.shared_player = yes)),
     Setting::text("results", |test, text| value::text(text).map(|folder| test.outputs.results = Some(folder.into()))),
+    Setting::text("versions", |test, text| value::commands(text).map(|commands| test.run.versions = commands)),
     Setting::text("check", |test, text| value::text(text).map(|command| test.run.check = Some(command))),
 ];
 

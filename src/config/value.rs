@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use super::nearest;
-use crate::model::{Network, Transport, TransportError};
+use crate::model::{MOST_VERSIONS, Network, Transport, TransportError};
 
 /// What is wrong with a value, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +114,17 @@ pub(super) fn networks(text: &str) -> Result<Vec<Network>, Refusal> {
         networks.extend(read.map_err(|problem| Refusal::new(format!("has {word}, which {problem}"), hint))?);
     }
     Ok(networks)
+}
+
+/// Commands, one a line.
+pub(super) fn commands(value: &str) -> Result<Vec<String>, Refusal> {
+    let lines = text(value)?;
+    let commands: Vec<String> =
+        lines.split('\n').map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    if commands.len() > MOST_VERSIONS {
+        return Err(Refusal::new(format!("has more than {MOST_VERSIONS} commands"), "write one command a line"));
+    }
+    Ok(commands)
 }
 
 /// A text that can be passed to a program: not empty, and without NUL.

@@ -12,8 +12,8 @@ use super::trial_started;
 use super::verdict::known_hint;
 use super::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Hint, Measurement, MetricName, Output, Phase, Plan,
-    PlayerDescription, PointId, PrecisionJudgement, Slot, Start, StartSkew, StepReference, StepResult, Stream, Verdict,
-    WorkerId,
+    PlayerDescription, PointId, PrecisionJudgement, PrintedVersion, Slot, Start, StartSkew, StepReference, StepResult,
+    Stream, Verdict, WorkerId,
 };
 
 /// An event and when it was seen on the conductor's clock.
@@ -62,6 +62,13 @@ pub enum Event {
         /// Its player.
         #[serde(flatten)]
         player: PlayerDescription,
+    },
+    /// What the commands of `versions` printed on a worker's machine.
+    VersionsPrinted {
+        /// The worker.
+        worker: WorkerId,
+        /// What they printed, in the order of the commands.
+        versions: Vec<PrintedVersion>,
     },
     /// A trial begins, counted from 1. If its number has begun before, the earlier attempt counts no more.
     #[serde(with = "trial_started")]

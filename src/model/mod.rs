@@ -45,6 +45,7 @@ mod time;
 mod transport;
 mod trial_started;
 mod verdict;
+mod version;
 mod worker_plan;
 mod workflow_command;
 
@@ -91,5 +92,6 @@ pub use transport::{Transport, TransportError, TransportSettings};
 pub use verdict::{
     Conclusion, FAILED, Hint, INCOMPLETE, NOT_CARRIED_OUT, PASSED, Reason, USAGE, Verdict, interrupted_by,
 };
+pub use version::{MOST_VERSIONS, PrintedVersion};
 pub use worker_plan::{Destination, PlayerAddress, WorkerPlan};
 pub use workflow_command::WorkflowCommand;

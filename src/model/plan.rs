@@ -186,6 +186,9 @@ pub struct RunSettings {
     /// Where that stands in the configuration, where it is known.
     #[serde(skip)]
     pub check_origin: Option<FileLine>,
+    /// The commands that show the versions of the programs on each worker's machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<String>,
     /// Whether the scratch folders are kept.
     #[serde(skip)]
     pub keep_scratch: bool,
@@ -205,6 +208,7 @@ impl Default for RunSettings {
             results: None,
             check: None,
             check_origin: None,
+            versions: Vec::new(),
             keep_scratch: false,
         }
     }

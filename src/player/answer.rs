@@ -24,12 +24,12 @@ use crate::model::Process;
 use crate::sys::{self, clock};
 use crate::wire::seed::{Request, encode_result};
 use crate::wire::{
-    AWAIT, Connection, EXCLUSIVE, Greeting, Hello, Limits, MAX_FRAME, POINTS, PROTOCOL, Refusal, SCRATCH, WINDOW,
-    Welcome, WelcomeState, bounds, cleaned, frame,
+    AWAIT, Connection, EXCLUSIVE, Greeting, Hello, Limits, MAX_FRAME, POINTS, PROTOCOL, Refusal, SCRATCH, VERSIONS,
+    WINDOW, Welcome, WelcomeState, bounds, cleaned, frame,
 };
 
 /// What this player supports and earlier versions did not.
-const FEATURES: [&str; 3] = [AWAIT, POINTS, SCRATCH];
+const FEATURES: [&str; 4] = [AWAIT, POINTS, SCRATCH, VERSIONS];
 
 impl Listener {
     /// Answers a first message.

@@ -45,6 +45,7 @@ mod supervisor;
 mod survival;
 mod sweep;
 mod transfers;
+mod versions;
 mod watch;
 
 use std::net::SocketAddr;

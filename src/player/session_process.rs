@@ -21,6 +21,7 @@ use super::python_results::PhaseResults;
 use super::scratch::{Scratch, ScratchFolder};
 use super::session::{Session, SessionAction, SessionEvent};
 use super::session_log;
+use super::versions;
 use super::watch::BEAT;
 use crate::model::{Phase, PhaseId, PlayerTime, Process};
 use crate::sys::{self, SignalDescriptor, clock, give_back_memory};
@@ -413,6 +414,10 @@ impl<'a> SessionProcess<'a> {
         self.take_environment();
         if let Some(text) = folder_warning() {
             self.audience.send(PlayerMessage::Warning { text });
+        }
+        let printed = self.session.plan().map(versions::printed).unwrap_or_default();
+        if !printed.is_empty() {
+            self.audience.send(PlayerMessage::Versions { printed });
         }
         let Some(plan) = self.session.plan() else { return };
         let reset_timeout = plan.reset_timeout;

@@ -31,6 +31,7 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
             player: worker.player.to_string(),
             #[serde(flatten)]
             description: run.players.get(&id).cloned().map(PlayerEntry::from).unwrap_or_default(),
+            versions: @optional run.versions.get(&id),
         }
     };
     let not_reset = |(trial, worker)| object! { trial: trial, worker: name(ended, worker) };

@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use super::words;
 use crate::model::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Expectation, Hint, Measurement, MetricName, Mode,
-    Outcome, Output, Phase, Plan, PlayerDescription, PointId, PrecisionJudgement, Slot, Stamped, StartSkew, Step,
-    StepReference, StepResult, Stream, Verdict, WorkerId, WorkerPlan, on_one_line,
+    Outcome, Output, Phase, Plan, PlayerDescription, PointId, PrecisionJudgement, PrintedVersion, Slot, Stamped,
+    StartSkew, Step, StepReference, StepResult, Stream, Verdict, WorkerId, WorkerPlan, on_one_line,
 };
 use crate::values::Collector;
 
@@ -25,6 +25,8 @@ pub(super) struct Run {
     /// The plans of earlier configurations.
     pub(super) earlier: BTreeMap<u32, Arc<Plan>>,
     pub(super) players: BTreeMap<WorkerId, PlayerDescription>,
+    /// What the commands of `versions` printed on their machines.
+    pub(super) versions: BTreeMap<WorkerId, Vec<PrintedVersion>>,
     /// Trials by their numbers.
     pub(super) trials: BTreeMap<u32, Trial>,
     /// The trial that began last: one that is run again can have a lower number than others.
@@ -431,6 +433,7 @@ impl Run {
     /// Takes an event that is about a trial as a whole.
     fn take_of_trial(&mut self, at: ConductorTime, event: &Event) {
         match event {
+            Event::VersionsPrinted { worker, versions } => _ = self.versions.insert(*worker, versions.clone()),
             Event::CheckStarted { trial } => self.trial(*trial, at).check_began = Some(at),
             Event::CheckEnded { trial, result } => {
                 let own = self.trial(*trial, at);

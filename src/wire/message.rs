@@ -75,6 +75,12 @@ pub enum ConductorMessage {
 pub enum PlayerMessage {
     /// The plan was taken: from now on the player looks after its Reset.
     PlanTaken,
+    /// What the plan's commands for versions printed, a line each, in their order.
+    Versions {
+        /// The lines.
+        #[serde(deserialize_with = "peer::sentences")]
+        printed: Vec<String>,
+    },
     /// Ready for the phase.
     Armed(PhaseId),
     /// A step's process was started.

@@ -87,5 +87,8 @@ pub const SCRATCH: &str = "scratch";
 /// The feature in `welcome` of a player that takes another plan between trials.
 pub const POINTS: &str = "points";
 
+/// The feature in `welcome` of a player that runs the commands of `versions`.
+pub const VERSIONS: &str = "versions";
+
 /// The session protocol's number in `hello` and `welcome`.
 pub const PROTOCOL: u32 = 2;

@@ -28,6 +28,9 @@ pub struct PlanMessage {
     /// What becomes of the scratch folders of the trials; absent means that there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scratch: Option<ScratchMessage>,
+    /// Commands that show versions of programs; what they print comes before `plan_taken`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<String>,
     /// Variables for every step, in order; a later one wins. `CONDUCTOR_TRIAL`, `CONDUCTOR_PHASE` and `CONDUCTOR_STEP` are
     /// the player's to add.
     #[serde(deserialize_with = "peer::variables")]

@@ -111,4 +111,5 @@ mod unresponsive;
 mod usage_errors;
 mod validate;
 mod variables;
+mod versions;
 mod waits;

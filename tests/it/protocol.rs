@@ -248,6 +248,7 @@ fn conductor_messages() -> Vec<Row> {
         shell: text(),
         directory: Some(text()),
         scratch: Some(ScratchMessage::Remove),
+        versions: vec![text()],
         environment: vec![(text(), text())],
         step_timeout: Some(1),
         reset_timeout: 1,
@@ -280,6 +281,7 @@ fn player_messages() -> Vec<Row> {
     let settled = StepSettledMessage { step, stdout: 1, stderr: 1, leaky: true, holders };
     let examples = [
         PlayerMessage::PlanTaken,
+        PlayerMessage::Versions { printed: vec![text()] },
         PlayerMessage::Armed(phase),
         PlayerMessage::StepStarted(started),
         PlayerMessage::StepEnded(step_ended()),

@@ -27,7 +27,7 @@ use crate::model::{Attention, ConductorTime, Hint, PhaseId, PlayerTime, Start};
 use crate::wait::Wait;
 use crate::wire::{
     Channel, ConductorMessage, Greeting, Hello, Link, LinkError, LogLevel, PlayerMessage, RefusalReason,
-    StepStartedMessage, Taken, interval,
+    StepStartedMessage, Taken, VERSIONS, interval,
 };
 
 /// How many clock probes open a connection; one more goes with each sign of life.
@@ -51,6 +51,8 @@ struct Session<'a> {
     /// The version of the player, and what it can do.
     version: String,
     features: Vec<String>,
+    /// Whether the commands of `versions` were sent, or cannot be.
+    has_asked_versions: bool,
     channel: Channel<ConductorTime>,
     clock: ClockEstimate,
     streams: Streams,
@@ -86,6 +88,7 @@ pub(super) fn run(context: &Context, hello: Hello, dialled: Dialled) -> End {
         player: None,
         version: String::new(),
         features: Vec::new(),
+        has_asked_versions: false,
         channel: Channel::new(now()),
         clock: ClockEstimate::default(),
         streams: Streams::new(context.store.clone(), context.worker),
@@ -216,6 +219,20 @@ impl Session<'_> {
         let _ = Wait::ConnectionEvents.poll(&mut descriptors, Some(timeout));
     }
 
+    /// The commands of `versions`, with the first plan of the session.
+    fn versions(&mut self) -> Vec<String> {
+        let commands = &self.context.plan.settings.versions;
+        if commands.is_empty() || std::mem::replace(&mut self.has_asked_versions, true) {
+            return Vec::new();
+        }
+        if self.features.iter().any(|feature| feature == VERSIONS) {
+            return commands.clone();
+        }
+        let name = self.context.plan.name(self.context.worker);
+        tracing::info!("{name}: its player (version {}) does not support `versions`", self.version);
+        Vec::new()
+    }
+
     fn command(&mut self, command: Command) -> Result<(), End> {
         let message = match command {
             Command::Plan(point) => {
@@ -227,7 +244,8 @@ impl Session<'_> {
                     return Err(End::lost(why));
                 }
                 let incarnation = self.hello.incarnation.clone();
-                let plan = plan_message(&self.context.plan, point, self.context.worker, incarnation);
+                let mut plan = plan_message(&self.context.plan, point, self.context.worker, incarnation);
+                plan.versions = self.versions();
                 plan.check().map_err(|why| End::lost(format!("its plan has {why}")))?;
                 ConductorMessage::Plan(Box::new(plan))
             }

@@ -196,6 +196,7 @@ impl Streams {
     fn event(&mut self, message: PlayerMessage) -> Option<ConnectionEvent> {
         Some(match message {
             PlayerMessage::PlanTaken => ConnectionEvent::PlanTaken,
+            PlayerMessage::Versions { printed } => ConnectionEvent::Versions(printed),
             PlayerMessage::Armed(phase) => ConnectionEvent::Armed(phase, Duration::ZERO),
             PlayerMessage::StepStarted(StepStartedMessage { step, .. }) => {
                 // If its end came first, that has its start too.

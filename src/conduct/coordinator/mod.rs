@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::metric::Measured;
-use crate::model::{Blame, ClockAnchor, ConductorTime, Event, Phase, PhaseId, Plan, WorkerId};
+use crate::model::{Blame, ClockAnchor, ConductorTime, Event, Phase, PhaseId, Plan, PrintedVersion, WorkerId};
 
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use super::history::Resumption;
@@ -166,6 +166,8 @@ pub(super) struct Coordinator {
     judge: Judge,
     /// Whether the values are precise enough, where that was asked for.
     precision: Option<Precision>,
+    /// What the commands of `versions` printed last.
+    versions: BTreeMap<WorkerId, Vec<PrintedVersion>>,
     /// What cannot be written, as it was reported.
     unwritten: BTreeSet<(Option<WorkerId>, String)>,
     actions: Vec<Action>,
@@ -202,6 +204,7 @@ impl Coordinator {
             barrier_round_trip: Duration::ZERO,
             judge: Judge::new(Arc::clone(&plan)),
             precision: plan.wants_precision().then(Precision::default),
+            versions: BTreeMap::new(),
             unwritten: BTreeSet::new(),
             actions: Vec::new(),
             plan,
@@ -209,13 +212,13 @@ impl Coordinator {
     }
 
     /// The same for a run of which a part is done.
-    pub(super) fn resuming(mut self, Resumption { todo, past, generation, values, .. }: Resumption) -> Self {
+    pub(super) fn resuming(mut self, Resumption { todo, past, generation, values, versions, .. }: Resumption) -> Self {
         let done = u32::try_from(past.len()).unwrap_or(u32::MAX);
         for past in past {
             self.judge.recall(past);
         }
         self.precision = self.precision.map(|_| Precision::resuming(values));
-        Self { todo, resumed: Some((generation, done)), ..self }
+        Self { todo, resumed: Some((generation, done)), versions, ..self }
     }
 
     /// Takes what happened, and says what is to be done, in this order.
@@ -247,6 +250,7 @@ impl Coordinator {
         match event {
             ConnectionEvent::Connected(player) => self.connected(worker, player),
             ConnectionEvent::PlanTaken => self.plan_taken(worker),
+            ConnectionEvent::Versions(printed) => self.versions_printed(worker, printed),
             ConnectionEvent::Armed(phase, round_trip) => self.armed(worker, phase, round_trip),
             ConnectionEvent::BarrierReached(place, round_trip) => self.barrier_reached(worker, place, round_trip),
             ConnectionEvent::Withdraw(place) => self.withdraw(worker, place),

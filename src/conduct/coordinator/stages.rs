@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::conduct::event::{CheckEnd, Command, End, EndKind};
 use crate::model::{
-    Blame, Event, OnFailure, Phase, PhaseId, PlayerAddress, PlayerDescription, Process, StartSkew, Verdict, WorkerId,
-    WorkerName, WorkerPlan,
+    Blame, Event, OnFailure, Phase, PhaseId, PlayerAddress, PlayerDescription, PrintedVersion, Process, StartSkew,
+    Verdict, WorkerId, WorkerName, WorkerPlan,
 };
 use crate::wait::Wait;
 
@@ -48,6 +48,26 @@ impl Coordinator {
             }
             self.answered(Stage::Planning, worker);
         }
+    }
+
+    /// The commands of `versions` printed this. What differs from before is named: a resumed run, or another session, may meet
+    /// other programs.
+    pub(super) fn versions_printed(&mut self, worker: WorkerId, printed: Vec<String>) {
+        let commands = self.plan.settings.versions.iter().cloned();
+        let versions: Vec<_> =
+            commands.zip(printed).map(|(command, printed)| PrintedVersion { command, printed }).collect();
+        if versions.is_empty() {
+            return;
+        }
+        let before = self.versions.insert(worker, versions.clone()).unwrap_or_default();
+        for PrintedVersion { command, printed } in &versions {
+            let known = before.iter().find(|known| known.command == *command && known.printed != *printed);
+            if let Some(PrintedVersion { printed: known, .. }) = known {
+                let text = format!("`{command}` printed `{printed}`, and `{known}` earlier in the run");
+                self.report(Event::Warning { worker: Some(worker), text });
+            }
+        }
+        self.report(Event::VersionsPrinted { worker, versions });
     }
 
     /// A worker's connection is over, or nobody waits for it any more.

@@ -32,6 +32,7 @@ fn step(command: &str, spawn: bool, timeout: Option<u64>) -> StepMessage {
 
 fn plan(run: Vec<StepMessage>) -> PlanMessage {
     PlanMessage {
+        versions: Vec::new(),
         incarnation: None,
         trials: 2,
         phases: Phase::ALL.map(Phase::from).to_vec(),

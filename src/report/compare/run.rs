@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::{Event, PlayerDescription, Stamped};
+use crate::model::{Event, PrintedVersion, Stamped};
 use crate::report::dry_run_json;
 use crate::values::{Collector, Values};
 
@@ -39,9 +39,18 @@ impl ComparedRun {
             Event::RunResumed { plan, .. } => {
                 self.configuration = serde_json::to_value(dry_run_json::document(plan)).unwrap_or_default();
             }
-            Event::WorkerConnected { worker, player: PlayerDescription::Session { version, .. } } => {
+            Event::WorkerConnected { worker, player } => {
                 let name = self.values.values().worker(*worker).to_owned();
-                self.versions.insert(format!("player of {name}"), version.clone());
+                for (what, version) in player.versions() {
+                    let what = if what == "conductor" { "player" } else { what };
+                    self.versions.insert(format!("{what} of {name}"), version.to_owned());
+                }
+            }
+            Event::VersionsPrinted { worker, versions } => {
+                let name = self.values.values().worker(*worker).to_owned();
+                for PrintedVersion { command, printed } in versions {
+                    self.versions.insert(format!("`{command}` of {name}"), printed.clone());
+                }
             }
             _ => {}
         }

@@ -18,7 +18,7 @@ pub(super) struct Machine {
     /// The name of the machine, where it is known.
     pub(super) host: Option<String>,
     pub(super) version: String,
-    /// Its system and kernel.
+    /// Its system and kernel, and what the commands of `versions` printed.
     pub(super) platform: String,
 }
 
@@ -32,6 +32,8 @@ pub(super) fn machine(run: &Run, id: WorkerId) -> Machine {
     };
     let platform = description.and_then(PlayerDescription::platform);
     let platform = platform.map_or_else(|| "unknown".to_owned(), |platform| line(&platform));
+    let versions = run.versions.get(&id).into_iter().flatten().map(|version| line(&version.printed));
+    let platform = std::iter::once(platform).chain(versions).collect::<Vec<_>>().join("; ");
     let player = run.worker(id).map_or(String::new(), |worker| line(&worker.player.to_string()));
     Machine { player, host, version, platform }
 }

@@ -10,7 +10,7 @@ use super::super::soak::Random;
 use super::super::wire::{frame, hello, plan};
 
 /// The types of what is said. The first ones are those of messages, by their names on the wire.
-pub const KINDS: [&str; 66] = [
+pub const KINDS: [&str; 67] = [
     // A conductor's messages.
     "plan",
     "arm",
@@ -32,6 +32,7 @@ pub const KINDS: [&str; 66] = [
     "data",
     // A player's messages.
     "plan_taken",
+    "versions",
     "armed",
     "step_started",
     "step_ended",

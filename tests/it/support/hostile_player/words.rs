@@ -6,8 +6,9 @@ use super::super::soak::Random;
 use super::super::wire::{frame, hello};
 
 /// Every message of a player, every signal, and the two other kinds of numbered frames.
-pub const PLAYER: [&str; 26] = [
+pub const PLAYER: [&str; 27] = [
     "plan_taken",
+    "versions",
     "armed",
     "step_started",
     "step_ended",
@@ -220,6 +221,7 @@ fn message(kind: &str, place: &Place, random: &mut Random) -> Value {
         }
         "trial_ended" | "end_trial" => json!({"trial": trial}),
         "leaving" => json!({"reason": words(random)}),
+        "versions" => json!({"printed": [words(random), words(random)]}),
         "left" => json!({"summary": words(random)}),
         "stalled" => json!({"kept": number(random)}),
         "log" => {

@@ -1,0 +1,133 @@
+//! Runs the commands of `versions`, one after the other, before the plan is accepted: nothing else of the run is there yet.
+//! All of them together have a time limit, so that the session is not away for long.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::life;
+use super::watch::BEAT;
+use crate::wait::Wait;
+use crate::wire::PlanMessage;
+
+/// So much is kept of what a command prints.
+const MOST: usize = 1 << 10;
+/// How often a command that has closed its output is checked for its end.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// The line that each command of the plan printed, or why there is none.
+pub(super) fn printed(plan: &PlanMessage) -> Vec<String> {
+    let end = Instant::now() + Wait::Versions.time();
+    plan.versions.iter().map(|command| run(plan, command, end)).collect()
+}
+
+fn run(plan: &PlanMessage, command: &str, end: Instant) -> String {
+    let spawned = spawn(plan, command);
+    let (mut child, output) = match spawned {
+        Ok(spawned) => spawned,
+        Err(error) => return format!("could not be started: {error}"),
+    };
+    let read = read(&output, end);
+    let is_over = read.is_some() && ends(&mut child, end);
+    // Nothing of it stays, also if it has started others.
+    if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let text = read.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    match (line, child.try_wait()) {
+        (Some(line), _) => line.to_owned(),
+        (None, Ok(Some(status))) if is_over => match status.code() {
+            Some(0) => "printed nothing".to_owned(),
+            Some(code) => format!("failed with exit status {code}, and printed nothing"),
+            None => "was killed, and printed nothing".to_owned(),
+        },
+        (None, _) => "did not end in time".to_owned(),
+    }
+}
+
+/// Starts a command as a step would be, in a group of its own; both of its outputs are one.
+fn spawn(plan: &PlanMessage, command: &str) -> io::Result<(Child, io::PipeReader)> {
+    let (output, input) = io::pipe()?;
+    rustix::io::ioctl_fionbio(&output, true)?;
+    let mut prepared = Command::new(&plan.shell);
+    prepared.arg("-c").arg(command).envs(plan.environment.iter().map(|(name, value)| (name, value)));
+    prepared.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input).process_group(0);
+    if let Some(directory) = &plan.directory {
+        prepared.current_dir(directory);
+    }
+    Ok((prepared.spawn()?, output))
+}
+
+/// What is printed until nobody holds the output any more, as much as is kept; nothing if that is not before this time.
+fn read(output: &impl AsFd, end: Instant) -> Option<Vec<u8>> {
+    let (mut text, mut buffer) = (Vec::new(), [0; MOST]);
+    loop {
+        life::show();
+        match rustix::io::read(output, &mut buffer) {
+            Ok(0) => return Some(text),
+            Ok(count) => {
+                let room = MOST.saturating_sub(text.len());
+                text.extend_from_slice(&buffer[..count.min(room)]);
+            }
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+            Err(_) => return Some(text),
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return (!text.is_empty()).then_some(text);
+        }
+        let mut descriptors = [PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN)];
+        // Whatever this says, the next turn looks again.
+        let _ = Wait::Versions.poll(&mut descriptors, Some(left.min(BEAT)));
+    }
+}
+
+/// Whether the process of a command ends before this time.
+fn ends(child: &mut Child, end: Instant) -> bool {
+    loop {
+        match child.try_wait() {
+            Ok(None) if Instant::now() < end => _ = Wait::Versions.poll(&mut [], Some(LOOK)),
+            Ok(status) => return status.is_some(),
+            Err(_) => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(commands: &[&str]) -> PlanMessage {
+        PlanMessage {
+            shell: "/bin/sh".to_owned(),
+            environment: vec![("TOOL".to_owned(), "tool 1.2".to_owned())],
+            versions: commands.iter().map(|command| (*command).to_owned()).collect(),
+            ..PlanMessage::default()
+        }
+    }
+
+    #[test]
+    fn the_first_line_of_each_command_is_what_it_printed_on_either_output() {
+        let commands =
+            ["echo; echo \"$TOOL\"; echo more", "echo 3.4 >&2", "exit 3", "head -c 1000000 /dev/zero | tr '\\0' x"];
+        let printed = printed(&plan(&commands));
+        assert_eq!(printed[..3], ["tool 1.2", "3.4", "failed with exit status 3, and printed nothing"]);
+        assert_eq!(printed[3], "x".repeat(MOST));
+        let none = PlanMessage { shell: "/no/such/shell".to_owned(), ..plan(&["true"]) };
+        assert_eq!(super::printed(&none), ["could not be started: No such file or directory (os error 2)"]);
+    }
+
+    #[test]
+    fn a_command_that_does_not_end_is_killed_with_what_it_started() {
+        let end = Instant::now() + Duration::from_millis(300);
+        assert_eq!(run(&plan(&[]), "sleep 600 & sleep 600", end), "did not end in time");
+        assert_eq!(run(&plan(&[]), "echo started; sleep 600", Instant::now() + Duration::from_millis(300)), "started");
+    }
+}
