@@ -19,7 +19,7 @@ use crate::cli::{ConductArguments, LogArguments, ReportArguments};
 use crate::conduct::{self, Reporters};
 use crate::config;
 use crate::model::{Conclusion, Format, Plan, Reason, Reporter, RunId, Verdict};
-use crate::report::{self, Style};
+use crate::report::{self, Record, Style};
 use crate::telemetry::{Screen, answer_to_stdout, is_one_file};
 use crate::wait::{Patience, Wait};
 
@@ -30,6 +30,8 @@ pub(super) struct Outputs {
     results: Option<PathBuf>,
     color: clap::ColorChoice,
     screen: Screen,
+    /// What all reports share.
+    record: Record,
 }
 
 /// Where a report goes, and in which form.
@@ -45,13 +47,15 @@ impl Outputs {
         let format = arguments.format.or(file.format).unwrap_or(Format::Text);
         let main = Target { format, path: arguments.output.clone().or(file.output) };
         let results = arguments.results.clone().or(file.results);
-        Self { main, reports: targets(&arguments.reports), results, color: arguments.color, screen }
+        let reports = targets(&arguments.reports);
+        Self { main, reports, results, color: arguments.color, screen, record: Record::default() }
     }
 
     /// Those of `report`, which keeps no results.
     pub(super) fn of_report(arguments: &ReportArguments, screen: Screen) -> Self {
         let main = Target { format: arguments.format, path: arguments.output.clone() };
-        Self { main, reports: targets(&arguments.reports), results: None, color: arguments.color, screen }
+        let reports = targets(&arguments.reports);
+        Self { main, reports, results: None, color: arguments.color, screen, record: Record::default() }
     }
 
     /// Refuses to write to this file, which is still to be read.
@@ -92,13 +96,13 @@ impl Outputs {
     /// Opens all of them, each on its own: where one cannot be written, the others still are. An interrupt ends the wait for
     /// a reader, and stays in its channel.
     pub(super) fn open(&self, run: &RunId, begun: Option<(&Plan, &Identity)>, interrupts: &Receiver<i32>) -> Opened {
-        let kept = self.results.as_ref().map(|folder| results::open(folder, run, begun)).transpose();
+        let kept = self.results.as_ref().map(|folder| results::open(folder, run, begun, &self.record)).transpose();
         self.open_with(run, kept.map(Option::unwrap_or_default), interrupts)
     }
 
     /// Opens the outputs of a run that is resumed: each report gets the recorded events first.
     pub(super) fn open_again(&self, resumed: &Resumed, interrupts: &Receiver<i32>) -> Opened {
-        let kept = self.results.as_ref().map(|folder| results::open_again(folder, resumed)).transpose();
+        let kept = self.results.as_ref().map(|folder| results::open_again(folder, resumed, &self.record)).transpose();
         let mut opened = self.open_with(&resumed.run, kept.map(Option::unwrap_or_default), interrupts);
         let Reporters { shown, apart, .. } = &mut opened.reporters;
         for reporters in [shown, apart] {
@@ -131,7 +135,7 @@ impl Outputs {
         for (target, color) in std::iter::once(&self.main).chain(&self.reports).zip(colors) {
             let Reporters { shown, apart, patience, .. } = &mut opened.reporters;
             let place = if std::ptr::eq(target, &raw const self.main) { shown } else { apart };
-            match target.open(color, folder, &self.screen, interrupts, patience) {
+            match target.open(self, color, folder, interrupts, patience) {
                 Ok(reporter) => place.push((target.name(), reporter)),
                 Err(why) => opened.refused.push(why),
             }
@@ -207,9 +211,9 @@ impl Target {
 
     fn open(
         &self,
+        of: &Outputs,
         color: clap::ColorChoice,
         folder: Option<&Path>,
-        screen: &Screen,
         interrupts: &Receiver<i32>,
         patience: &Patience,
     ) -> Result<Box<dyn Reporter>, String> {
@@ -221,9 +225,10 @@ impl Target {
         };
         let results = folder.map(Path::to_owned);
         let folder = folder.and_then(|folder| report_file::relative_url(self.path.as_deref()?, folder));
-        let style = Style { color, terminal, folder, results, ..Style::plain() };
+        let record = Some(of.record.clone());
+        let style = Style { color, terminal, folder, results, record, ..Style::plain() };
         match &self.path {
-            None => Ok(report::reporter(self.format, screen.stdout(patience.clone()), style)),
+            None => Ok(report::reporter(self.format, of.screen.stdout(patience.clone()), style)),
             Some(path) => {
                 let opened = report_file::open(self.format, path, style, interrupts, patience);
                 opened.map_err(|error| messages::cannot_write(&self.name(), &error))

@@ -44,7 +44,12 @@ const KEPT: [(Format, &str); 6] = [
 /// # Errors
 ///
 /// Says what cannot be made, for people.
-pub(super) fn open(results: &Path, run: &RunId, begun: Option<(&Plan, &Identity)>) -> Result<Kept, String> {
+pub(super) fn open(
+    results: &Path,
+    run: &RunId,
+    begun: Option<(&Plan, &Identity)>,
+    record: &Record,
+) -> Result<Kept, String> {
     let folder = results.join(run.as_str());
     let refused = |what: &Path, error: &std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists if what == folder => {
@@ -63,7 +68,7 @@ pub(super) fn open(results: &Path, run: &RunId, begun: Option<(&Plan, &Identity)
         reporters.push(latest(results, run));
     }
     let (mut lock, progress) = (None, Arc::default());
-    let (room, style) = (Room::of(&folder), style_in(&folder));
+    let (room, style) = (Room::of(&folder), style_in(&folder, record));
     for (format, name) in KEPT {
         let path = folder.join(name);
         let reporter = report_file::create_new(format, &path, style.clone(), room)
@@ -96,10 +101,10 @@ pub(super) struct Kept {
 /// # Errors
 ///
 /// Says what cannot be made, for people.
-pub(super) fn open_again(results: &Path, resumed: &Resumed) -> Result<Kept, String> {
+pub(super) fn open_again(results: &Path, resumed: &Resumed, record: &Record) -> Result<Kept, String> {
     let (folder, recorded) = (&resumed.path, &resumed.recorded);
     let mut reporters = vec![latest(results, &resumed.run)];
-    let (room, style, progress) = (Room::of(folder), style_in(folder), Arc::default());
+    let (room, style, progress) = (Room::of(folder), style_in(folder, record), Arc::default());
     for (format, name) in KEPT {
         let path = folder.join(name);
         let shown = path.display().to_string();
@@ -122,9 +127,9 @@ pub(super) fn open_again(results: &Path, resumed: &Resumed) -> Result<Kept, Stri
     Ok(Kept { reporters, lock: resumed.events.try_clone().ok(), progress })
 }
 
-/// How the reports in this folder look. One thread writes them all, so that they share a record.
-fn style_in(folder: &Path) -> Style {
-    let (url, record) = (Some(String::new()), Some(Record::default()));
+/// How the reports in this folder look.
+fn style_in(folder: &Path, record: &Record) -> Style {
+    let (url, record) = (Some(String::new()), Some(record.clone()));
     Style { folder: url, results: Some(folder.to_owned()), record, ..Style::plain() }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,9 @@ impl Output {
 
     /// No bytes.
     pub fn empty() -> Self {
-        Self::from_bytes(Vec::new())
+        // Most steps print nothing on standard error.
+        static EMPTY: LazyLock<Output> = LazyLock::new(|| Output::from_bytes(Vec::new()));
+        EMPTY.clone()
     }
 
     /// Keeps the bytes in memory: for short texts, and for tests.

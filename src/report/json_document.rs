@@ -160,7 +160,7 @@ fn metric_entry<'a>(ended: Ended<'a>, measured: &'a Measured) -> impl Serialize 
 
 fn phase_entry<'a>(ended: Ended<'a>, phase: &'a PhaseOfTrial) -> impl Serialize + 'a {
     let workers = move || {
-        phase.workers.iter().map(move |(&id, worker)| {
+        phase.workers.iter().map(move |(id, worker)| {
             let name = name(ended, id).map_or_else(|| format!("worker_{}", id.0), str::to_owned);
             (name, worker_entry(ended, phase.phase, id, worker))
         })
@@ -201,7 +201,7 @@ fn worker_entry<'a>(ended: Ended<'a>, phase: Phase, id: WorkerId, worker: &'a Wo
     let end_time = worker.end.and_then(|end| date(ended, end));
     let last = worker.end.map(|_| end_time.clone());
     let results = move || {
-        let results = worker.results.iter().map(move |(&position, recorded)| {
+        let results = worker.results.iter().map(move |(position, recorded)| {
             let step = ended.run.worker(id).and_then(|worker| worker.steps[phase].get(position));
             Item::Result(result_entry(ended, step, position, recorded))
         });

@@ -55,99 +55,94 @@ struct Detail {
     is_brief: bool,
 }
 
-/// Counts what is written.
-struct Count(u64);
-
-impl Write for Count {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Leaves out what the library writes of all suites and the schema does not have: how many cases were skipped.
-struct Valid<'a>(&'a mut dyn Write);
-
-impl Write for Valid<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let tag = bytes.starts_with(b"testsuites ").then(|| str::from_utf8(bytes).ok()).flatten();
-        let parts = tag.and_then(|tag| {
-            let (before, rest) = tag.split_once(" skipped=\"")?;
-            Some((before, rest.split_once('"')?.1))
-        });
-        match parts {
-            Some((before, after)) => {
-                self.0.write_all(before.as_bytes())?;
-                self.0.write_all(after.as_bytes())
-            }
-            None => self.0.write_all(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
 /// Writes the report of a run.
 pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
     write_within(LARGEST, ended, writer)
 }
 
-/// Cuts outputs until the report is no larger than it may be; if that is not enough, leaves out the cases that passed.
+/// Cuts outputs until the report is no larger than it may be; if that is not enough, leaves out the cases that passed. One
+/// suite at a time is in memory.
 fn write_within(largest: u64, ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    let limit = fair_limit(ended.run.outputs().map(crate::model::Output::length), BUDGET, MOST);
-    let mut detail = Detail { limit, is_brief: false };
-    loop {
-        let report = report_of(ended, detail);
-        let mut count = Count(0);
-        report.serialize(&mut count).map_err(|error| innermost(&error))?;
-        if count.0 <= largest || detail.is_brief {
-            return report.serialize(Valid(writer)).map_err(|error| innermost(&error));
-        }
-        detail = match detail.limit {
-            0 => Detail { is_brief: true, ..detail },
-            // As many as fit if the others are escaped alike.
-            limit => Detail { limit: if limit < 64 { 0 } else { limit * largest / count.0 * 9 / 10 }, ..detail },
-        };
-    }
-}
-
-fn report_of(ended: Ended<'_>, detail: Detail) -> Report {
     let Ended { run, at, conclusion, .. } = ended;
-    let name = run.plan.as_ref().map_or("conductor".into(), |(plan, _)| plan.file.to_string_lossy().into_owned());
-    let mut report = Report::new(text(&name));
-    report.set_time(run.start.map_or(std::time::Duration::ZERO, |start| at.since(start)));
-    report.add_test_suite(verdict(run, conclusion, detail));
-    let Some((plan, _)) = &run.plan else { return report };
-    for trial in run.trials.values() {
-        report.add_test_suites(trial.check.as_ref().map(|check| check_suite(trial.number, check)));
-        report.add_test_suites(metrics_suite(run, detail, trial));
-        for phase in trial.phases.values() {
-            for (id, worker) in plan.workers() {
-                report.add_test_suites(worker_suite(run, detail, (trial, phase), (id, worker)));
-            }
-        }
-    }
-    report
-}
-
-/// What speaks for the run as a whole, where no step may speak for it.
-fn verdict(run: &Run, conclusion: &Conclusion, detail: Detail) -> TestSuite {
-    let status = conclusion.exit_status();
+    let limit = fair_limit(run.outputs().map(Output::length), BUDGET, MOST);
+    let mut detail = Detail { limit, is_brief: false };
     let causes = causes::causes(run, Some(conclusion));
     let printed = |index| if index < PRINTED { causes::printed(run, &causes[index]) } else { None };
     let reasons = causes.iter().enumerate().flat_map(|(index, cause)| lines(run, cause, printed(index)));
     let reasons: Vec<String> = reasons.collect();
+    let name = run.plan().map_or("conductor".into(), |plan| plan.file.to_string_lossy());
+    let (head, tail) = loop {
+        let mut report = Report::new(text(&name));
+        report.set_time(run.start.map_or(std::time::Duration::ZERO, |start| at.since(start)));
+        let mut size = 0;
+        suites(ended, &reasons, detail, &mut |suite| {
+            report.add_test_suite(suite);
+            let suites = std::mem::take(&mut report.test_suites);
+            size += xml(suites)?.len() as u64;
+            Ok(())
+        })?;
+        let (head, tail) = frame(&report)?;
+        let all = size + (head.len() + tail.len()) as u64;
+        if all <= largest || detail.is_brief {
+            break (head, tail);
+        }
+        detail = match detail.limit {
+            0 => Detail { is_brief: true, ..detail },
+            // As many as fit if the others are escaped alike.
+            limit => Detail { limit: if limit < 64 { 0 } else { limit * largest / all * 9 / 10 }, ..detail },
+        };
+    };
+    writer.write_all(valid(&head).as_bytes())?;
+    suites(ended, &reasons, detail, &mut |suite| writer.write_all(xml(vec![suite])?.as_bytes()))?;
+    writer.write_all(tail.as_bytes())
+}
+
+/// What stands before the suites of a report, and behind them.
+fn frame(report: &Report) -> io::Result<(String, String)> {
+    let mut text = report.to_string().map_err(|error| innermost(&error))?;
+    let end = text.rfind("\n</testsuites>").unwrap_or(text.len());
+    let tail = text.split_off(end);
+    Ok((text, tail))
+}
+
+/// Suites as they stand in a report.
+fn xml(suites: Vec<TestSuite>) -> io::Result<String> {
+    let mut report = Report::unnamed();
+    let (head, _) = frame(&report)?;
+    report.test_suites = suites;
+    Ok(frame(&report)?.0.split_off(head.len()))
+}
+
+/// Leaves out what the library writes of all suites and the schema does not have: how many cases were skipped.
+fn valid(head: &str) -> String {
+    let parts = head.rsplit_once(" skipped=\"").and_then(|(before, rest)| Some((before, rest.split_once('"')?.1)));
+    parts.map_or_else(|| head.to_owned(), |(before, after)| format!("{before}{after}"))
+}
+
+/// Passes on the suites in their order.
+fn suites(
+    Ended { run, conclusion, .. }: Ended<'_>,
+    reasons: &[String],
+    detail: Detail,
+    take: &mut dyn FnMut(TestSuite) -> io::Result<()>,
+) -> io::Result<()> {
+    take(verdict(run, conclusion, reasons, detail))?;
+    let Some(plan) = run.plan() else { return Ok(()) };
+    for trial in run.trials.values() {
+        trial.check.as_ref().map_or(Ok(()), |check| take(check_suite(trial.number, check)))?;
+        metrics_suite(run, detail, trial).map_or(Ok(()), &mut *take)?;
+        for phase in trial.phases.values() {
+            for (id, worker) in plan.workers() {
+                worker_suite(run, detail, (trial, phase), (id, worker)).map_or(Ok(()), &mut *take)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What speaks for the run as a whole, where no step may speak for it.
+fn verdict(run: &Run, conclusion: &Conclusion, reasons: &[String], detail: Detail) -> TestSuite {
+    let status = conclusion.exit_status();
     let status = match (status, conclusion.verdict) {
         (0, _) => TestCaseStatus::success(),
         (3, Verdict::Failed) => not_green(NonSuccessKind::Failure, "failed", &reasons.join("\n")),
@@ -244,7 +239,7 @@ fn worker_suite(
     }
     let mut suite =
         TestSuite::new(text(&format!("trial {}{}, {}, {}", trial.number, about(run, trial), phase.phase, worker.name)));
-    let own = phase.workers.get(&id);
+    let own = phase.workers.get(id);
     if let Some(date) = run.utc(own.map_or(phase.start, |own| own.start)) {
         suite.extra.insert("timestamp".into(), date.into());
     }
@@ -281,7 +276,7 @@ struct Cases<'a> {
 impl<'a> Cases<'a> {
     /// For this worker in this phase; at most `limit` bytes of an output are kept.
     fn new(run: &'a Run, limit: u64, phase: &'a PhaseOfTrial, id: WorkerId, place: String) -> Self {
-        Self { run, limit, phase, place, id, own: phase.workers.get(&id), names: BTreeSet::new() }
+        Self { run, limit, phase, place, id, own: phase.workers.get(id), names: BTreeSet::new() }
     }
 
     fn case(&mut self, label: &str, status: TestCaseStatus) -> TestCase {
@@ -326,7 +321,7 @@ impl<'a> Cases<'a> {
     /// How a step ended.
     fn step(&mut self, position: usize, step: &Step) -> TestCase {
         let label = step.label.as_str();
-        let Some(recorded) = self.own.and_then(|own| own.results.get(&position)) else {
+        let Some(recorded) = self.own.and_then(|own| own.results.get(position)) else {
             let status = match self.own {
                 Some(_) => error("its end was not reported"),
                 None => skipped("the worker did not take part"),

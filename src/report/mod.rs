@@ -35,6 +35,8 @@ mod recorded;
 #[cfg(test)]
 pub(crate) mod testing;
 mod seed_result;
+mod shared_record;
+mod sorted_map;
 mod statistics;
 #[cfg(test)]
 mod snapshots;
@@ -69,8 +71,8 @@ pub(in crate::report) use seed_result::SeedResult;
 pub(in crate::report) use statistics::{Row, Spread, Subject};
 pub(in crate::report) use text_page::{Page, Tone};
 
-pub use record::Record;
 use record_reporter::{RecordReporter, Render};
+pub use shared_record::Record;
 
 /// Writes the events of a run that goes on behind those that `writer` has already.
 pub(crate) fn continued_events(writer: Box<dyn Write + Send>) -> Box<dyn Reporter> {
@@ -83,7 +85,7 @@ pub fn reporter(format: Format, writer: Box<dyn Write + Send>, style: Style) -> 
         Format::Text => return Box::new(text::TextReporter::new(writer, style)),
         Format::Classic => return Box::new(classic::ClassicReporter::new(writer, style.terminal)),
         Format::Jsonl => return Box::new(jsonl::JsonlReporter::new(writer)),
-        Format::Csv => return Box::new(metrics::CsvReporter::new(writer)),
+        Format::Csv => metrics::write_csv,
         Format::Junit => junit::write,
         Format::Markdown => markdown::write,
         Format::Html => html::write,

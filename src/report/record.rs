@@ -1,22 +1,23 @@
 //! The record of a run: what happened, in small values and references to outputs, for the formats that are written when
 //! the run is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::sorted_map::SortedMap;
 use super::words;
 use crate::model::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Expectation, Hint, Measurement, MetricName, Mode,
-    Outcome, Output, Phase, Plan, PlayerDescription, PointId, PrecisionJudgement, PrintedVersion, Slot, Stamped,
-    StartSkew, Step, StepReference, StepResult, Stream, Verdict, WorkerId, WorkerPlan, on_one_line,
+    Outcome, Output, Phase, Plan, PlayerDescription, PointId, PrecisionJudgement, PrintedVersion, Slot, StartSkew,
+    Step, StepReference, StepResult, Stream, Verdict, WorkerId, WorkerPlan, on_one_line,
 };
 use crate::values::Collector;
 
 /// What is known of the run so far.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Run {
     pub(super) plan: Option<(Arc<Plan>, ClockAnchor)>,
     pub(super) start: Option<ConductorTime>,
@@ -28,7 +29,7 @@ pub(super) struct Run {
     /// What the commands of `versions` printed on their machines.
     pub(super) versions: BTreeMap<WorkerId, Vec<PrintedVersion>>,
     /// Trials by their numbers.
-    pub(super) trials: BTreeMap<u32, Trial>,
+    pub(super) trials: SortedMap<u32, Trial>,
     /// The trial that began last: one that is run again can have a lower number than others.
     pub(super) latest: Option<u32>,
     pub(super) lost: Vec<Remark>,
@@ -45,6 +46,34 @@ pub(super) struct Run {
     pub(super) precision: Option<PrecisionJudgement>,
     /// When its record ended, if that was before the run.
     pub(super) record_ended: Option<ConductorTime>,
+    pub(super) texts: Texts,
+}
+
+/// The names and units of metrics, each once.
+#[derive(Clone, Default)]
+pub(super) struct Texts {
+    metrics: BTreeSet<Arc<MetricName>>,
+    units: BTreeSet<Arc<str>>,
+}
+
+impl Texts {
+    fn metric(&mut self, name: &MetricName) -> Arc<MetricName> {
+        let known = self.metrics.get(name).cloned();
+        known.unwrap_or_else(|| {
+            let fresh = Arc::new(name.clone());
+            self.metrics.insert(Arc::clone(&fresh));
+            fresh
+        })
+    }
+
+    fn unit(&mut self, unit: &str) -> Arc<str> {
+        let known = self.units.get(unit).cloned();
+        known.unwrap_or_else(|| {
+            let fresh = Arc::from(unit);
+            self.units.insert(Arc::clone(&fresh));
+            fresh
+        })
+    }
 }
 
 /// A run that is over, for the formats that are written then.
@@ -59,37 +88,6 @@ pub(super) struct Ended<'a> {
     pub(super) folder: Option<&'a str>,
 }
 
-/// The record of a run, which reports can share that are told the same events in the same order: the first of them that is
-/// told an event records it.
-#[derive(Clone, Default)]
-pub struct Record(Arc<Mutex<SharedRun>>);
-
-#[derive(Default)]
-struct SharedRun {
-    run: Run,
-    /// How many events are recorded.
-    taken: u64,
-}
-
-impl std::fmt::Debug for Record {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Record").finish_non_exhaustive()
-    }
-}
-
-impl Record {
-    /// Has the event recorded that follows the first `told` ones, if no other report has done so, and passes the run on.
-    pub(super) fn with<T>(&self, told: u64, Stamped { at, event }: &Stamped, then: impl FnOnce(&Run) -> T) -> T {
-        // Another report that panicked wrote nothing into the record: only the recording itself changes it.
-        let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if recorded.taken == told {
-            recorded.run.take(*at, event);
-            recorded.taken += 1;
-        }
-        then(&recorded.run)
-    }
-}
-
 /// The error in which a library wrapped it: the library says only that it could not write, this one says why.
 pub(super) fn innermost(error: &dyn std::error::Error) -> io::Error {
     match error.source() {
@@ -99,6 +97,7 @@ pub(super) fn innermost(error: &dyn std::error::Error) -> io::Error {
 }
 
 /// A trial.
+#[derive(Clone)]
 pub(super) struct Trial {
     pub(super) number: u32,
     /// Its point and round.
@@ -111,20 +110,21 @@ pub(super) struct Trial {
     pub(super) end: Option<ConductorTime>,
     pub(super) verdict: Option<Verdict>,
     pub(super) check_began: Option<ConductorTime>,
-    pub(super) check: Option<StepResult>,
+    pub(super) check: Option<Box<StepResult>>,
     pub(super) check_ended: Option<ConductorTime>,
-    pub(super) phases: BTreeMap<Phase, PhaseOfTrial>,
+    pub(super) phases: SortedMap<Phase, PhaseOfTrial>,
     /// Its metrics, in the order in which they were measured.
     pub(super) metrics: Vec<Measured>,
 }
 
 /// What came of measuring a metric in a trial.
+#[derive(Clone)]
 pub(super) struct Measured {
     pub(super) at: ConductorTime,
-    pub(super) metric: MetricName,
+    pub(super) metric: Arc<MetricName>,
     /// The worker whose value it is, if it is that of one.
     pub(super) worker: Option<WorkerId>,
-    pub(super) unit: Option<String>,
+    pub(super) unit: Option<Arc<str>>,
     pub(super) measurement: Measurement,
 }
 
@@ -132,30 +132,33 @@ impl Measured {
     /// Which values were expected, if this one was not.
     pub(super) fn expected<'r>(&self, run: &'r Run) -> Option<&'r Expectation> {
         let is_outside = matches!(self.measurement, Measurement::Value { outside: true, .. });
-        let metric = run.plan()?.metrics.iter().find(|metric| metric.name == self.metric)?;
+        let metric = run.plan()?.metrics.iter().find(|metric| metric.name == *self.metric)?;
         metric.expect.as_ref().filter(|_| is_outside)
     }
 }
 
 /// A phase of a trial.
+#[derive(Clone)]
 pub(super) struct PhaseOfTrial {
     pub(super) phase: Phase,
     pub(super) start: ConductorTime,
     pub(super) end: Option<ConductorTime>,
-    pub(super) skew: Option<StartSkew>,
+    pub(super) skew: Option<Box<StartSkew>>,
     pub(super) barriers: Vec<BarrierResult>,
-    pub(super) workers: BTreeMap<WorkerId, WorkerOfPhase>,
+    pub(super) workers: SortedMap<WorkerId, WorkerOfPhase>,
 }
 
 /// A worker in a phase.
+#[derive(Clone)]
 pub(super) struct WorkerOfPhase {
     pub(super) start: ConductorTime,
     pub(super) end: Option<ConductorTime>,
-    /// Results by the position of their steps. A map has room for eleven of them, and most workers have few: hence the box.
-    pub(super) results: BTreeMap<usize, Box<Recorded>>,
+    /// Results by the position of their steps.
+    pub(super) results: SortedMap<usize, Box<Recorded>>,
 }
 
 /// A result and when it was seen.
+#[derive(Clone)]
 pub(super) struct Recorded {
     pub(super) at: ConductorTime,
     pub(super) result: StepResult,
@@ -166,6 +169,10 @@ pub(super) struct Recorded {
 }
 
 impl Recorded {
+    fn new(at: ConductorTime, result: &StepResult) -> Box<Self> {
+        Box::new(Self { at, result: result.clone(), end: None, printed_in_time: None })
+    }
+
     /// What the step came to: of a spawned one its end, when that is known.
     pub(super) fn last(&self) -> &StepResult {
         self.end.as_ref().map_or(&self.result, |end| &end.1)
@@ -225,6 +232,7 @@ impl<'a> Finished<'a> {
 }
 
 /// A text about a worker, or about none.
+#[derive(Clone)]
 pub(super) struct Remark {
     pub(super) at: ConductorTime,
     pub(super) trial: Option<u32>,
@@ -268,7 +276,7 @@ impl Run {
 
     /// The plan with which a trial was run.
     pub(super) fn plan_in(&self, trial: u32) -> Option<&Plan> {
-        let generation = self.trials.get(&trial).map(|trial| trial.generation);
+        let generation = self.trials.get(trial).map(|trial| trial.generation);
         let earlier = generation.and_then(|generation| self.earlier.get(&generation));
         earlier.map(|plan| &**plan).or(self.plan())
     }
@@ -291,8 +299,8 @@ impl Run {
 
     /// A step, if it is over.
     pub(super) fn finished(&self, reference: StepReference) -> Option<Finished<'_>> {
-        let phase = self.trials.get(&reference.trial)?.phases.get(&reference.phase)?;
-        let recorded = phase.workers.get(&reference.worker)?.results.get(&reference.position)?;
+        let phase = self.trials.get(reference.trial)?.phases.get(reference.phase)?;
+        let recorded = phase.workers.get(reference.worker)?.results.get(reference.position)?;
         Some(Finished { reference, step: self.step(reference), recorded })
     }
 
@@ -316,9 +324,9 @@ impl Run {
         let phases =
             self.trials.values().flat_map(|trial| trial.phases.values().map(move |phase| (trial.number, phase)));
         let workers = phases
-            .flat_map(|(trial, phase)| phase.workers.iter().map(move |(&id, worker)| (trial, phase.phase, id, worker)));
+            .flat_map(|(trial, phase)| phase.workers.iter().map(move |(id, worker)| (trial, phase.phase, id, worker)));
         workers.flat_map(move |(trial, phase, worker, own)| {
-            own.results.iter().map(move |(&position, recorded)| {
+            own.results.iter().map(move |(position, recorded)| {
                 let reference = StepReference { trial, phase, worker, position };
                 Finished { reference, step: self.step(reference), recorded }
             })
@@ -352,7 +360,7 @@ impl Run {
     pub(super) fn not_reset(&self) -> Vec<(u32, WorkerId)> {
         let Some((plan, _)) = self.plan.as_ref().filter(|(plan, _)| plan.has(Phase::Reset)) else { return Vec::new() };
         let open = |trial: &Trial, worker: WorkerId| {
-            let phases = || trial.phases.values().filter_map(|phase| Some((phase.phase, phase.workers.get(&worker)?)));
+            let phases = || trial.phases.values().filter_map(|phase| Some((phase.phase, phase.workers.get(worker)?)));
             let ran = phases().any(|(_, own)| own.results.values().any(|recorded| recorded.result.started.is_some()));
             ran && !phases().any(|(phase, own)| phase == Phase::Reset && own.end.is_some())
         };
@@ -372,7 +380,8 @@ impl Run {
         self.record(at, event);
     }
 
-    fn record(&mut self, at: ConductorTime, event: &Event) {
+    /// Takes one event without the values of metrics.
+    pub(super) fn record(&mut self, at: ConductorTime, event: &Event) {
         match event {
             Event::RunStarted { plan, anchor } => {
                 self.plan = Some((Arc::clone(plan), *anchor));
@@ -392,8 +401,8 @@ impl Run {
                 self.in_phase(*trial, *phase, *worker, at);
             }
             Event::StepEnded { step, result } => {
-                let recorded = Box::new(Recorded { at, result: result.clone(), end: None, printed_in_time: None });
-                self.in_phase(step.trial, step.phase, step.worker, at).results.insert(step.position, recorded);
+                let own = self.in_phase(step.trial, step.phase, step.worker, at);
+                own.results.insert(step.position, Recorded::new(at, result));
             }
             Event::SpawnedEnded { step, result } => self.spawned_ended(at, *step, result),
             Event::OutputReceived { step, stream, output } | Event::OutputEnded { step, stream, output } => {
@@ -409,7 +418,7 @@ impl Run {
             }
             Event::PhaseEnded { trial, phase, skew } => {
                 let ended = self.phase(*trial, *phase, at);
-                (ended.end, ended.skew) = (Some(at), skew.clone());
+                (ended.end, ended.skew) = (Some(at), skew.clone().map(Box::new));
             }
             Event::WorkerLost { worker, reason, hint } => {
                 let remark = self.remark(at, Some(*worker), reason);
@@ -437,11 +446,15 @@ impl Run {
             Event::CheckStarted { trial } => self.trial(*trial, at).check_began = Some(at),
             Event::CheckEnded { trial, result } => {
                 let own = self.trial(*trial, at);
-                (own.check, own.check_ended) = (Some(result.clone()), Some(at));
+                (own.check, own.check_ended) = (Some(Box::new(result.clone())), Some(at));
             }
             Event::Measured { trial, metric, worker, unit, measurement } => {
-                let (metric, unit, measurement) = (metric.clone(), unit.clone(), measurement.clone());
-                self.trial(*trial, at).metrics.push(Measured { at, metric, worker: *worker, unit, measurement });
+                let (metric, unit) = (self.texts.metric(metric), unit.as_deref().map(|unit| self.texts.unit(unit)));
+                let measured = Measured { at, metric, worker: *worker, unit, measurement: measurement.clone() };
+                let metrics = &mut self.trial(*trial, at).metrics;
+                // Most trials have few.
+                metrics.reserve_exact(1);
+                metrics.push(measured);
             }
             Event::TrialEnded { trial, verdict } => {
                 let ended = self.trial(*trial, at);
@@ -460,7 +473,7 @@ impl Run {
 
     /// A trial begins. An earlier attempt at it counts no more.
     fn trial_started(&mut self, trial: u32, attempt: u32, slot: Slot, at: ConductorTime) {
-        self.trials.remove(&trial);
+        self.trials.remove(trial);
         self.latest = Some(trial);
         let started = self.trial(trial, at);
         (started.attempt, started.slot) = (attempt, slot);
@@ -484,20 +497,18 @@ impl Run {
     fn spawned_ended(&mut self, at: ConductorTime, step: StepReference, result: &StepResult) {
         let results = &mut self.in_phase(step.trial, step.phase, step.worker, at).results;
         // Its start may be missing when a connection broke in between; its end is recorded all the same.
-        let recorded = results.entry(step.position);
-        let recorded = recorded
-            .or_insert_with(|| Box::new(Recorded { at, result: result.clone(), end: None, printed_in_time: None }));
+        let recorded = results.or_insert(step.position, || Recorded::new(at, result));
         recorded.end = Some(Box::new((at, result.clone())));
     }
 
     /// What is recorded of a step, if anything is.
     fn recorded(&mut self, step: StepReference) -> Option<&mut Recorded> {
-        let phase = self.trials.get_mut(&step.trial)?.phases.get_mut(&step.phase)?;
-        phase.workers.get_mut(&step.worker)?.results.get_mut(&step.position).map(Box::as_mut)
+        let phase = self.trials.get_mut(step.trial)?.phases.get_mut(step.phase)?;
+        phase.workers.get_mut(step.worker)?.results.get_mut(step.position).map(Box::as_mut)
     }
 
     fn remark(&self, at: ConductorTime, worker: Option<WorkerId>, text: &str) -> Remark {
-        let latest = self.latest.and_then(|trial| self.trials.get(&trial));
+        let latest = self.latest.and_then(|trial| self.trials.get(trial));
         let open = latest.filter(|trial| trial.end.is_none());
         let phase = open.and_then(|trial| trial.phases.values().rfind(|phase| phase.end.is_none()));
         Remark {
@@ -513,13 +524,14 @@ impl Run {
     /// The trial, which is made when nothing was said of it before.
     fn trial(&mut self, number: u32, at: ConductorTime) -> &mut Trial {
         let (end, verdict, check_began, check, check_ended, phases, metrics) = Default::default();
+        let generation = self.generation;
         let in_plan = self.plan.as_ref().map(|(plan, _)| plan.schedule.slot(number));
         let slot = in_plan.unwrap_or(Slot { point: PointId::default(), round: number, warm_up: false });
-        let fresh = Trial {
+        let fresh = || Trial {
             number,
             slot,
             attempt: 1,
-            generation: self.generation,
+            generation,
             start: at,
             end,
             verdict,
@@ -529,17 +541,17 @@ impl Run {
             phases,
             metrics,
         };
-        self.trials.entry(number).or_insert(fresh)
+        self.trials.or_insert(number, fresh)
     }
 
     fn phase(&mut self, trial: u32, phase: Phase, at: ConductorTime) -> &mut PhaseOfTrial {
         let (end, skew, barriers, workers) = Default::default();
-        let fresh = PhaseOfTrial { phase, start: at, end, skew, barriers, workers };
-        self.trial(trial, at).phases.entry(phase).or_insert(fresh)
+        let fresh = || PhaseOfTrial { phase, start: at, end, skew, barriers, workers };
+        self.trial(trial, at).phases.or_insert(phase, fresh)
     }
 
     fn in_phase(&mut self, trial: u32, phase: Phase, worker: WorkerId, at: ConductorTime) -> &mut WorkerOfPhase {
         let workers = &mut self.phase(trial, phase, at).workers;
-        workers.entry(worker).or_insert_with(|| WorkerOfPhase { start: at, end: None, results: BTreeMap::new() })
+        workers.or_insert(worker, || WorkerOfPhase { start: at, end: None, results: SortedMap::default() })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::record::Record;
+use super::shared_record::Share;
 use super::{Ended, Style};
 use crate::model::{Event, Reporter, Stamped};
 
@@ -13,28 +13,25 @@ pub(super) type Render = fn(Ended<'_>, &mut dyn Write) -> io::Result<()>;
 pub(super) struct RecordReporter {
     writer: BufWriter<Box<dyn Write + Send>>,
     style: Style,
-    record: Record,
-    /// How many events it was told.
-    told: u64,
+    record: Share,
     render: Render,
 }
 
 impl RecordReporter {
     /// Writes to `writer`.
     pub(super) fn new(render: Render, writer: Box<dyn Write + Send>, mut style: Style) -> Self {
-        let record = style.record.take().unwrap_or_default();
-        Self { writer: BufWriter::with_capacity(64 * 1024, writer), style, record, told: 0, render }
+        let record = Share::new(style.record.take().unwrap_or_default());
+        Self { writer: BufWriter::with_capacity(64 * 1024, writer), style, record, render }
     }
 }
 
 impl Reporter for RecordReporter {
     fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
-        let Self { writer, style: Style { time_zone, folder, .. }, record, told, render } = self;
-        let before = std::mem::replace(told, *told + 1);
-        record.with(before, stamped, |run| {
-            let Event::RunEnded { conclusion } = &stamped.event else { return Ok(()) };
-            render(Ended { run, at: stamped.at, conclusion, time_zone, folder: folder.as_deref() }, writer)?;
-            writer.flush()
-        })
+        let Self { writer, style: Style { time_zone, folder, .. }, record, render } = self;
+        record.take(stamped);
+        let Event::RunEnded { conclusion } = &stamped.event else { return Ok(()) };
+        let run = &*record.run();
+        render(Ended { run, at: stamped.at, conclusion, time_zone, folder: folder.as_deref() }, writer)?;
+        writer.flush()
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn rows(run: &Run) -> Vec<Row> {
     let Some(plan) = run.plan().filter(|_| run.together().count() > 1) else { return Vec::new() };
     let steps = steps(run);
     let of_phase = |&phase: &Phase| {
-        let phases = || run.together().filter_map(move |trial| trial.phases.get(&phase));
+        let phases = || run.together().filter_map(move |trial| trial.phases.get(phase));
         let took = phases().filter_map(|phase| Some(phase.end?.since(phase.start))).collect();
         let skew = phases().filter_map(|phase| phase.skew.as_ref().filter(|skew| skew.workers > 1));
         let skew = skew.map(|skew| skew.spread).collect();

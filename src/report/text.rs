@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::shared_record::Share;
 use super::text_groups::{Groups, Told};
 use super::{Finished, Page, Run, Style, Tone, compact, files, platforms, summary, text_metrics, words};
 use crate::model::{
@@ -32,8 +33,10 @@ pub(super) struct TextReporter {
     leaky: BTreeMap<StepReference, StepResult>,
     /// Whether a trial has begun.
     has_trials: bool,
-    /// All that happened, for the end of the report.
+    /// What happened in the trials that have not ended.
     run: Run,
+    /// All that happened, for the end of the report.
+    record: Share,
 }
 
 /// The width of the columns whose content depends on the plan.
@@ -62,7 +65,8 @@ impl Columns {
 
 impl TextReporter {
     /// Writes to `writer` in this style.
-    pub(super) fn new(writer: Box<dyn Write + Send>, style: Style) -> Self {
+    pub(super) fn new(writer: Box<dyn Write + Send>, mut style: Style) -> Self {
+        let record = Share::new(style.record.take().unwrap_or_default());
         let page = Page::new(writer, style.color, style.terminal);
         Self {
             page,
@@ -73,6 +77,7 @@ impl TextReporter {
             leaky: BTreeMap::new(),
             has_trials: false,
             run: Run::default(),
+            record,
         }
     }
 
@@ -90,7 +95,7 @@ impl TextReporter {
     /// A heading for a part of a trial.
     fn heading(&mut self, trial: u32, part: &str) -> io::Result<()> {
         let trials = self.run.plan().map_or(0, |plan| plan.trials);
-        let attempt = self.run.trials.get(&trial).map_or(1, |trial| trial.attempt);
+        let attempt = self.run.trials.get(trial).map_or(1, |trial| trial.attempt);
         let attempt = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
         let about = self.run.plan().map(|plan| plan.about_trial(trial)).unwrap_or_default();
         self.page.heading(&format!("Trial {trial} of {trials}{about}{attempt}, {part}"))
@@ -146,12 +151,12 @@ impl TextReporter {
 
     /// The metrics of a trial; whether it has some.
     fn metrics(&mut self, trial: u32) -> io::Result<bool> {
-        if self.run.trials.get(&trial).is_none_or(|trial| trial.metrics.is_empty()) {
+        if self.run.trials.get(trial).is_none_or(|trial| trial.metrics.is_empty()) {
             return Ok(false);
         }
         self.heading(trial, "metrics")?;
         let Self { page, run, .. } = self;
-        run.trials.get(&trial).map_or(Ok(()), |trial| text_metrics::of_trial(page, run, trial))?;
+        run.trials.get(trial).map_or(Ok(()), |trial| text_metrics::of_trial(page, run, trial))?;
         Ok(true)
     }
 
@@ -233,7 +238,8 @@ impl TextReporter {
 
 impl Reporter for TextReporter {
     fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
-        self.run.take(stamped.at, &stamped.event);
+        self.record.take(stamped);
+        self.run.record(stamped.at, &stamped.event);
         // What is held back belongs above whatever ends it.
         let over = matches!(
             stamped.event,
@@ -255,6 +261,9 @@ impl Reporter for TextReporter {
             told |= self.late()?;
         }
         told |= self.tell_event(stamped)?;
+        if matches!(stamped.event, Event::TrialEnded { .. }) {
+            self.run.trials.clear();
+        }
         if told { self.page.flush() } else { Ok(()) }
     }
 }
@@ -308,7 +317,7 @@ impl TextReporter {
             Event::OutputFailed { worker, text } => self.remark(Tone::Bad, "error", *worker, text)?,
             Event::Warning { worker, text } => self.remark(Tone::Doubtful, "warning", *worker, text)?,
             Event::RunEnded { conclusion } => {
-                summary::write(&mut self.page, &self.run, *at, conclusion, self.style.results.as_deref())?;
+                summary::write(&mut self.page, &self.record.run(), *at, conclusion, self.style.results.as_deref())?;
             }
             _ => return Ok(false),
         }

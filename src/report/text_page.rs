@@ -25,7 +25,7 @@ pub struct Style {
     pub folder: Option<String>,
     /// The folder in which all of the run is kept, if it is, as people find it.
     pub results: Option<PathBuf>,
-    /// The record that the reports share which are written at the end of the run, if they do.
+    /// The record that the reports share, if they do.
     pub record: Option<Record>,
 }
 

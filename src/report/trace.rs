@@ -31,7 +31,7 @@ pub(super) fn write(Ended { run, at: end, .. }: Ended<'_>, writer: &mut dyn Writ
     trace.trials()?;
     // A trial that was run again can come after those with higher numbers.
     let mut all: Vec<Finished<'_>> = run.results().collect();
-    all.sort_by_key(|finished| run.trials.get(&finished.reference.trial).map(|trial| trial.start));
+    all.sort_by_key(|finished| run.trials.get(finished.reference.trial).map(|trial| trial.start));
     let placed: Vec<_> = places(&all, end).collect();
     let phase = |finished: &Finished<'_>| (finished.reference.trial, finished.reference.phase);
     for together in placed.chunk_by(|(a, _), (b, _)| phase(a) == phase(b)) {

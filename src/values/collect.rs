@@ -1,5 +1,6 @@
 //! From the events of a run to its values.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +20,10 @@ pub struct Collector {
     values: Values,
     /// The values of the earlier configurations of the run.
     earlier: Vec<(u32, Values)>,
-    /// Whether how long steps took, and how far apart they started, are values too.
-    has_times: bool,
+    /// The highest number of a trial that has begun.
+    highest: u32,
+    /// The positions of the metrics of each name.
+    known: BTreeMap<String, Vec<usize>>,
     plan: Option<Arc<Plan>>,
     /// Which configuration of the run applies, counted from 1.
     generation: u32,
@@ -28,16 +31,12 @@ pub struct Collector {
 
 impl Default for Collector {
     fn default() -> Self {
-        Self { values: Values::default(), earlier: Vec::new(), has_times: false, plan: None, generation: 1 }
+        let (values, earlier, known) = Default::default();
+        Self { values, earlier, highest: 0, known, plan: None, generation: 1 }
     }
 }
 
 impl Collector {
-    /// One that also takes how long steps took and how far apart workers started.
-    pub fn with_times() -> Self {
-        Self { has_times: true, ..Self::default() }
-    }
-
     /// What was collected with the latest configuration of the run.
     pub const fn values(&self) -> &Values {
         &self.values
@@ -62,13 +61,16 @@ impl Collector {
             Event::RunResumed { plan, generation, .. } if *generation != self.generation => {
                 self.fill();
                 self.earlier.push((self.generation, std::mem::take(&mut self.values)));
-                self.generation = *generation;
+                (self.generation, self.highest) = (*generation, 0);
                 self.begin(plan);
             }
             Event::TrialStarted { trial, point, round, attempt, warm_up } => {
                 self.fill();
-                let replaced = self.values.trials.iter_mut().filter(|own| own.number == *trial);
-                replaced.for_each(|own| own.is_replaced = true);
+                if *trial <= self.highest {
+                    let replaced = self.values.trials.iter_mut().filter(|own| own.number == *trial);
+                    replaced.for_each(|own| own.is_replaced = true);
+                }
+                self.highest = self.highest.max(*trial);
                 let point = point.0.min(self.values.points.len() - 1);
                 let begun = Trial::new(*trial, *attempt, *round, point);
                 self.values.trials.push(Trial { is_warm_up: *warm_up, ..begun });
@@ -115,6 +117,7 @@ impl Collector {
     fn begin(&mut self, plan: &Arc<Plan>) {
         self.values.workers = plan.workers.iter().map(|worker| worker.name.to_string()).collect();
         self.values.metrics = plan.metrics.iter().map(of_section).collect();
+        self.known = plan.metrics.iter().zip(0..).map(|(metric, at)| (metric.name.to_string(), vec![at])).collect();
         if !plan.points.is_empty() {
             self.values.points = plan.points.iter().map(of_point).collect();
         }
@@ -159,7 +162,7 @@ impl Collector {
             let text = format!("step `{}` of {} left its output open", plan.label(step), plan.name(worker));
             self.note(text);
         }
-        if let Some(duration) = result.duration.filter(|_| self.has_times) {
+        if let Some(duration) = result.duration {
             let steps = plan.workers.get(worker.0).map(|own| &own.steps[phase]);
             let label = plan.label(step);
             let is_alone = steps.is_some_and(|all| all.iter().filter(|own| own.label.as_str() == label).count() == 1);
@@ -169,11 +172,9 @@ impl Collector {
     }
 
     fn time(&mut self, name: &str, duration: Duration) {
-        if self.has_times {
-            let reading = Reading::Number { value: duration.as_secs_f64(), is_outside: false, is_default: false };
-            let metric = self.metric(name, Some("s"), Kind::Time);
-            self.push(metric, None, reading);
-        }
+        let reading = Reading::Number { value: duration.as_secs_f64(), is_outside: false, is_default: false };
+        let metric = self.metric(name, Some("s"), Kind::Time);
+        self.push(metric, None, reading);
     }
 
     /// The position of a metric, which is added where it is new. One of the test file that has no unit there has the unit
@@ -181,8 +182,9 @@ impl Collector {
     fn metric(&mut self, name: &str, unit: Option<&str>, kind: Kind) -> usize {
         let metrics = &mut self.values.metrics;
         let is_same = |known: &Metric| known.kind == Kind::Section || known.unit.as_deref() == unit;
-        let is_known = |known: &Metric| known.name == name && is_same(known);
-        let Some(known) = metrics.iter().position(is_known) else {
+        let of_name = self.known.get(name).into_iter().flatten().copied();
+        let Some(known) = of_name.into_iter().find(|at| is_same(&metrics[*at])) else {
+            self.known.entry(name.to_owned()).or_default().push(metrics.len());
             let (name, unit) = (name.to_owned(), unit.map(str::to_owned));
             metrics.push(Metric { name, unit, better: None, threshold: Threshold::Default, kind });
             return metrics.len() - 1;

@@ -49,7 +49,7 @@ impl Failures {
             | Event::WorkerUnreachable { .. } => true,
             _ => false,
         };
-        self.run.take(at, event);
+        self.run.record(at, event);
     }
 
     fn begin_trial(&mut self) {

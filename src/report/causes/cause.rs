@@ -92,6 +92,13 @@ pub(in crate::report) enum Effect {
     Trials(u32, Option<String>),
 }
 
+/// The trials that a cause can be about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Trials {
+    All,
+    One(u32),
+}
+
 /// A cause that is about no step.
 pub(super) fn cause(kind: Kind, at: ConductorTime) -> Cause {
     let (trial, more_trials, phase, workers, steps, consequences) = Default::default();
@@ -132,12 +139,17 @@ impl Cause {
         if trial.check_began.is_some_and(|began| began < self.at) {
             return false;
         }
-        let is_of_trial = self.trial == Some(trial.number);
+        self.can_leave_incomplete().is_some_and(|own| own == Trials::All || own == Trials::One(trial.number))
+    }
+
+    /// The trials whose results it can leave incomplete, if it can.
+    pub(super) fn can_leave_incomplete(&self) -> Option<Trials> {
+        let own = self.trial.map(Trials::One);
         match self.kind {
-            Kind::LeftOut(..) => true,
-            Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Lost(..) => is_of_trial,
-            Kind::Unwritten(_) => is_of_trial && !self.workers.is_empty(),
-            _ => false,
+            Kind::LeftOut(..) => Some(Trials::All),
+            Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Lost(..) => own,
+            Kind::Unwritten(_) => own.filter(|_| !self.workers.is_empty()),
+            _ => None,
         }
     }
 }

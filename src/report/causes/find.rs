@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Finished, Remark, Run};
-use super::cause::{Cause, Effect, Kind, cause};
+use super::super::{Finished, Remark, Run, Trial};
+use super::cause::{Cause, Effect, Kind, Trials, cause};
 use super::root::{Key, Roots, is_bad};
 use crate::model::{
-    Absence, Action, BarrierFailure, Conclusion, ConductorTime, Mode, OnFailure, Outcome, Phase, Reason, StepReference,
-    Verdict, WorkerId,
+    Absence, Action, BarrierFailure, Conclusion, ConductorTime, Mode, OnFailure, Outcome, Phase, Reason, StartSkew,
+    StepReference, Verdict, WorkerId,
 };
 
 /// What is known of a run's causes so far.
@@ -221,7 +221,7 @@ impl Finder<'_> {
                 cause.follow(Effect::Skew(phase.phase)).trials.insert(trial);
             } else {
                 let at = phase.end.unwrap_or(phase.start);
-                let fresh = cause(Kind::Skew(skew.clone()), at);
+                let fresh = cause(Kind::Skew(StartSkew::clone(skew)), at);
                 let fresh =
                     Cause { trial: Some(trial), phase: Some(phase.phase), workers: skew.unknown.clone(), ..fresh };
                 self.causes.insert(Key::Skew(trial, phase.phase), fresh);
@@ -229,17 +229,39 @@ impl Finder<'_> {
         }
     }
 
+    /// The causes that can leave results incomplete: those of each trial, and those of all.
+    fn incomplete(&self) -> BTreeMap<Trials, Vec<Key>> {
+        let mut incomplete: BTreeMap<Trials, Vec<Key>> = BTreeMap::new();
+        for (key, cause) in &self.causes {
+            if let Some(trials) = cause.can_leave_incomplete() {
+                incomplete.entry(trials).or_default().push(key.clone());
+            }
+        }
+        incomplete
+    }
+
+    /// The first of these causes that left the results of the trial incomplete.
+    fn first_of_trial(&mut self, incomplete: &BTreeMap<Trials, Vec<Key>>, trial: &Trial) -> Option<&mut Cause> {
+        let keys =
+            [Trials::All, Trials::One(trial.number)].into_iter().filter_map(|trials| incomplete.get(&trials)).flatten();
+        let keys = keys.filter(|key| {
+            let cause = self.causes.get(key);
+            cause.is_some_and(|cause| cause.leaves_results_incomplete(trial))
+        });
+        let keys = keys.filter_map(|key| Some((self.causes.get(key)?.at, key)));
+        let (_, first) = keys.min()?;
+        self.causes.get_mut(first)
+    }
+
     fn checks(&mut self) {
+        let incomplete = self.incomplete();
         for trial in self.run.trials.values() {
             let (Some(check), number) = (&trial.check, trial.number) else { continue };
             let first = match &check.outcome {
                 Outcome::Passed => continue,
                 Outcome::Stopped => self.causes.get_mut(&Key::Interrupted),
                 Outcome::NotStarted(_) | Outcome::Lost => None,
-                _ => {
-                    let causes = self.causes.values_mut().filter(|cause| cause.leaves_results_incomplete(trial));
-                    causes.min_by_key(|cause| cause.at)
-                }
+                _ => self.first_of_trial(&incomplete, trial),
             };
             if let Some(cause) = first {
                 cause.follow(Effect::Check).trials.insert(number);

@@ -6,7 +6,7 @@ use super::cause::{Cause, Effect, Kind, cause};
 use super::find::Finder;
 use super::root::Key;
 use super::source::{Reads, absent, reads};
-use crate::model::{Measurement, Phase, StepReference};
+use crate::model::{Measurement, MetricName, Phase, StepReference};
 
 impl Finder<'_> {
     /// Metrics that failed their trial. One that is missing follows only from what became of that which it reads.
@@ -19,7 +19,7 @@ impl Finder<'_> {
                 if let Some(cause) = explained.and_then(|key| self.causes.get_mut(&key)) {
                     let missing = cause.follow(Effect::Metrics);
                     missing.trials.insert(trial.number);
-                    missing.metrics.insert(measured.metric.clone());
+                    missing.metrics.insert(MetricName::clone(&measured.metric));
                 } else {
                     self.causes.insert(Key::Metric(trial.number, place), of_its_own(run, trial, measured));
                 }
@@ -59,7 +59,7 @@ impl Finder<'_> {
 
     /// Why a phase was not begun: the first thing that went wrong in the trial.
     fn not_begun(&self, trial: &Trial, phase: Phase) -> Option<Key> {
-        if trial.phases.contains_key(&phase) {
+        if trial.phases.get(phase).is_some() {
             return None;
         }
         let before = self.causes.iter().filter(|(_, cause)| cause.leaves_results_incomplete(trial));
@@ -87,7 +87,7 @@ impl Finder<'_> {
 
     /// Why it is not known when the workers started a phase, if that has a cause.
     fn no_starts(&self, trial: &Trial, phase: Phase) -> Option<Key> {
-        let skew = trial.phases.get(&phase).and_then(|own| own.skew.as_ref());
+        let skew = trial.phases.get(phase).and_then(|own| own.skew.as_ref());
         let unknown = skew.into_iter().flat_map(|skew| &skew.unknown);
         let lost = unknown.flat_map(|worker| absent(trial.number, *worker));
         self.first([Key::Skew(trial.number, phase)].into_iter().chain(lost)).or_else(|| self.not_begun(trial, phase))
@@ -98,7 +98,7 @@ impl Finder<'_> {
 fn of_its_own(run: &Run, trial: &Trial, measured: &Measured) -> Cause {
     let what = measured.measurement.text(measured.unit.as_deref());
     let expected = measured.expected(run).map(|expected| format!(", expected {expected}"));
-    let kind = Kind::Metric(measured.metric.clone(), what + &expected.unwrap_or_default());
+    let kind = Kind::Metric(MetricName::clone(&measured.metric), what + &expected.unwrap_or_default());
     let workers = measured.worker.into_iter().collect();
     Cause { trial: Some(trial.number), workers, ..cause(kind, measured.at) }
 }

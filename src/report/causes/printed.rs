@@ -28,7 +28,7 @@ pub(in crate::report) fn printed<'a>(run: &'a Run, cause: &Cause) -> Option<Prin
     let steps: Vec<StepReference> = match &cause.kind {
         Kind::Check(_) => {
             let trial = cause.trial?;
-            let result = run.trials.get(&trial)?.check.as_ref()?;
+            let result = run.trials.get(trial)?.check.as_ref()?;
             return Some(Printed { printer: Printer::Check(trial), worker: None, result });
         }
         Kind::Step(_) | Kind::Unfinished(_) => {
@@ -54,7 +54,7 @@ pub(in crate::report) fn printed<'a>(run: &'a Run, cause: &Cause) -> Option<Prin
 pub(in crate::report) fn check_printed<'a>(run: &'a Run, cause: &Cause) -> Option<Printed<'a>> {
     let mut trials = cause.consequences.iter().filter(|one| one.effect == Effect::Check).flat_map(|one| &one.trials);
     let of = |trial: &u32| {
-        let result = run.trials.get(trial)?.check.as_ref().filter(|check| check.outcome.is_failure())?;
+        let result = run.trials.get(*trial)?.check.as_ref().filter(|check| check.outcome.is_failure())?;
         let is_empty = result.stdout.is_empty() && result.stderr.is_empty();
         (!is_empty).then_some(Printed { printer: Printer::Check(*trial), worker: None, result })
     };

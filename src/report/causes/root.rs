@@ -182,7 +182,7 @@ impl<'a> Roots<'a> {
 
     /// The phase of a step.
     pub(super) fn phase(self, own: StepReference) -> Option<&'a PhaseOfTrial> {
-        self.run.trials.get(&own.trial)?.phases.get(&own.phase)
+        self.run.trials.get(own.trial)?.phases.get(own.phase)
     }
 
     /// Why the barrier of this name in the step's phase was not passed.

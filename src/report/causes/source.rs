@@ -17,7 +17,7 @@ pub(super) enum Reads {
 /// What a metric reads in this trial.
 pub(super) fn reads(run: &Run, trial: &Trial, measured: &Measured) -> Reads {
     let metrics = run.plan().map_or(&[][..], |plan| &plan.metrics);
-    let Some(metric) = metrics.iter().find(|metric| metric.name == measured.metric) else { return Reads::Check };
+    let Some(metric) = metrics.iter().find(|metric| metric.name == *measured.metric) else { return Reads::Check };
     let from = metric.from.as_str();
     if from == "check" {
         return Reads::Check;

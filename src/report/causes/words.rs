@@ -76,9 +76,9 @@ fn title(run: &Run, cause: &Cause) -> String {
         }
         Kind::Deadlock(_) => format!("workers waited for each other{place}: {}", waiting(run, &cause.steps)),
         Kind::Check(outcome) => {
-            let trial = cause.trial.and_then(|trial| run.trials.get(&trial));
+            let trial = cause.trial.and_then(|trial| run.trials.get(trial));
             let place = cause.trial.map_or(String::new(), |_| format!(" of {}", trials(cause.trials())));
-            let how = trial.and_then(|trial| trial.check.as_ref()).map_or_else(|| outcome.in_detail(), how);
+            let how = trial.and_then(|trial| trial.check.as_deref()).map_or_else(|| outcome.in_detail(), how);
             match outcome {
                 Outcome::Lost => format!("the result of `check`{place} is unknown"),
                 Outcome::Stopped => format!("`check`{place} was stopped"),
@@ -181,7 +181,7 @@ impl Consequence {
     /// What became of checks: those that ended alike are told together, in the order of the first of each.
     fn checks(&self, run: &Run) -> String {
         let how = |trial: &u32| {
-            let check = run.trials.get(trial).and_then(|trial| trial.check.as_ref());
+            let check = run.trials.get(*trial).and_then(|trial| trial.check.as_deref());
             check.filter(|check| check.outcome != Outcome::Stopped).map(how)
         };
         let mut alike: Vec<(Option<String>, Vec<u32>)> = Vec::new();

@@ -24,7 +24,7 @@ impl ComparedRun {
     pub(crate) fn new(folder: String, version: Option<String>) -> Self {
         let versions = version.map(|version| ("conductor".to_owned(), version)).into_iter().collect();
         let (name, start, configuration) = (String::new(), None, Value::Null);
-        Self { folder, name, start, values: Collector::with_times(), configuration, versions }
+        Self { folder, name, start, values: Collector::default(), configuration, versions }
     }
 
     /// Takes one event.

@@ -9,18 +9,19 @@ use super::machines::{Machine, machine};
 use super::steps::{Times, steps};
 use crate::model::{Action, BarrierResult, ConductorTime, Outcome, Plan, object};
 use crate::report::causes::Cause;
-use crate::report::{Ended, PhaseOfTrial, Run, Trial};
+use crate::report::{Ended, List, PhaseOfTrial, Run, Trial};
 
 /// The data of a run that is over.
 pub(super) fn data<'a>(Ended { run, at: end, folder, .. }: Ended<'a>, causes: &'a [Cause]) -> impl Serialize + 'a {
     let times = Times { start: run.start.unwrap_or(end), end };
     let date = run.plan.as_ref().and_then(|(_, anchor)| jiff::Timestamp::try_from(anchor.date(times.start)).ok());
-    let trials = || run.trials.values().enumerate();
-    let phases = trials().flat_map(|(place, trial)| trial.phases.values().map(move |phase| (place, trial, phase)));
-    let phases =
-        phases.map(|(place, trial, phase)| phase_entry(run, times, place, (trial.number, phase))).collect::<Vec<_>>();
+    let phases = move || {
+        let trials = run.trials.values().enumerate();
+        let phases = trials.flat_map(|(place, trial)| trial.phases.values().map(move |phase| (place, trial, phase)));
+        phases.map(move |(place, trial, phase)| phase_entry(run, times, place, (trial.number, phase)))
+    };
     let workers = run.plan.iter().flat_map(|(plan, _)| &plan.workers);
-    let trial_entry = |trial: &Trial| {
+    let trial_entry = move |trial: &Trial| {
         let (start, end) = (times.since_start(trial.start), times.end(trial.end));
         object! { number: trial.number, verdict: trial.verdict, start: start, end: end }
     };
@@ -39,8 +40,8 @@ pub(super) fn data<'a>(Ended { run, at: end, folder, .. }: Ended<'a>, causes: &'
         outcomes: Outcome::WORDS,
         workers: workers.map(|worker| worker.name.as_str()).collect::<Vec<_>>(),
         machines: machines(run),
-        trials: run.trials.values().map(trial_entry).collect::<Vec<_>>(),
-        phases: phases,
+        trials: List(move || run.trials.values().map(trial_entry)),
+        phases: List(phases),
         labels: steps.labels,
         commands: steps.commands,
         details: steps.details,
@@ -79,19 +80,19 @@ fn phase_entry<'a>(
         start: times.since_start(phase.start),
         end: times.end(phase.end),
         // The first start of a process.
-        go: go.map(|go| times.since_start(go)),
+        go: @optional go.map(|go| times.since_start(go)),
         // The spread of the starts, its bound, and of how many workers.
-        skew: phase.skew.as_ref().map(|skew| (skew.spread.as_nanos(), skew.bound.as_nanos(), skew.workers)),
-        barriers: phase.barriers.iter().map(barrier).collect::<Vec<_>>(),
+        skew: @optional phase.skew.as_ref().map(|skew| (skew.spread.as_nanos(), skew.bound.as_nanos(), skew.workers)),
+        barriers: @optional (!phase.barriers.is_empty()).then(|| phase.barriers.iter().map(barrier).collect::<Vec<_>>()),
     }
 }
 
 /// When the first process was started behind a barrier.
 fn release(run: &Run, (trial, phase): (u32, &PhaseOfTrial), name: &str) -> Option<ConductorTime> {
-    let starts = phase.workers.iter().filter_map(|(&worker, own)| {
+    let starts = phase.workers.iter().filter_map(|(worker, own)| {
         let steps = &run.worker_in(trial, worker)?.steps[phase.phase];
         let place = steps.iter().position(|step| matches!(&step.action, Action::Barrier(other) if other == name))?;
-        own.results.range(place + 1..).find_map(|(_, recorded)| Some(recorded.result.started?.at))
+        own.results.values_from(place + 1).find_map(|recorded| Some(recorded.result.started?.at))
     });
     starts.min()
 }

@@ -13,6 +13,8 @@ use crate::report::{Ended, PhaseOfTrial, Remark, Row, Run, Trial, statistics, wo
 
 /// So many trials are shown at once; more are folded away.
 const TRIALS: usize = 12;
+/// So many are in the table: a browser takes long to lay out more of them.
+const MOST_TRIALS: usize = 500;
 /// So many rows of statistics, so many lines of machines, so many failures that do not count.
 const ROWS: usize = 200;
 
@@ -43,8 +45,10 @@ pub(super) fn values(ended: Ended<'_>, causes: &[Cause], style: &str) -> Value {
         has_check => run.trials.values().any(|trial| trial.check.is_some() || plan.is_some_and(|plan| plan.check_in(trial.number).is_some())),
         has_points => plan.is_some_and(|plan| plan.points.iter().any(|point| !point.name.is_empty())),
         phases => list(plan.iter().flat_map(|plan| &plan.phases).map(|phase| phase.word().into())),
-        trials => list(plan.iter().flat_map(|plan| run.trials.values().map(|trial| trial_value(plan, trial, &failed)))),
+        trials => list(plan.iter().flat_map(|plan| listed(run).map(|trial| trial_value(plan, trial, &failed)))),
         many_trials => run.trials.len() > TRIALS,
+        more_trials => run.trials.len().saturating_sub(MOST_TRIALS),
+        most_trials => MOST_TRIALS,
         remarks => list(remarks(run)),
         trials_told => words::counted(run.trials.len(), "trial"),
         statistics => list(rows.iter().take(ROWS).map(row_value)),
@@ -52,6 +56,19 @@ pub(super) fn values(ended: Ended<'_>, causes: &[Cause], style: &str) -> Value {
         machines => list(machines.iter().take(ROWS).cloned()),
         more_machines => machines.len().saturating_sub(ROWS),
     }
+}
+
+/// The trials of the table: where there are too many, those that did not pass first.
+fn listed(run: &Run) -> impl Iterator<Item = &Trial> {
+    let did_pass = |trial: &&Trial| trial.verdict == Some(Verdict::Passed);
+    let bad = run.trials.values().filter(|trial| !did_pass(trial)).count().min(MOST_TRIALS);
+    let mut left = [bad, MOST_TRIALS - bad];
+    run.trials.values().filter(move |trial| {
+        let left = &mut left[usize::from(did_pass(trial))];
+        let is_listed = *left > 0;
+        *left = left.saturating_sub(1);
+        is_listed
+    })
 }
 
 /// How many of the trials decided the verdict: `1 of 3 trials failed`.
@@ -92,7 +109,7 @@ fn failed(run: &Run) -> BTreeMap<(u32, Phase), usize> {
 }
 
 fn trial_value(plan: &Plan, trial: &Trial, failed: &BTreeMap<(u32, Phase), usize>) -> Value {
-    let cell = |phase: &Phase| match trial.phases.get(phase) {
+    let cell = |phase: &Phase| match trial.phases.get(*phase) {
         None => context! { phase => phase.word(), duration => "–" },
         Some(known) => cell_value(plan, known, failed.get(&(trial.number, *phase)).copied().unwrap_or_default()),
     };
@@ -127,7 +144,7 @@ fn cell_value(plan: &Plan, phase: &PhaseOfTrial, failed: usize) -> Value {
         phase => phase.phase.word(),
         duration,
         failed => (failed > 0).then(|| format!("{failed} not passed")),
-        skew => words::skew_of_several(phase.skew.as_ref()),
+        skew => words::skew_of_several(phase.skew.as_deref()),
         barriers => list(phase.barriers.iter().map(barrier)),
     }
 }

@@ -5,39 +5,20 @@
 //! count.
 
 use std::borrow::Cow;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
-use crate::model::{Event, Reporter, Stamped};
+use crate::report::Ended;
 use crate::values::{Collector, Reading, Value, Values};
 
 /// Writes the values of a run.
-pub(in crate::report) struct CsvReporter {
-    writer: BufWriter<Box<dyn Write + Send>>,
-    values: Collector,
-}
-
-impl CsvReporter {
-    /// Writes to `writer`.
-    pub(in crate::report) fn new(writer: Box<dyn Write + Send>) -> Self {
-        Self { writer: BufWriter::with_capacity(64 * 1024, writer), values: Collector::with_times() }
-    }
-}
-
-impl Reporter for CsvReporter {
-    fn report(&mut self, Stamped { event, .. }: &Stamped) -> io::Result<()> {
-        self.values.take(event);
-        if !matches!(event, Event::RunEnded { .. }) {
-            return Ok(());
-        }
-        write(&self.values, &mut self.writer)?;
-        self.writer.flush()
-    }
+pub(in crate::report) fn write(Ended { run, .. }: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    write_values(&run.values, writer)
 }
 
 /// Why the values of an earlier generation do not count.
 const EARLIER: &str = "the configuration was changed after the trial";
 
-fn write(collected: &Collector, writer: &mut dyn Write) -> io::Result<()> {
+fn write_values(collected: &Collector, writer: &mut dyn Write) -> io::Result<()> {
     let mut parameters: Vec<&str> = Vec::new();
     for name in collected.generations().flat_map(|(_, values)| values.parameters()) {
         if !parameters.contains(&name) {

@@ -3,6 +3,8 @@ const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
 const { folder, causes, outcomes, workers, machines, trials, phases, labels, commands, details, steps } = data;
 const count = steps.start.length;
+// What a phase does not have is left out.
+for (const phase of phases) { phase.go ??= null; phase.barriers ??= []; }
 
 // The bits of a step's `flags`.
 const SEEN = 1, LEAKY = 2, SPAWN = 4, BARRIER = 8, EXCUSED = 16, CAUSE = 32, CONSEQUENCE = 64, UNKEPT = 128;

@@ -49,12 +49,23 @@ const drawName = (place) => {
   context.font = FONT;
 };
 
-const drawPhases = () => {
+// The bands of the phases from `top` to `bottom`. Of many within one pixel, one is painted.
+const drawBands = (top, bottom) => {
+  let filled = -Infinity;
   phases.forEach((phase, p) => {
+    const left = x(phase.start), right = x(phase.end), isNarrow = right - left < 1;
+    if (right < gutter || left > width || (isNarrow && left < filled)) return;
+    filled = left + Math.max(1, right - left);
+    context.fillStyle = p % 2 && !isNarrow ? colors["band-other"] : colors.band;
+    context.fillRect(left, top, filled - left, bottom - top);
+  });
+};
+
+const drawPhases = () => {
+  drawBands(HEAD, height);
+  phases.forEach((phase) => {
     const left = x(phase.start), right = x(phase.end);
     if (right < gutter || left > width) return;
-    context.fillStyle = p % 2 ? colors["band-other"] : colors.band;
-    context.fillRect(left, HEAD, Math.max(1, right - left), height - HEAD);
     if (phase.go === null) return;
     // From the first start to the last: how far apart the workers really started.
     const go = x(phase.go), apart = phase.skew ? x(phase.go + phase.skew[0]) - go : 0;
@@ -116,7 +127,8 @@ const drawHead = () => {
   context.fillStyle = colors.card; context.fillRect(0, 0, width, HEAD);
   clipped(gutter, 0, width - gutter, HEAD, () => {
     if (trials.length > 1) drawTrials();
-    phases.forEach((phase, p) => drawPhaseName(phase, p));
+    drawBands(trials.length > 1 ? LINE : 0, HEAD);
+    phases.forEach(drawPhaseName);
     drawTicks();
     drawCauseTicks();
   });
@@ -148,10 +160,8 @@ const trialNames = (seen) => {
     return [{ trial, name, from }];
   });
 };
-const drawPhaseName = (phase, p) => {
+const drawPhaseName = (phase) => {
   const top = trials.length > 1 ? LINE : 0, left = Math.max(gutter, x(phase.start)), right = Math.min(width, x(phase.end));
-  if (right < gutter || left > width) return;
-  context.fillStyle = p % 2 ? colors["band-other"] : colors.band; context.fillRect(left, top, Math.max(1, right - left), HEAD - top);
   if (right - left < 24) return;
   const skew = phase.skew && phase.skew[2] > 1 ? `${phase.phase}   start skew ${span(phase.skew[0])} ${uncertainty(phase.skew[1])}` : phase.phase;
   const name = [skew, phase.phase].find((name) => context.measureText(name).width <= right - left - 10);
