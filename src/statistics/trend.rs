@@ -45,14 +45,10 @@ impl Trend {
     /// 5), ÷ 18).
     pub fn of(sample: &Sample) -> Self {
         let values = sample.in_order();
-        let (mut risen, mut fallen) = (0_usize, 0_usize);
-        for (at, later) in values.iter().enumerate() {
-            for earlier in &values[..at] {
-                risen += usize::from(later > earlier);
-                fallen += usize::from(later < earlier);
-            }
-        }
         let groups = Ranks::new(values.iter().map(|value| (*value, false)).collect()).groups;
+        let pairs = |count: usize| count * (count - 1) / 2;
+        let fallen = inversions(&mut values.to_vec());
+        let risen = pairs(values.len()) - groups.iter().map(|count| pairs(*count)).sum::<usize>() - fallen;
         let (p, method) = if values.len() > Method::MOST_EXACT {
             let size = |count: usize| real(count) * (real(count) - 1.0) * (2.0 * real(count) + 5.0);
             let variance = (size(values.len()) - groups.iter().map(|count| size(*count)).sum::<f64>()) / 18.0;
@@ -70,5 +66,40 @@ impl Trend {
     pub fn drift(&self) -> Option<Drift> {
         let is_drift = self.trials >= Self::FEWEST && self.p.is_at_most(DRIFT);
         is_drift.then_some(if self.score > 0 { Drift::Up } else { Drift::Down })
+    }
+}
+
+/// In how many pairs the later value is smaller, counted while the values are sorted by merging: in n log n steps.
+fn inversions(values: &mut [f64]) -> usize {
+    let (first, second) = values.split_at_mut(values.len() / 2);
+    if first.is_empty() {
+        return 0;
+    }
+    let mut count = inversions(first) + inversions(second);
+    let mut left = &*first;
+    for value in &*second {
+        let at_most = left.partition_point(|earlier| earlier <= value);
+        left = &left[at_most..];
+        count += left.len();
+    }
+    values.sort_by(f64::total_cmp);
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_of_which_the_later_is_smaller_are_counted_as_one_by_one() {
+        // The numbers repeat, rise and fall.
+        for (count, step, modulus) in
+            [(1, 1, 7), (2, 6, 7), (3, 5, 7), (17, 5, 7), (100, 37, 101), (101, 37, 11), (64, 1, 99)]
+        {
+            let values: Vec<f64> = (0..count).map(|at| f64::from(at * step % modulus)).collect();
+            let later = |at: usize| values[at + 1..].iter().filter(|later| **later < values[at]).count();
+            let expected: usize = (0..values.len()).map(later).sum();
+            assert_eq!(inversions(&mut values.clone()), expected, "{values:?}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The sample of a metric at a point: the values that count, by trial.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::model::{Phase, Verdict};
 use crate::statistics::{Comparison, Design, Drift, Location, Pair, Pairs, Sample, Trend, outliers};
@@ -10,7 +11,6 @@ use super::table::{Reading, Trial, Value, Values};
 
 /// The values of a metric at a point.
 pub(super) struct Sampled<'a> {
-    values: &'a Values,
     /// The rows that count, in the order of their trials.
     rows: Vec<(&'a Trial, f64)>,
     sample: Option<Sample>,
@@ -37,7 +37,7 @@ impl<'a> Sampled<'a> {
         let rows: Vec<_> = counted.into_iter().filter_map(number).collect();
         let sample = Sample::new(rows.iter().map(|(_, value)| *value).collect()).ok();
         let trials = values.trials.iter().filter(|trial| at_point(trial)).count();
-        Self { values, rows, sample, outside, defaults, trials }
+        Self { rows, sample, outside, defaults, trials }
     }
 
     /// How many values there are.
@@ -74,11 +74,11 @@ impl<'a> Sampled<'a> {
     }
 
     /// The values that are far from the others, with what happened in their trials.
-    pub(super) fn unusual(&self) -> Vec<Unusual> {
+    pub(super) fn unusual(&self, skews: &UnusualSkews) -> Vec<Unusual> {
         let found = self.sample.as_ref().map(outliers).unwrap_or_default();
         let unusual = found.into_iter().filter_map(|outlier| {
             let (trial, value) = *self.rows.get(outlier.position)?;
-            let late = unusual_skews(self.values, trial).into_iter().map(|(phase, skew)| {
+            let late = skews.of_trial(trial).map(|(phase, skew)| {
                 format!("the workers started {phase} {:.3} ms apart", skew.as_secs_f64() * 1000.0)
             });
             let failed = (trial.verdict == Some(Verdict::Failed)).then(|| "the trial failed".to_owned());
@@ -88,15 +88,28 @@ impl<'a> Sampled<'a> {
     }
 }
 
-/// The start skews of a trial that are far above those of the other trials.
-fn unusual_skews(values: &Values, trial: &Trial) -> Vec<(Phase, std::time::Duration)> {
-    let is_unusual = |(phase, skew): &&(Phase, std::time::Duration)| {
-        let all = values.trials.iter().flat_map(|trial| &trial.skews).filter(|(other, _)| other == phase);
-        let own = skew.as_secs_f64();
-        Sample::new(all.map(|(_, skew)| skew.as_secs_f64()).collect()).is_ok_and(|sample| {
-            let is_own = |value: f64| value.to_bits() == own.to_bits() && value > sample.median();
-            outliers(&sample).iter().any(|outlier| is_own(outlier.value))
-        })
-    };
-    trial.skews.iter().filter(is_unusual).copied().collect()
+/// The start skews of a run that are far above those of the other trials.
+pub(super) struct UnusualSkews(BTreeSet<(Phase, Duration)>);
+
+impl UnusualSkews {
+    /// Those of a run.
+    pub(super) fn of(values: &Values) -> Self {
+        let mut phases: BTreeMap<Phase, Vec<Duration>> = BTreeMap::new();
+        for (phase, skew) in values.trials.iter().flat_map(|trial| &trial.skews) {
+            phases.entry(*phase).or_default().push(*skew);
+        }
+        let unusual = phases.into_iter().flat_map(|(phase, skews)| {
+            let sample = Sample::new(skews.iter().map(Duration::as_secs_f64).collect()).ok();
+            let far = sample.map_or(Vec::new(), |sample| {
+                outliers(&sample).into_iter().filter(|outlier| outlier.value > sample.median()).collect()
+            });
+            far.into_iter().map(move |outlier| (phase, skews[outlier.position]))
+        });
+        Self(unusual.collect())
+    }
+
+    /// Those of a trial.
+    fn of_trial<'a>(&'a self, trial: &'a Trial) -> impl Iterator<Item = &'a (Phase, Duration)> {
+        trial.skews.iter().filter(|skew| self.0.contains(skew))
+    }
 }

@@ -1,12 +1,14 @@
 //! The summary of one run or of several: medians with their intervals, and how points differ.
 
+use std::collections::BTreeSet;
+
 use crate::model::WorkerId;
 use crate::statistics::{Design, Failures, Probability, Verdict};
 
 use super::block::{Against, Block, Compared, Line};
 use super::gate;
 use super::layout::{self, Base, Slot};
-use super::sampled::Sampled;
+use super::sampled::{Sampled, UnusualSkews};
 use super::table::{Kind, Metric, Threshold, Trial, Value, Values};
 
 /// What is said of the metrics of one run or of several.
@@ -71,8 +73,9 @@ impl Summary {
     }
 
     fn new(runs: &[Values], slots: &[Slot], threshold: Option<Threshold>) -> Self {
-        let (mut blocks, bases): (Vec<_>, Vec<_>) =
-            keys(runs).into_iter().map(|(key, metric)| block(runs, slots, key, metric)).unzip();
+        let skews: Vec<_> = runs.iter().map(UnusualSkews::of).collect();
+        let blocks = keys(runs).into_iter().map(|(key, metric)| block(runs, &skews, slots, key, metric));
+        let (mut blocks, bases): (Vec<_>, Vec<_>) = blocks.unzip();
         if let Some(threshold) = threshold {
             for block in &mut blocks {
                 block.metric.threshold = threshold;
@@ -113,11 +116,12 @@ pub fn failures(base: &Values, new: &Values) -> (Failures, Failures, Probability
 fn keys(runs: &[Values]) -> Vec<(Key, Metric)> {
     let mut keys: Vec<(Key, Metric)> = Vec::new();
     for values in runs {
+        let mut of_metrics = vec![BTreeSet::new(); values.metrics.len()];
+        for row in &values.rows {
+            of_metrics[row.metric].insert(row.worker);
+        }
         for (at, metric) in values.metrics.iter().enumerate().filter(|(_, metric)| metric.kind != Kind::Time) {
-            let rows = || values.rows.iter().filter(|row| row.metric == at);
-            let mut workers: Vec<Option<WorkerId>> = rows().map(|row| row.worker).collect();
-            workers.sort_unstable();
-            workers.dedup();
+            let mut workers: Vec<Option<WorkerId>> = of_metrics[at].iter().copied().collect();
             // What could never be measured has no worker either, and does not stand for another one.
             if workers.len() > 1 {
                 workers.retain(Option::is_some);
@@ -136,16 +140,21 @@ fn keys(runs: &[Values]) -> Vec<(Key, Metric)> {
 
 /// The rows of a metric in a run.
 fn rows<'a>(values: &'a Values, key: &Key) -> Vec<&'a Value> {
-    let is_own = |row: &&Value| {
-        let metric = &values.metrics[row.metric];
-        let worker = row.worker.map(|worker| values.worker(worker));
-        metric.name == key.name && metric.unit == key.unit && worker == key.worker.as_deref()
-    };
+    let is_same = |metric: &Metric| metric.name == key.name && metric.unit == key.unit;
+    let is_same: Vec<bool> = values.metrics.iter().map(is_same).collect();
+    let is_own =
+        |row: &&Value| is_same[row.metric] && row.worker.map(|worker| values.worker(worker)) == key.worker.as_deref();
     values.rows.iter().filter(is_own).collect()
 }
 
 /// The block of a metric, and the median of the baseline of each line.
-fn block(runs: &[Values], slots: &[Slot], key: Key, metric: Metric) -> (Block, Vec<Option<f64>>) {
+fn block(
+    runs: &[Values],
+    skews: &[UnusualSkews],
+    slots: &[Slot],
+    key: Key,
+    metric: Metric,
+) -> (Block, Vec<Option<f64>>) {
     let rows: Vec<Vec<&Value>> = runs.iter().map(|values| rows(values, &key)).collect();
     let sampled: Vec<Sampled<'_>> =
         slots.iter().map(|slot| Sampled::new(&runs[slot.run], &rows[slot.run], slot.point)).collect();
@@ -174,7 +183,7 @@ fn block(runs: &[Values], slots: &[Slot], key: Key, metric: Metric) -> (Block, V
             defaults: own.defaults,
             trials: own.trials,
             against,
-            unusual: own.unusual(),
+            unusual: own.unusual(&skews[slot.run]),
             drift: own.drift(),
         });
     }
