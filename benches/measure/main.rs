@@ -6,6 +6,7 @@
 mod chaos;
 mod hostile_conductor;
 mod hostile_player;
+mod many_trials;
 mod many_workers;
 mod python_conductors;
 mod reach_speed;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         "chaos" => chaos::main(),
         "hostile_conductor" => hostile_conductor::main(),
         "hostile_player" => hostile_player::main(),
+        "many_trials" => many_trials::main(),
         "many_workers" => many_workers::main(),
         "python_conductors" => python_conductors::main(),
         "reach_speed" => reach_speed::main(),

@@ -50,6 +50,7 @@ mod localhost;
 mod logs;
 mod lost_output;
 mod machines;
+mod many_trials;
 mod many_workers;
 mod metrics;
 mod no_room;

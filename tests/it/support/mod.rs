@@ -21,6 +21,7 @@ pub mod hostile_player;
 pub mod large_run;
 pub mod look;
 pub mod machines;
+pub mod many_trials;
 pub mod memory;
 pub mod message_types;
 pub mod origins;
