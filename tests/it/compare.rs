@@ -166,6 +166,52 @@ Intervals are not adjusted for multiple comparisons; verdicts are adjusted for 2
     assert_eq!(none.status, Some(1));
 }
 
+/// The lines of CSV, each as the cells of these columns. None of the cells is in quotation marks.
+fn csv_columns(text: &str, wanted: &[&str]) -> Vec<String> {
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let heads = lines.next().expect("a head");
+    let places = wanted.iter().map(|name| heads.iter().position(|head| head == name).expect(name));
+    let places: Vec<usize> = places.collect();
+    lines.map(|line| places.iter().map(|place| line[*place]).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn a_history_as_csv_has_the_columns_of_a_comparison_with_plain_numbers() {
+    let folder = Folder::new();
+    for (name, base) in [("z", 1000), ("a", 800)] {
+        let text = format!(
+            "[Test]\ntrials = 7\n[Parameters]\nqdisc = fq, codel\n[Series]\norder = blocked\nbaseline = qdisc=fq\n\
+             [Workers]\nclient = @ 127.0.0.1\n[client:Run]\n\
+             load = : %(qdisc)s; echo $(({base} + $CONDUCTOR_TRIAL))\n{GOODPUT}"
+        );
+        folder.file("test.cfg", &text);
+        let finished = run(&folder, ["conduct", "--local", "-q", "--results", "results", "--run-id", name, "test.cfg"]);
+        assert_eq!(finished.status, Some(0), "{finished:#?}");
+    }
+    let finished = run(&folder, ["history", "results", "--metric", "goodput", "-f", "csv"]);
+    assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
+    let heads = "metric,worker,unit,run,started,point,param.qdisc,median,low,high,counted,trials,scale,change,change_low,\
+                 change_high,verdict,trials_needed";
+    assert_eq!(finished.stdout.lines().next(), Some(heads));
+    let columns =
+        ["metric", "worker", "unit", "run", "point", "param.qdisc", "median", "low", "high", "counted", "trials"];
+    assert_eq!(
+        csv_columns(&finished.stdout, &columns),
+        [
+            "goodput client Mbit/s z qdisc=fq fq 1004 1001 1007 7 7",
+            "goodput client Mbit/s a qdisc=fq fq 804 801 807 7 7",
+            "goodput client Mbit/s z qdisc=codel codel 1011 1008 1014 7 7",
+            "goodput client Mbit/s a qdisc=codel codel 811 808 814 7 7",
+        ]
+    );
+    assert_eq!(csv_columns(&finished.stdout, &["scale", "verdict"]), [" ", "ratio worse", " ", "ratio worse"]);
+    for started in csv_columns(&finished.stdout, &["started"]) {
+        assert!(started.starts_with("20") && started.ends_with('Z') && started.contains('T'), "{started}");
+    }
+    let compared = compare(&folder, &["-f", "csv", "results/z", "results/a"]);
+    assert_eq!(compared.stdout.lines().next(), Some(heads), "{compared:#?}");
+}
+
 /// The verdict about two equal points of ten trials each, on a system that becomes 10 % slower from the first trial to the
 /// last.
 fn verdict_of_a_drift(order: &str, seed: u32) -> String {

@@ -1,20 +1,17 @@
-//! A comparison as CSV: a line for each metric, point and run.
+//! A comparison, or the history of a metric, as CSV: a line for each metric, point and run.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use super::comparison::Comparison;
+use super::run::ComparedRun;
 use crate::report::metrics::csv_line;
 use crate::statistics::{Scale, TrialsNeeded, Verdict};
-use crate::values::{Block, Line};
+use crate::values::{Line, Summary};
 
-/// The columns.
-const HEAD: [&str; 16] = [
-    "metric",
-    "worker",
-    "unit",
-    "point",
-    "run",
+/// The columns before those of the parameters.
+const FIRST: [&str; 6] = ["metric", "worker", "unit", "run", "started", "point"];
+/// The columns behind them.
+const LAST: [&str; 11] = [
     "median",
     "low",
     "high",
@@ -28,20 +25,43 @@ const HEAD: [&str; 16] = [
     "trials_needed",
 ];
 
-/// Writes it.
-pub(super) fn write(comparison: &Comparison, writer: &mut dyn Write) -> io::Result<()> {
-    csv_line(writer, HEAD.into_iter().map(Cow::from))?;
-    for block in &comparison.summary.blocks {
+/// Writes what is said of these runs, which have these names.
+pub(super) fn write(
+    runs: &[ComparedRun],
+    names: &[String],
+    summary: &Summary,
+    writer: &mut dyn Write,
+) -> io::Result<()> {
+    let mut parameters: Vec<&str> = Vec::new();
+    for name in runs.iter().flat_map(|run| run.values().parameters()) {
+        if !parameters.contains(&name) {
+            parameters.push(name);
+        }
+    }
+    let head = parameters.iter().map(|name| Cow::from(format!("param.{name}")));
+    csv_line(writer, FIRST.map(Cow::from).into_iter().chain(head).chain(LAST.map(Cow::from)))?;
+    for block in &summary.blocks {
         for line in &block.lines {
-            csv_line(writer, cells(comparison, block, line).into_iter().map(Cow::from))?;
+            let run = &runs[line.run];
+            let point = run.values().points.get(line.point);
+            let first = [
+                block.metric.name.clone(),
+                block.worker.clone().unwrap_or_default(),
+                block.metric.unit.clone().unwrap_or_default(),
+                names[line.run].clone(),
+                run.start().map_or(String::new(), |start| start.to_string()),
+                point.map(|point| point.name.clone()).unwrap_or_default(),
+            ];
+            let own = |name: &&str| point.and_then(|point| point.parameter(name)).unwrap_or_default().to_owned();
+            let cells = first.into_iter().chain(parameters.iter().map(own)).chain(numbers(line));
+            csv_line(writer, cells.map(Cow::from))?;
         }
     }
     Ok(())
 }
 
-fn cells(comparison: &Comparison, block: &Block, line: &Line) -> [String; 16] {
+fn numbers(line: &Line) -> [String; 11] {
     let number = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
-    let point = comparison.runs[line.run].values().points.get(line.point);
     let interval = line.location.and_then(|location| location.interval);
     let compared = line.compared();
     let change = compared.and_then(|compared| compared.comparison.interval());
@@ -60,11 +80,6 @@ fn cells(comparison: &Comparison, block: &Block, line: &Line) -> [String; 16] {
         Scale::Difference => "difference",
     });
     [
-        block.metric.name.clone(),
-        block.worker.clone().unwrap_or_default(),
-        block.metric.unit.clone().unwrap_or_default(),
-        point.map(|point| point.name.clone()).unwrap_or_default(),
-        comparison.names[line.run].clone(),
         number(line.location.map(|location| location.median)),
         number(interval.map(|interval| interval.low)),
         number(interval.map(|interval| interval.high)),

@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
+use super::csv;
 use super::run::ComparedRun;
 use crate::model::{ComparisonFormat, on_one_line};
 use crate::report::json_writer;
-use crate::report::metrics::{Table, Told, aligned, csv_line, drawn, footnote, json_entries, tables};
+use crate::report::metrics::{Table, Told, aligned, drawn, footnote, json_entries, tables};
 use crate::values::{Summary, Values};
 
 /// A metric over runs.
@@ -52,10 +53,7 @@ impl History {
                 note.iter().try_for_each(|note| writeln!(writer, "{note}"))
             }
             ComparisonFormat::Markdown => all.iter().try_for_each(|table| writer.write_all(drawn(table).as_bytes())),
-            ComparisonFormat::Csv => all.iter().try_for_each(|table| {
-                csv_line(writer, table.heads.iter().map(|head| head.as_str().into()))?;
-                table.rows.iter().try_for_each(|row| csv_line(writer, row.iter().map(|cell| cell.as_str().into())))
-            }),
+            ComparisonFormat::Csv => csv::write(&self.runs, &names, &summary, writer),
         }
     }
 

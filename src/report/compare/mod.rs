@@ -34,7 +34,7 @@ pub(crate) fn write_comparison(
     match format {
         ComparisonFormat::Text => text::write(comparison, is_strict, writer),
         ComparisonFormat::Markdown => markdown::write(comparison, is_strict, writer),
-        ComparisonFormat::Csv => csv::write(comparison, writer),
+        ComparisonFormat::Csv => csv::write(&comparison.runs, &comparison.names, &comparison.summary, writer),
         ComparisonFormat::Json => json::write(comparison, is_strict, writer),
     }
 }

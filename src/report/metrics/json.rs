@@ -64,6 +64,7 @@ fn line_entry<'a>(line: &'a Line, told: Told<'a>) -> impl Serialize + 'a {
         counted: line.counted,
         trials: line.trials,
         outside: line.outside,
+        defaults: line.defaults,
         drift: drift,
         unusual: line.unusual.iter().map(unusual).collect::<Vec<_>>(),
         is_baseline: line.against == Against::Baseline,
