@@ -1,5 +1,5 @@
-//! What a run is to do, so that a run that is resumed does the same: each step, and what it runs in, by where it stands. Not
-//! the reports, how many trials there are, or how precise the numbers are to be.
+//! What a run is to do, so that a run that is resumed does the same: each step, and what it runs in, by where it stands; and
+//! what it measures. Not the reports, how many trials there are, or how precise the numbers are to be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,7 +10,8 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::model::{
-    Action, Definition, FileLine, Order, Origin, Phase, Plan, PointId, Schedule, WorkerPlan, on_one_line,
+    Across, Action, Definition, Extract, FileLine, Metric, Order, Origin, Phase, Pick, Plan, PointId, Schedule,
+    WorkerPlan, on_one_line,
 };
 use crate::report;
 
@@ -204,8 +205,59 @@ fn digest_of_file(path: &Path) -> io::Result<String> {
     Ok(hexadecimal(hash))
 }
 
+/// Whether both measure the same in the same way.
+pub(super) fn measure_alike(before: &Plan, after: &Plan) -> bool {
+    let texts = |plan: &Plan| metrics(plan).into_iter().map(|(key, item)| (key, item.text)).collect::<Vec<_>>();
+    texts(before) == texts(after)
+}
+
+/// How each metric is measured.
+fn metrics(plan: &Plan) -> Items {
+    let item = |metric: &Metric| {
+        let item = Item { text: measured(metric), line: metric.origin.clone() };
+        (of_all(&format!("metric `{}`", metric.name)), item)
+    };
+    plan.metrics.iter().map(item).collect()
+}
+
+/// The settings of a metric on which its values and the verdicts of trials depend.
+fn measured(metric: &Metric) -> String {
+    let mut settings = vec![format!("from = {}", metric.from)];
+    let mut add = |name: &str, value: &dyn fmt::Display| settings.push(format!("{name} = {value}"));
+    match &metric.extract {
+        Extract::Numbers => {}
+        Extract::Json(pointer) => add("json", pointer),
+        Extract::Regex(pattern) => add("regex", pattern),
+    }
+    if metric.pick != Pick::default() {
+        add("pick", &metric.pick);
+    }
+    if metric.across != Across::default() {
+        add("across", &metric.across);
+    }
+    let scale = rounded(metric.scale);
+    if scale != "1" {
+        add("scale", &scale);
+    }
+    if let Some(unit) = &metric.unit {
+        add("unit", unit);
+    }
+    if let Some(expect) = &metric.expect {
+        add("expect", expect);
+    }
+    if let Some(default) = metric.default {
+        add("default", &rounded(default));
+    }
+    settings.join(", ")
+}
+
+/// A number, without the last bits, which can get lost in a record.
+fn rounded(number: f64) -> String {
+    format!("{number:.14e}").parse().map_or_else(|_| number.to_string(), |rounded: f64| rounded.to_string())
+}
+
 fn items(plan: &Plan, files: &BTreeMap<String, String>) -> Items {
-    let mut items = Items::new();
+    let mut items = metrics(plan);
     let mut add = |name: &str, text: String| _ = items.insert(of_all(name), Item { text, line: None });
     let settings = &plan.settings;
     let limit = |limit: Option<_>| limit.map_or("none".to_owned(), |time| humantime::format_duration(time).to_string());

@@ -164,9 +164,10 @@ impl Resumed {
                 return Err(format!("cannot resume run `{run}`: a run keeps its workers and phases:\n  {lines}"));
             }
             if !arguments.accept_changes {
+                let of_metrics = if changes::measure_alike(&before, plan) { String::new() } else { metrics_hint(path) };
                 return Err(format!(
                     "cannot resume run `{run}`: what it does has changed since it began:\n  {lines}\n  hint: undo the changes; or \
-                     use `--accept-changes`, and the statistics will not put trials from before and after together"
+                     use `--accept-changes`, and the statistics will not put trials from before and after together{of_metrics}"
                 ));
             }
         }
@@ -195,6 +196,15 @@ impl Resumed {
         let resumption = resumption.ok_or_else(|| failed(io::Error::other("nothing of it was recorded")))?;
         Ok(resumption.of_generation(generation))
     }
+}
+
+/// How all trials of a run are measured in another way.
+fn metrics_hint(path: &Path) -> String {
+    let shown = on_one_line(&path.to_string_lossy()).into_owned();
+    format!(
+        "\n  hint: to change a metric for all trials, resume the run with the old `[Metric]` sections, and then read the \
+         metrics again with `conductor report {shown} --config FILE`"
+    )
 }
 
 /// Why a run cannot go on with a series that does not have a trial that is done.

@@ -195,6 +195,52 @@ fn the_metrics_of_a_run_that_was_resumed_are_read_again() {
 }
 
 #[test]
+fn a_metric_that_has_changed_is_refused_with_its_line_because_values_would_be_mixed() {
+    let (player, folder) = (Player::start(), Folder::new());
+    let metric = "[Metric n]\nfrom = w.run.say\nscale = 0.123456789012345678\nexpect = 0..5";
+    folder.test(&format!("trials = 2\nresults = kept\n{metric}"), &["w"]);
+    folder.worker("w", player.port, &format!("[Run]\nsay = echo $CONDUCTOR_TRIAL\n{}", wait(&folder)));
+    ended_in_the_second(&folder, 9);
+    let (test, before) = (folder.read("test.cfg"), folder.read("kept/r/events.jsonl"));
+    let was = "from = w.run.say, scale = 0.123456789012346, expect = 0..5";
+    for (from, to, expected) in [
+        ("scale = 0.123456789012345678", "scale = 10", "from = w.run.say, scale = 10, expect = 0..5"),
+        ("0..5", "0..6", "from = w.run.say, scale = 0.123456789012346, expect = 0..6"),
+        (
+            "expect =",
+            "regex = (.)\npick = max\nunit = s\ndefault = 0\nexpect =",
+            "from = w.run.say, regex = (.), pick = max, scale = 0.123456789012346, unit = s, expect = 0..5, default = 0",
+        ),
+    ] {
+        folder.file("test.cfg", &test.replace(from, to));
+        run(&folder, ["conduct", "-q", "--resume", "kept/r"]).assert(
+            1,
+            "",
+            format!(
+                "\
+error: cannot resume run `r`: what it does has changed since it began:
+  test.cfg:4: metric `n`: `{was}` -> `{expected}`
+  hint: undo the changes; or use `--accept-changes`, and the statistics will not put trials from before and after together
+  hint: to change a metric for all trials, resume the run with the old `[Metric]` sections, and then read the metrics again \
+                 with `conductor report kept/r --config FILE`
+"
+            ),
+        );
+    }
+    // One that is new or gone is a change too.
+    folder.file("test.cfg", &test.replace("[Metric n]", "[Metric m]"));
+    let refused = run(&folder, ["conduct", "-q", "--resume", "kept/r"]).stderr;
+    assert!(refused.contains("test.cfg:4: metric `m`: nothing -> `from = w.run.say, "), "{refused}");
+    assert!(refused.contains("metric `n`: `from = w.run.say, ") && refused.contains("` -> nothing\n"), "{refused}");
+    assert_eq!(folder.read("kept/r/events.jsonl"), before, "nothing was done");
+    // What the numbers are compared with changes none of them.
+    folder.file("test.cfg", &test.replace("expect =", "threshold = 1%\nbetter = higher\nexpect ="));
+    run(&folder, ["conduct", "-q", "--resume", "kept/r", "-o", "out"]).assert(0, "", "");
+    let resumed = events(&folder).into_iter().find(|event| event["event"] == "run_resumed").expect("it is recorded");
+    assert_eq!(resumed["generation"].as_u64(), Some(1));
+}
+
+#[test]
 fn whoever_does_not_have_the_secret_of_a_run_does_not_go_on_with_it() {
     let (player, folder) = (Player::start(), Folder::new());
     killed_in_the_second(&folder, &player, "");
