@@ -31,8 +31,12 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// How it fails this trial, if it does, for people: `metric rate on client of trial 2: 902, expected == 901`.
+    /// How it fails this trial, if it does, for people: `metric rate on client of trial 2: 902, expected == 901`. It fails
+    /// no trial of the warm-up.
     pub fn failure(&self, plan: &Plan, trial: u32) -> Option<String> {
+        if plan.is_warm_up(trial) {
+            return None;
+        }
         let Self { metric, worker, unit, measurement } = self;
         let planned = plan.metrics.iter().find(|planned| planned.name == *metric);
         let expect = planned.and_then(|planned| planned.expect.as_ref()).filter(|_| measurement.value().is_some());
@@ -52,6 +56,14 @@ pub fn measure(plan: &Plan, left: &Left, files: &dyn Files) -> Vec<Measured> {
     measurer.read_check();
     let mut all: Vec<Measured> = plan.metrics.iter().flat_map(|metric| measurer.metric(metric)).collect();
     all.extend(measurer.printed_alone());
+    if plan.is_warm_up(left.trial()) {
+        // What is expected is expected of the trials that count.
+        for own in &mut all {
+            if let Measurement::Value { outside, .. } = &mut own.measurement {
+                *outside = false;
+            }
+        }
+    }
     all
 }
 

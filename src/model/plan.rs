@@ -109,6 +109,16 @@ impl Plan {
         if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
     }
 
+    /// Whether a trial only warms the system up: its metrics are not judged, and do not count.
+    pub fn is_warm_up(&self, trial: u32) -> bool {
+        self.schedule.slot(trial).warm_up
+    }
+
+    /// The word `trial` with its number, for people, and whether it is one of the warm-up.
+    pub fn trial_text(&self, trial: u32) -> String {
+        format!("trial {trial}{}", if self.is_warm_up(trial) { " (warm-up)" } else { "" })
+    }
+
     /// The point of a trial.
     pub fn point_of(&self, trial: u32) -> PointId {
         self.schedule.slot(trial).point

@@ -205,7 +205,7 @@ fn metrics_suite(run: &Run, detail: Detail, trial: &Trial) -> Option<TestSuite> 
         let value = measured.measurement.text(measured.unit.as_deref());
         suite.add_property((&*name, &*text(&value)));
         let expected = measured.expected(run).map(|expected| format!(", expected {expected}"));
-        let is_failure = measured.measurement.is_failure();
+        let is_failure = trial.is_failed_by(measured);
         if detail.is_brief && !is_failure {
             continue;
         }

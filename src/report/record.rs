@@ -128,6 +128,13 @@ pub(super) struct Measured {
     pub(super) measurement: Measurement,
 }
 
+impl Trial {
+    /// Whether this metric makes it fail: no metric does in a trial of the warm-up.
+    pub(super) const fn is_failed_by(&self, measured: &Measured) -> bool {
+        !self.slot.warm_up && measured.measurement.is_failure()
+    }
+}
+
 impl Measured {
     /// Which values were expected, if this one was not.
     pub(super) fn expected<'r>(&self, run: &'r Run) -> Option<&'r Expectation> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::metrics::{Told, write_text};
 use super::text_page::INDENT;
-use super::{Finished, Page, Row, Run, Spread, Subject, Tone, causes, statistics, text_causes, words};
+use super::{Finished, Page, Row, Run, Spread, Subject, Tone, Trial, causes, statistics, text_causes, words};
 use crate::model::{
     Bound, Conclusion, ConductorTime, Outcome, Phase, Plan, Verdict, display_width, on_one_line, padded,
 };
@@ -139,12 +139,16 @@ pub(super) fn facts(run: &Run, end: ConductorTime, conclusion: &Conclusion) -> V
 /// How many trials were run, and how many of these failed.
 fn trials(run: &Run, plan: &Plan, conclusion: &Conclusion) -> String {
     let all = words::counted(plan.trials as usize, "trial");
-    let failed = run.trials.values().filter(|trial| trial.verdict == Some(Verdict::Failed)).count();
+    let is_failed = |trial: &&Trial| trial.verdict == Some(Verdict::Failed);
+    let failed = run.trials.values().filter(is_failed).count();
+    let warm_up = run.trials.values().filter(is_failed).filter(|trial| trial.slot.warm_up).count();
+    // Those of the warm-up are in no other number of failures.
+    let warm_up = if warm_up == 0 { String::new() } else { format!(", {warm_up} of them warm-up") };
     match (failed, run.ended_trials()) {
         (0, ended) if words::verdict(conclusion) == "passed" => format!("{ended} of {all}"),
         (0, ended) => format!("{ended} of {all} ended"),
-        (failed, ended) if ended == plan.trials as usize => format!("{failed} of {all} failed"),
-        (failed, ended) => format!("{ended} of {all} ended, {failed} failed"),
+        (failed, ended) if ended == plan.trials as usize => format!("{failed} of {all} failed{warm_up}"),
+        (failed, ended) => format!("{ended} of {all} ended, {failed} failed{warm_up}"),
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn of_trial(page: &mut Page, run: &Run, trial: &Trial) -> io::Result<
     let width = |column: usize| rows.iter().map(|(cells, _)| display_width(&cells[column])).max().unwrap_or(0);
     let (metrics, workers) = (width(0), width(1));
     for ([metric, worker], measured) in rows.iter().take(ROWS) {
-        let value = value(page, run, measured);
+        let value = value(page, run, trial, measured);
         page.line(&format!("  {}  {}  {value}", padded(metric, metrics), padded(worker, workers)))?;
     }
     match rows.len().saturating_sub(ROWS) {
@@ -30,12 +30,12 @@ fn cells(run: &Run, measured: &Measured) -> [String; 2] {
 }
 
 /// What came of a metric.
-fn value(page: &Page, run: &Run, measured: &Measured) -> String {
+fn value(page: &Page, run: &Run, trial: &Trial, measured: &Measured) -> String {
     let text = on_one_line(&measured.measurement.text(measured.unit.as_deref())).into_owned();
     match (&measured.measurement, measured.expected(run)) {
         (_, Some(expected)) => page.toned(Tone::Bad, &format!("{text}, expected {expected}")),
-        (Measurement::Missing(_), _) => page.toned(Tone::Bad, &text),
+        (Measurement::Missing(_), _) if trial.is_failed_by(measured) => page.toned(Tone::Bad, &text),
         (Measurement::Value { missing: Some(why), .. }, _) => format!("{text}: {}", on_one_line(why)),
-        (Measurement::Value { .. }, _) => text,
+        (_, None) => text,
     }
 }

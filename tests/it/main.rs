@@ -94,6 +94,7 @@ mod series;
 mod series_faults;
 mod series_precision;
 mod series_values;
+mod series_warm_up;
 mod session_faults;
 mod soak;
 mod spool;

@@ -83,7 +83,7 @@ impl Judge {
     pub(in crate::conduct) fn failed(&mut self, step: StepReference, how: &str) {
         let StepReference { trial, phase, worker, .. } = step;
         let (text, name) = (self.failure(step, how), self.plan.name(worker));
-        let text = format!("{text} on worker `{name}` in {phase} of trial {trial}");
+        let text = format!("{text} on worker `{name}` in {phase} of {}", self.plan.trial_text(trial));
         self.fails(text);
     }
 
@@ -105,7 +105,8 @@ impl Judge {
 
     /// What the test's own check came to. One that could not be started has not judged the trial: that is our trouble.
     pub(in crate::conduct) fn check(&mut self, trial: u32, outcome: &Outcome) {
-        let failed = || format!("`check` of trial {trial} {}", outcome.how_it_failed());
+        let of = self.plan.trial_text(trial);
+        let failed = || format!("`check` of {of} {}", outcome.how_it_failed());
         match outcome {
             Outcome::Passed => {}
             Outcome::NotStarted(_) => {
@@ -113,8 +114,8 @@ impl Judge {
                 self.not_carried_out(failed());
             }
             outcome if outcome.is_failure() => self.fails(failed()),
-            Outcome::Lost => self.incomplete(format!("the result of `check` of trial {trial} is unknown")),
-            _ => self.incomplete(format!("`check` of trial {trial} was stopped")),
+            Outcome::Lost => self.incomplete(format!("the result of `check` of {of} is unknown")),
+            _ => self.incomplete(format!("`check` of {of} was stopped")),
         }
     }
 

@@ -13,7 +13,7 @@ impl Finder<'_> {
     pub(super) fn metrics(&mut self) {
         let run = self.run;
         for trial in run.trials.values() {
-            let failures = trial.metrics.iter().enumerate().filter(|(_, measured)| measured.measurement.is_failure());
+            let failures = trial.metrics.iter().enumerate().filter(|(_, measured)| trial.is_failed_by(measured));
             for (place, measured) in failures {
                 let explained = self.explained(trial, measured);
                 if let Some(cause) = explained.and_then(|key| self.causes.get_mut(&key)) {

@@ -61,7 +61,7 @@ fn word(cause: &Cause) -> &'static str {
 
 /// What went wrong, where.
 fn title(run: &Run, cause: &Cause) -> String {
-    let (names, place) = (names(run, &cause.workers), place(cause));
+    let (names, place) = (names(run, &cause.workers), place(run, cause));
     let first = cause.steps.first().copied();
     match &cause.kind {
         Kind::Step(outcome) => {
@@ -77,7 +77,7 @@ fn title(run: &Run, cause: &Cause) -> String {
         Kind::Deadlock(_) => format!("workers waited for each other{place}: {}", waiting(run, &cause.steps)),
         Kind::Check(outcome) => {
             let trial = cause.trial.and_then(|trial| run.trials.get(trial));
-            let place = cause.trial.map_or(String::new(), |_| format!(" of {}", trials(cause.trials())));
+            let place = cause.trial.map_or(String::new(), |_| format!(" of {}", trials(run, cause.trials())));
             let how = trial.and_then(|trial| trial.check.as_deref()).map_or_else(|| outcome.in_detail(), how);
             match outcome {
                 Outcome::Lost => format!("the result of `check`{place} is unknown"),
@@ -88,7 +88,7 @@ fn title(run: &Run, cause: &Cause) -> String {
         }
         Kind::Metric(metric, what) => {
             let on = if cause.workers.is_empty() { String::new() } else { format!(" on {names}") };
-            format!("metric `{metric}`{on} of {}: {what}", trials(cause.trials()))
+            format!("metric `{metric}`{on} of {}: {what}", trials(run, cause.trials()))
         }
         Kind::Lost(reason, _) => format!("{names}{place}: {reason}"),
         Kind::LeftOut(reason, _) => {
@@ -100,8 +100,8 @@ fn title(run: &Run, cause: &Cause) -> String {
             let most = run.plan().and_then(|plan| plan.settings.max_start_skew).map(format_duration);
             let limit = most.map_or(String::new(), |most| format!(", but `max_start_skew` is {most}"));
             match skew.most() {
-                Some(_) => format!("the start skew {} is {}{limit}", of_phase(cause), words::skew(skew)),
-                None => format!("the start skew {} is unknown for {names}{limit}", of_phase(cause)),
+                Some(_) => format!("the start skew {} is {}{limit}", of_phase(run, cause), words::skew(skew)),
+                None => format!("the start skew {} is unknown for {names}{limit}", of_phase(run, cause)),
             }
         }
         Kind::Unwritten(text) if cause.workers.is_empty() => text.clone(),
@@ -154,10 +154,10 @@ impl Consequence {
             Effect::Lost => format!("{} {was} lost", steps()),
             Effect::Unkept => format!("the output of {} is incomplete", steps()),
             Effect::Skew(phase) => {
-                format!("the start skew of {phase} in {} is not known", trials(self.trials.iter().copied()))
+                format!("the start skew of {phase} in {} is not known", trials(run, self.trials.iter().copied()))
             }
             Effect::Check => self.checks(run),
-            Effect::Metrics => self.missing_metrics(),
+            Effect::Metrics => self.missing_metrics(run),
             Effect::NotReset => format!("it is unknown whether Reset ended on {who}"),
             Effect::Trials(count, again) => {
                 let were = if *count == 1 { "1 trial was".to_owned() } else { format!("{count} trials were") };
@@ -170,8 +170,8 @@ impl Consequence {
 
 impl Consequence {
     /// Which metrics are missing.
-    fn missing_metrics(&self) -> String {
-        let of = trials(self.trials.iter().copied());
+    fn missing_metrics(&self, run: &Run) -> String {
+        let of = trials(run, self.trials.iter().copied());
         match self.metrics.first().filter(|_| self.metrics.len() == 1) {
             Some(only) => format!("metric `{only}` of {of} is missing"),
             None => format!("{} of {of} are missing", words::counted(self.metrics.len(), "metric")),
@@ -193,18 +193,24 @@ impl Consequence {
             }
         }
         let text = |(how, numbers): (Option<String>, Vec<u32>)| {
-            let of = trials(numbers.into_iter());
+            let of = trials(run, numbers.into_iter());
             how.map_or_else(|| format!("`check` of {of} was stopped"), |how| format!("`check` of {of} failed: {how}"))
         };
         alike.into_iter().map(text).collect::<Vec<_>>().join("; ")
     }
 }
 
-/// Trials by their numbers: `trial 3`, `trials 2-5,7`.
-fn trials(numbers: impl Iterator<Item = u32>) -> String {
+/// Trials by their numbers, and how many of them are of the warm-up: `trial 3`, `trials 2-5,7`, `trial 1 (warm-up)`.
+fn trials(run: &Run, numbers: impl Iterator<Item = u32>) -> String {
     let numbers: Vec<u32> = numbers.collect();
     let all = if numbers.len() == 1 { "trial" } else { "trials" };
-    format!("{all} {}", ranges(&numbers))
+    let is_warm_up = |number: &&u32| run.trials.get(**number).is_some_and(|trial| trial.slot.warm_up);
+    let warm_up = match numbers.iter().filter(is_warm_up).count() {
+        0 => String::new(),
+        all if all == numbers.len() => " (warm-up)".to_owned(),
+        some => format!(" ({some} of them warm-up)"),
+    };
+    format!("{all} {}{warm_up}", ranges(&numbers))
 }
 
 /// How a step ended, to follow its name and a colon.
@@ -220,16 +226,16 @@ fn how(result: &StepResult) -> String {
 }
 
 /// Which phase it is about, to follow what of that.
-fn of_phase(cause: &Cause) -> String {
+fn of_phase(run: &Run, cause: &Cause) -> String {
     let (phase, trial) = (cause.phase.map_or("?", Phase::word), cause.trial.unwrap_or_default());
-    format!("of {phase} in trial {trial}")
+    format!("of {phase} in {}", trials(run, std::iter::once(trial)))
 }
 
 /// Where it happened, to follow its name.
-fn place(cause: &Cause) -> String {
+fn place(run: &Run, cause: &Cause) -> String {
     match (cause.phase, cause.trial) {
-        (Some(phase), Some(_)) => format!(" in {phase} of {}", trials(cause.trials())),
-        (None, Some(_)) => format!(" in {}", trials(cause.trials())),
+        (Some(phase), Some(_)) => format!(" in {phase} of {}", trials(run, cause.trials())),
+        (None, Some(_)) => format!(" in {}", trials(run, cause.trials())),
         _ => String::new(),
     }
 }
