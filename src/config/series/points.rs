@@ -195,8 +195,11 @@ impl Work<'_> {
         }
         let without: Vec<&Made> = all.iter().filter(|made| made.baseline.is_none()).collect();
         if let Some(first) = without.first() {
-            let others = if without.len() > 1 { format!(" and {} more", without.len() - 1) } else { String::new() };
-            let message = format!("the point {}{others} has no baseline", quoted(&first.name));
+            let name = quoted(&first.name);
+            let message = match without.len() {
+                1 => format!("the point {name} has no baseline"),
+                count => format!("{count} points, such as {name}, have no baseline"),
+            };
             let hint = "it is compared with nothing: no point has the values of `baseline` and otherwise the same";
             self.report(Lint::NoBaseline, place, message, hint);
         }
