@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::metric_section::name_of_section;
 use super::metric_source::{self, Known};
 use super::settings::Setting;
-use super::{Entry, Lint, Refusal, Scope, Section, nearest, quoted, quoted_section};
+use super::{Entry, Lint, Refusal, Scope, Section, duration_unit, nearest, quoted, quoted_section};
 use crate::metric::Reading;
 use crate::model::{
     Across, Better, Expectation, Extract, LONGEST_UNIT, Margin, Metric, MetricName, Pick, Source, is_unit,
@@ -148,6 +148,7 @@ fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_
         }
     };
     check_use(scope, section, &source);
+    let scale = draft.scale.unwrap_or_else(|| scale_of_unit(scope, section, &source, draft.unit.as_deref()));
     Some(Metric {
         name: name?,
         from: written,
@@ -155,7 +156,7 @@ fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_
         extract: draft.json.map(Extract::Json).or(draft.regex.map(Extract::Regex)).unwrap_or_default(),
         pick: draft.pick.unwrap_or_default(),
         across: draft.across.unwrap_or_default(),
-        scale: draft.scale.unwrap_or(1.0),
+        scale,
         unit: draft.unit,
         better: draft.better,
         expect: draft.expect,
@@ -195,6 +196,18 @@ fn check_use(scope: &mut Scope<'_>, section: &Section, source: &Source) {
     for entry in keys.iter().filter_map(|key| section.entry(key)) {
         refuse(scope, entry, &format!("{} has no effect here: {why}", quoted(entry.written_key())));
     }
+}
+
+/// The scale of a metric that has none: durations are converted to their unit.
+fn scale_of_unit(scope: &mut Scope<'_>, section: &Section, source: &Source, unit: Option<&str>) -> f64 {
+    let Some(unit) = unit.filter(|_| matches!(source, Source::Duration(_) | Source::StartSkew(_))) else { return 1.0 };
+    let scale = duration_unit::scale(unit);
+    if let (None, Some(entry)) = (scale, section.entry("unit")) {
+        let message = format!("the duration is in seconds, but its unit is {}", quoted(unit));
+        let hint = "write `s`, `ms`, `us`, `ns` or `min`, or add a `scale`, by which the seconds are multiplied";
+        scope.report(Lint::UnitWithoutScale, entry.value.place(), message, hint);
+    }
+    scale.unwrap_or(1.0)
 }
 
 /// Refuses the second of two settings that exclude each other.

@@ -12,6 +12,7 @@ mod diagnostic;
 mod diagnostics;
 mod directive;
 mod duration;
+mod duration_unit;
 mod files;
 mod interpolate;
 mod lint;

@@ -267,6 +267,7 @@ fn read(metric: &Metric, text: impl BufRead, place: &str) -> Found {
     reading.read(text, metric.pick).map_err(|why| match (why, &metric.extract) {
         (Missing::NoMatch, Extract::Numbers) => format!("no number in {place}"),
         (Missing::NoMatch, Extract::Json(pointer)) => format!("nothing at `{pointer}` in {place}"),
+        (Missing::NotThere(instead), Extract::Json(pointer)) => format!("nothing at `{pointer}` in {place}: {instead}"),
         (Missing::NoMatch, Extract::Regex(pattern)) => format!("nothing matches `{pattern}` in {place}"),
         (Missing::Empty, _) => format!("{place} is empty"),
         (why, _) => format!("{place}: {why}"),

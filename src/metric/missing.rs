@@ -30,6 +30,14 @@ pub enum Missing {
     Reserved(&'static str),
     /// It has a unit that is too long, or has control characters.
     NotAUnit,
+    /// Its unit has a blank, or something else follows the unit.
+    Blank,
+    /// An object or a list stands where the number should be.
+    Composed(&'static str),
+    /// There is nothing at a place in JSON; what there is instead.
+    NotThere(String),
+    /// This can be one number with grouped digits, or several numbers.
+    Grouped(String),
     /// It has these two units.
     Units(String, String),
     /// This number is larger than statistics can use.
@@ -51,6 +59,12 @@ impl fmt::Display for Missing {
             Self::Reserved(start) => write!(out, "names that begin with `{start}` are reserved"),
             Self::NotAUnit => {
                 write!(out, "its unit has more than {LONGEST_UNIT} characters, or control characters")
+            }
+            Self::Blank => out.write_str("its unit has a blank"),
+            Self::Composed(what) => write!(out, "there is {what} instead of a number"),
+            Self::NotThere(instead) => write!(out, "there is nothing: {instead}"),
+            Self::Grouped(text) => {
+                write!(out, "`{text}` can be one number or several: print it without commas, or use `regex`")
             }
             Self::Units(first, second) => {
                 write!(out, "it has two units, `{}` and `{}`", on_one_line(first), on_one_line(second))

@@ -10,6 +10,7 @@ mod missing;
 mod pick;
 mod pointer;
 mod printed;
+mod reached;
 mod reading;
 mod text;
 

@@ -1,6 +1,7 @@
 //! A place in JSON, and the numbers that stand there: a JSON pointer (RFC 6901). Of a large text, only what stands there is
 //! kept in memory.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 use super::Missing;
 use super::missing::finite;
+use super::reached::Reached;
 
 /// How many characters of what is no number are shown.
 const SHOWN: usize = 40;
@@ -33,20 +35,29 @@ impl FromStr for Pointer {
 }
 
 impl Pointer {
-    /// Gives the number at this place in each of the JSON documents of a text.
-    pub(super) fn each(&self, text: &[u8], mut take: impl FnMut(f64) -> Result<(), Missing>) -> Result<(), Missing> {
+    /// Gives the number at this place in each of the JSON documents of a text. Returns what the last of these that have
+    /// nothing there have instead.
+    pub(super) fn each(
+        &self,
+        text: &[u8],
+        mut take: impl FnMut(f64) -> Result<(), Missing>,
+    ) -> Result<Option<String>, Missing> {
+        let mut instead = None;
         let mut rest = text.trim_ascii_start();
         while !rest.is_empty() {
             let mut documents = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
             documents.next().transpose().map_err(|error| Missing::NotJson(error.to_string()))?;
             let (document, behind) = rest.split_at(documents.byte_offset());
-            let found = At(&self.0).deserialize(&mut serde_json::Deserializer::from_slice(document));
+            let reached = RefCell::default();
+            let found = At(&self.0, &reached).deserialize(&mut serde_json::Deserializer::from_slice(document));
             if let Some(value) = found.map_err(|error| Missing::NotJson(error.to_string()))? {
                 take(number_of(&value)?)?;
+            } else {
+                instead = Some(reached.into_inner().text(&self.0));
             }
             rest = behind.trim_ascii_start();
         }
-        Ok(())
+        Ok(instead)
     }
 }
 
@@ -55,12 +66,14 @@ fn number_of(value: &Value) -> Result<f64, Missing> {
     match value {
         Value::Number(number) => number.as_f64().ok_or_else(|| Missing::NotANumber(number.to_string())),
         Value::String(text) => finite(text),
+        Value::Object(_) => Err(Missing::Composed("an object")),
+        Value::Array(_) => Err(Missing::Composed("a list")),
         other => Err(Missing::NotANumber(other.to_string().chars().take(SHOWN).collect())),
     }
 }
 
 /// Finds what stands at a place below here. Of an object or a list there, only that it is one is kept.
-struct At<'p>(&'p [String]);
+struct At<'p>(&'p [String], &'p RefCell<Reached>);
 
 impl<'de> DeserializeSeed<'de> for At<'_> {
     type Value = Option<Value>;
@@ -70,10 +83,20 @@ impl<'de> DeserializeSeed<'de> for At<'_> {
     }
 }
 
+impl At<'_> {
+    /// A value that has nothing below it.
+    fn scalar(&self, value: Value) -> Option<Value> {
+        if !self.0.is_empty() {
+            *self.1.borrow_mut() = Reached::value(self.0.len());
+        }
+        self.0.is_empty().then_some(value)
+    }
+}
+
 macro_rules! scalars {
     ($($method:ident $type:ty),*) => {
         $(fn $method<E>(self, value: $type) -> Result<Self::Value, E> {
-            Ok(self.0.is_empty().then(|| Value::from(value)))
+            Ok(self.scalar(Value::from(value)))
         })*
     };
 }
@@ -88,7 +111,7 @@ impl<'de> Visitor<'de> for At<'_> {
     scalars!(visit_bool bool, visit_i64 i64, visit_u64 u64, visit_f64 f64, visit_str &str);
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(self.0.is_empty().then_some(Value::Null))
+        Ok(self.scalar(Value::Null))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
@@ -96,24 +119,40 @@ impl<'de> Visitor<'de> for At<'_> {
         // Section 4: an index has no leading zeros.
         let index = self.0.first().filter(|part| *part == "0" || !part.starts_with(['0', '+']));
         let index = index.and_then(|part| part.parse::<usize>().ok());
+        let mut has_index = self.0.is_empty();
         for at in 0.. {
             if index == Some(at) {
-                let Some(item) = items.next_element_seed(At(&self.0[1..]))? else { break };
-                found = item;
+                let Some(item) = items.next_element_seed(At(&self.0[1..], self.1))? else {
+                    break;
+                };
+                (found, has_index) = (item, true);
             } else if items.next_element::<IgnoredAny>()?.is_none() {
-                break;
+                if !has_index {
+                    *self.1.borrow_mut() = Reached::list(self.0.len(), at);
+                }
+                return Ok(found);
             }
         }
+        *self.1.borrow_mut() = Reached::list(self.0.len(), index.unwrap_or_default());
         Ok(found)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let mut found = self.0.is_empty().then(|| Value::Object(serde_json::Map::new()));
+        let (mut keys, mut has_key) = (Reached::object(self.0.len()), self.0.is_empty());
         while let Some(name) = members.next_key::<String>()? {
             match self.0.split_first() {
-                Some((first, rest)) if *first == name => found = members.next_value_seed(At(rest))?,
-                _ => drop(members.next_value::<IgnoredAny>()?),
+                Some((first, rest)) if *first == name => {
+                    (found, has_key) = (members.next_value_seed(At(rest, self.1))?, true);
+                }
+                _ => {
+                    members.next_value::<IgnoredAny>()?;
+                    keys.add(name);
+                }
             }
+        }
+        if !has_key {
+            *self.1.borrow_mut() = keys;
         }
         Ok(found)
     }
@@ -138,9 +177,11 @@ mod tests {
                 Ok(())
             });
             match document.pointer(pointer).map(number_of) {
-                None => assert_eq!((result.is_ok(), numbers), (true, Vec::new()), "{pointer}"),
+                None => assert_eq!((matches!(result, Ok(Some(_))), numbers), (true, Vec::new()), "{pointer}"),
                 Some(Ok(number)) => assert_eq!(numbers, [number], "{pointer}"),
-                Some(Err(_)) => assert!(matches!(result, Err(Missing::NotANumber(_))), "{pointer}"),
+                Some(Err(_)) => {
+                    assert!(matches!(result, Err(Missing::NotANumber(_) | Missing::Composed(_))), "{pointer}");
+                }
             }
         }
     }

@@ -45,7 +45,7 @@ pub(super) fn printed(
     let mut metrics: BTreeMap<MetricName, Printed> = BTreeMap::new();
     let mut has_more = false;
     each_line(text, |line| {
-        let Some((name, value, unit)) = parts(&String::from_utf8_lossy(line)) else { return Ok(()) };
+        let Some((name, value, unit, has_rest)) = parts(&String::from_utf8_lossy(line)) else { return Ok(()) };
         if metrics.len() == MOST && !metrics.contains_key(&name) {
             has_more = true;
             return Ok(());
@@ -57,6 +57,9 @@ pub(super) fn printed(
         };
         let metric = metrics.entry(name.clone()).or_insert_with(fresh);
         metric.take_unit(unit);
+        if has_rest && metric.picked.is_ok() {
+            metric.picked = Err(Missing::Blank);
+        }
         if let Ok(picked) = &mut metric.picked {
             match finite(&value) {
                 Ok(number) if picked.take(number) => {}
@@ -69,15 +72,16 @@ pub(super) fn printed(
     Ok((metrics, has_more))
 }
 
-/// The name, the value and the unit of a line, if it is about a metric.
-fn parts(line: &str) -> Option<(MetricName, String, Option<String>)> {
+/// The name, the value and the unit of a line, if it is about a metric, and whether more follows. A line is a sentence that
+/// begins with the word `metric` if it has more than these and no number.
+fn parts(line: &str) -> Option<(MetricName, String, Option<String>, bool)> {
     let mut words = line.split_whitespace();
     if words.next() != Some("metric") || line.starts_with(char::is_whitespace) {
         return None;
     }
     let (name, value, unit, rest) = (words.next()?, words.next()?, words.next(), words.next());
-    let name = MetricName::new(name).ok().filter(|_| rest.is_none())?;
-    Some((name, value.to_owned(), unit.map(str::to_owned)))
+    let name = MetricName::new(name).ok().filter(|_| rest.is_none() || value.parse::<f64>().is_ok())?;
+    Some((name, value.to_owned(), unit.map(str::to_owned), rest.is_some()))
 }
 
 #[cfg(test)]
@@ -100,7 +104,12 @@ mod tests {
     #[test]
     fn lines_about_metrics_are_read_and_others_are_not() {
         assert_eq!(read("metric a 1\r\nmetric b -2.5e3 Mbit/s\nmetric a 3 ms\n"), ["a 3 ms", "b -2500 Mbit/s"]);
-        assert_eq!(read("metrics a 1\n metric a 1\nmetric a\nmetric a 1 m s\nmetric a/b 1\nthe metric a 1\n"), [""; 0]);
+        assert_eq!(read("metrics a 1\n metric a 1\nmetric a\nmetric a/b 1\nthe metric a 1\n"), [""; 0]);
+        assert_eq!(read("metric tons of steel were moved\n"), [""; 0]);
+        assert_eq!(
+            read("metric a 1 m s\nmetric b 1 m\nmetric b 2 m # two\n"),
+            ["a its unit has a blank m", "b its unit has a blank m"]
+        );
         assert_eq!(
             read("metric a nan\nmetric a 1\nmetric b fast"),
             ["a `nan` is not a finite number", "b `fast` is not a finite number"]

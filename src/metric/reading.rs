@@ -60,20 +60,27 @@ impl Reading {
     ///
     /// Says why there is none.
     pub fn read(&self, text: impl BufRead, pick: Pick) -> Result<f64, Missing> {
-        let mut picked = Picked::new(pick);
+        let (mut picked, mut instead) = (Picked::new(pick), None);
         let mut take = |number: f64| if picked.take(number) { Ok(()) } else { Err(Missing::TooMany) };
         match self {
-            Self::Numbers => each_line(text, |line| numbers(line).into_iter().try_for_each(&mut take))?,
+            Self::Numbers => {
+                let mut clear = Clear::new(pick);
+                each_line(text, |line| {
+                    let counted = numbers(line).into_iter().filter_map(|found| clear.take(found).transpose());
+                    counted.into_iter().try_for_each(|number| take(number?))
+                })?;
+                clear.end()?;
+            }
             Self::Pattern(pattern) => each_line(text, |line| {
                 let groups = pattern.captures_iter(line).filter_map(|found| found.get(1));
                 groups
                     .map(|group| finite(&String::from_utf8_lossy(group.as_bytes())))
                     .try_for_each(|number| take(number?))
             })?,
-            Self::Json(pointer) => pointer.each(&bounded(text)?, take)?,
+            Self::Json(pointer) => instead = pointer.each(&bounded(text)?, take)?,
         }
         match picked.value() {
-            None => Err(Missing::NoMatch),
+            None => Err(instead.map_or(Missing::NoMatch, Missing::NotThere)),
             // A sum can be too large.
             Some(value) if !value.is_finite() => Err(Missing::NotANumber(value.to_string())),
             Some(value) => Ok(value),
@@ -110,11 +117,63 @@ pub(super) fn each_line(
     }
 }
 
-/// The numbers of a line. Digits within a word or an address, such as `eth0`, `v1.2.3` and `10.0.0.1`, are none; a unit may
+/// Refuses numbers whose digits are grouped, such as `1,234,567`, where it matters what they are.
+struct Clear {
+    pick: Pick,
+    has_first: bool,
+    /// The last one, if its digits are grouped.
+    last: Option<String>,
+}
+
+impl Clear {
+    const fn new(pick: Pick) -> Self {
+        Self { pick, has_first: false, last: None }
+    }
+
+    /// The number that was found, if it may be the value.
+    fn take(&mut self, found: Result<f64, String>) -> Result<Option<f64>, Missing> {
+        let is_later = std::mem::replace(&mut self.has_first, true);
+        match (found, self.pick) {
+            (Ok(number), _) => {
+                self.last = None;
+                Ok(Some(number))
+            }
+            (Err(text), Pick::Last) => {
+                self.last = Some(text);
+                Ok(None)
+            }
+            (Err(_), Pick::First) if is_later => Ok(None),
+            (Err(text), _) => Err(Missing::Grouped(text)),
+        }
+    }
+
+    /// The text is over.
+    fn end(self) -> Result<(), Missing> {
+        self.last.map_or(Ok(()), |text| Err(Missing::Grouped(text)))
+    }
+}
+
+/// Whether a word is a number with groups of three digits, such as `1,234,567` or `-1,234.5MB`. It can also be a list.
+fn is_grouped(word: &str) -> bool {
+    let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
+    let mut groups = unsigned.split(',');
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_first = |text: &str| is_digits(text) && text.len() <= 3 && !text.starts_with('0');
+    let last = unsigned.rsplit(',').next().unwrap_or_default();
+    let digits = last.len() - last.trim_start_matches(|character: char| character.is_ascii_digit()).len();
+    let is_last = digits == 3 && last[digits..].chars().count() <= LONGEST_UNIT;
+    let count = unsigned.matches(',').count();
+    count > 0
+        && groups.next().is_some_and(is_first)
+        && groups.take(count - 1).all(|group| is_digits(group) && group.len() == 3)
+        && is_last
+}
+
+/// The numbers of a line; a word whose digits are grouped is shown instead of a number. Digits within a word or an address, such as `eth0`, `v1.2.3` and `10.0.0.1`, are none; a unit may
 /// follow directly, as in `12ms`.
-fn numbers(line: &[u8]) -> Vec<f64> {
+fn numbers(line: &[u8]) -> Vec<Result<f64, String>> {
     let line = String::from_utf8_lossy(line);
-    let is_between = |character: char| character.is_whitespace() || ",;=()[]{}<>\"'`|".contains(character);
+    let is_between = |character: char| character.is_whitespace() || ";=()[]{}<>\"'`|".contains(character);
     let number = |word: &str| {
         let word = word.trim_end_matches(['.', ':', '!', '?']);
         // A unit may follow, whose letters can also be those of the number: `1e3` and `1e3ms`.
@@ -124,7 +183,14 @@ fn numbers(line: &[u8]) -> Vec<f64> {
         let mut numbers = ends.filter_map(|end| word[..end].parse::<f64>().ok());
         numbers.find(|number| number.is_finite())
     };
-    line.split(is_between).filter_map(number).collect()
+    let of_word = |word: &'_ str| -> Vec<Result<f64, String>> {
+        let word = word.trim_matches(',').trim_end_matches(['.', ':', '!', '?']);
+        if is_grouped(word) {
+            return vec![Err(word.to_owned())];
+        }
+        word.split(',').filter_map(number).map(Ok).collect()
+    };
+    line.split(is_between).flat_map(of_word).collect()
 }
 
 #[cfg(test)]
@@ -163,6 +229,31 @@ mod tests {
             let expected = number.ok_or_else(|| "nothing matches".to_owned());
             assert_eq!(read(&Reading::Numbers, Pick::Last, text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_with_grouped_digits_is_none_where_it_would_be_the_value() {
+        let grouped =
+            |text: &str| Err(format!("`{text}` can be one number or several: print it without commas, or use `regex`"));
+        let read = |pick, text: &str| read(&Reading::Numbers, pick, text);
+        for text in ["1,234,567 B", "rate=1,234,567", "12,345", "-1,234.5MB", "941 1,234,567."] {
+            let word = text.split([' ', '=']).find(|word| word.contains(',')).unwrap_or_default();
+            assert_eq!(read(Pick::Last, text), grouped(word.trim_end_matches('.')), "{text}");
+        }
+        for (text, number) in [
+            ("1,234 packets, 941 Mbit/s", 941.0),
+            ("1,2,3", 3.0),
+            ("1000,200", 200.0),
+            ("0,123", 123.0),
+            ("12.5,300", 300.0),
+            ("1,234,56", 56.0),
+            ("1, 234", 234.0),
+        ] {
+            assert_eq!(read(Pick::Last, text), Ok(number), "{text}");
+        }
+        assert_eq!(read(Pick::First, "941 of 1,234"), Ok(941.0));
+        assert_eq!(read(Pick::First, "1,234 of 941"), grouped("1,234"));
+        assert_eq!(read(Pick::Max, "1,234 of 941"), grouped("1,234"));
     }
 
     #[test]
@@ -222,7 +313,24 @@ mod tests {
         let text = "{\"end\": {\"a/b\": [1.5, 2]}}\n{\"other\": 1}\n{\"end\": {\"a/b\": [\"2.5\"]}}";
         assert_eq!(read(&reading, Pick::Last, text), Ok(2.5));
         assert_eq!(read(&reading, Pick::Mean, text), Ok(2.0));
-        assert_eq!(read(&reading, Pick::Last, "{}"), Err("nothing matches".to_owned()));
+        for (text, instead) in [
+            ("{}", "the document is an empty object"),
+            ("5", "the document is neither an object nor a list"),
+            (r#"{"ends": 1}"#, "the document has only the key `ends`"),
+            (r#"{"end": {"a": 1, "b": 2}}"#, "`/end` has the keys `a`, `b`"),
+            (
+                r#"{"end": {"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7}}"#,
+                "`/end` has the keys `a`, `b`, `c`, `d`, `e` and 2 more",
+            ),
+            (r#"{"end": {"a/b": []}, "x": 1}"#, "`/end/a~1b` is a list of 0 items"),
+            (r#"{"end": 1, "x": 1}"#, "`/end` is neither an object nor a list"),
+        ] {
+            assert_eq!(read(&reading, Pick::Last, text), Err(format!("there is nothing: {instead}")), "{text}");
+        }
+        assert_eq!(read(&reading, Pick::Count, "{}"), Ok(0.0));
+        for (text, what) in [(r#"{"end": {"a/b": [{}]}}"#, "an object"), (r#"{"end": {"a/b": [[1]]}}"#, "a list")] {
+            assert_eq!(read(&reading, Pick::Last, text), Err(format!("there is {what} instead of a number")));
+        }
         assert_eq!(read(&reading, Pick::Last, " \n"), Err("there is no text".to_owned()));
         let wrong = read(&reading, Pick::Last, "iperf3: error").unwrap_err();
         assert_eq!(wrong, "the text is not JSON: expected value at line 1 column 1");

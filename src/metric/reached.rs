@@ -1,0 +1,77 @@
+//! What stands in JSON at the last part of a pointer that is there, for people who wrote a wrong one.
+
+use crate::model::on_one_line;
+
+/// So many keys are named.
+const NAMED: usize = 5;
+/// How many characters of a key are shown.
+const SHOWN: usize = 40;
+
+/// The deepest place that was reached, and what stands there.
+#[derive(Debug, Default)]
+pub(super) struct Reached {
+    /// How many parts of the pointer are left from there.
+    left: usize,
+    what: What,
+}
+
+#[derive(Debug, Default)]
+enum What {
+    /// Something that has nothing below it.
+    #[default]
+    Value,
+    /// A list of so many items.
+    List(usize),
+    /// An object with these keys, and so many others.
+    Object(Vec<String>, usize),
+}
+
+impl Reached {
+    /// Something that has nothing below it.
+    pub(super) const fn value(left: usize) -> Self {
+        Self { left, what: What::Value }
+    }
+
+    /// A list of so many items.
+    pub(super) const fn list(left: usize, items: usize) -> Self {
+        Self { left, what: What::List(items) }
+    }
+
+    /// An object, whose keys are added.
+    pub(super) const fn object(left: usize) -> Self {
+        Self { left, what: What::Object(Vec::new(), 0) }
+    }
+
+    /// Adds a key of the object.
+    pub(super) fn add(&mut self, key: String) {
+        match &mut self.what {
+            What::Object(keys, _) if keys.len() < NAMED => keys.push(key),
+            What::Object(_, more) => *more += 1,
+            _ => {}
+        }
+    }
+
+    /// For people: `/end` has the keys `sum` and `streams`.
+    pub(super) fn text(&self, pointer: &[String]) -> String {
+        let parts = &pointer[..pointer.len().saturating_sub(self.left)];
+        let path: Vec<String> = parts.iter().map(|part| part.replace('~', "~0").replace('/', "~1")).collect();
+        let place = if parts.is_empty() { "the document".to_owned() } else { format!("`/{}`", path.join("/")) };
+        let shown = |key: &String| format!("`{}`", on_one_line(&key.chars().take(SHOWN).collect::<String>()));
+        match &self.what {
+            What::Value => format!("{place} is neither an object nor a list"),
+            What::List(1) => format!("{place} is a list of 1 item"),
+            What::List(items) => format!("{place} is a list of {items} items"),
+            What::Object(keys, 0) => match &keys[..] {
+                [] => format!("{place} is an empty object"),
+                [only] => format!("{place} has only the key {}", shown(only)),
+                keys => format!("{place} has the keys {}", keys.iter().map(shown).collect::<Vec<_>>().join(", ")),
+            },
+            What::Object(keys, more) => {
+                format!(
+                    "{place} has the keys {} and {more} more",
+                    keys.iter().map(shown).collect::<Vec<_>>().join(", ")
+                )
+            }
+        }
+    }
+}
