@@ -10,10 +10,12 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::json_writer::write_line;
 use super::placement::{Placed, place_of_check, places};
-use super::{Ended, Finished, Run, words};
+use super::record::Measured;
+use super::{Ended, Finished, Run, Trial, words};
 use crate::model::{Action, ConductorTime, Mode, Outcome, Plan, Step, Verdict, WorkerId, object};
 
 /// The process of the conductor; those of the workers follow.
@@ -105,8 +107,8 @@ impl Trace<'_> {
         for trial in trials {
             let whole = Slice { start: trial.start, end: trial.end.unwrap_or(self.end), ..run }.within(run, last);
             last = whole.end;
-            let verdict = trial.verdict.map(Verdict::word);
-            self.slice("trial", &format!("trial {}", trial.number), whole, &object! { verdict: verdict })?;
+            let about = self.run.plan_in(trial.number).map(|plan| plan.about_trial(trial.number)).unwrap_or_default();
+            self.slice("trial", &format!("trial {}{about}", trial.number), whole, &self.about(trial))?;
             let mut phases: Vec<_> = trial.phases.values().collect();
             phases.sort_by_key(|phase| phase.start);
             let mut after = whole.start;
@@ -124,6 +126,25 @@ impl Trace<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The verdict of a trial, its parameters and its metrics. What is missing is told in words.
+    fn about(&self, trial: &Trial) -> impl Serialize + use<> {
+        let point = self.run.plan_in(trial.number).and_then(|plan| plan.point(trial.slot.point));
+        let parameters: BTreeMap<_, _> = point.into_iter().flat_map(|point| point.parameters.clone()).collect();
+        let metric = |measured: &Measured| {
+            let of_worker = measured.worker.map(|worker| format!(" of {}", self.run.name(worker))).unwrap_or_default();
+            let unit = measured.unit.as_deref().map(|unit| format!(", {unit}")).unwrap_or_default();
+            let value = measured.measurement.value().map(Value::from);
+            let told = value.unwrap_or_else(|| measured.measurement.text(None).into());
+            (format!("{}{of_worker}{unit}", &*measured.metric), told)
+        };
+        let metrics: BTreeMap<String, Value> = trial.metrics.iter().map(metric).collect();
+        object! {
+            verdict: trial.verdict.map(Verdict::word),
+            parameters: @optional (!parameters.is_empty()).then_some(parameters),
+            metrics: @optional (!metrics.is_empty()).then_some(metrics),
+        }
     }
 
     /// The steps of one phase.
@@ -258,11 +279,9 @@ fn microseconds(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
     use crate::model::{Event, Format, Phase};
-    use crate::report::recorded::{Recording, left, plain, plan, told, worker};
+    use crate::report::recorded::{Recording, left, measured, plain, plan, told, worker};
 
     /// A run whose second trial was run again after the third.
     fn run_again(format: Format) -> Value {
@@ -298,5 +317,19 @@ mod tests {
         let warnings = report["warnings"].as_array().unwrap().iter();
         let warnings: Vec<_> = warnings.map(|own| format!("{}: {}", own["trial"], own["text"])).collect();
         assert_eq!(warnings, [1, 2, 3, 2].map(|trial| format!("{trial}: \"in trial {trial}\"")));
+    }
+
+    #[test]
+    fn a_trial_of_a_series_has_its_point_its_parameters_and_its_metrics() {
+        let trace: Value = serde_json::from_str(&told(Format::Trace, plain(), &measured())).unwrap();
+        let entries = trace["traceEvents"].as_array().unwrap().iter();
+        let trials: Vec<_> = entries.filter(|entry| entry["cat"] == "trial").collect();
+        assert_eq!((trials.len(), &trials[1]["name"]), (14, &Value::from("trial 2 (window=1M)")));
+        let expected = serde_json::json!({
+            "verdict": "passed", "parameters": {"window": "1M"}, "metrics": {"goodput, Mbit/s": 921.0}
+        });
+        assert_eq!(trials[1]["args"], expected);
+        let missing = "missing: no number in the standard output of `load` on client in run";
+        assert_eq!(trials[5]["args"]["metrics"]["goodput, Mbit/s"], Value::from(missing));
     }
 }
