@@ -288,9 +288,9 @@ impl Run {
         earlier.map(|plan| &**plan).or(self.plan())
     }
 
-    /// The trials that statistics put together: those with the latest configuration.
+    /// The trials that statistics put together: those with the latest configuration, without warm-up.
     pub(super) fn together(&self) -> impl Iterator<Item = &Trial> {
-        self.trials.values().filter(|trial| trial.generation == self.generation)
+        self.trials.values().filter(|trial| trial.generation == self.generation && !trial.slot.warm_up)
     }
 
     /// How many bytes of each output the reports keep.

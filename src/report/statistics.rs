@@ -1,4 +1,5 @@
-//! Statistics over trials: how long each step and each phase took, and how far apart its workers started.
+//! Statistics over trials: how long each step and each phase took, and how far apart its workers started. Warm-up does not
+//! count; the trials of all points are together.
 //!
 //! Workers with the same steps, as those of a range, are shown in one row.
 
@@ -71,6 +72,12 @@ impl Row {
             Subject::Step { who, .. } => who,
         }
     }
+}
+
+/// What the rows are about, behind the word for them: `20 trials, over all points`.
+pub(super) fn extent(run: &Run) -> String {
+    let is_series = run.plan().is_some_and(|plan| plan.points.len() > 1);
+    format!("{}{}", words::counted(run.together().count(), "trial"), if is_series { ", over all points" } else { "" })
 }
 
 /// The rows of a run, phase by phase; none of a run that had less than two trials.

@@ -70,7 +70,7 @@ fn statistics(page: &mut Page, run: &Run) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    page.heading(&format!("Statistics of {}", words::counted(run.together().count(), "trial")))?;
+    page.heading(&format!("Statistics of {}", statistics::extent(run)))?;
     let head = ["", "", "", "minimum", "median", "maximum"].map(str::to_owned);
     let cells: Vec<[String; 6]> = [head].into_iter().chain(rows.iter().take(ROWS).map(cells)).collect();
     let width = |column: usize| cells.iter().map(|row| display_width(&row[column])).max().unwrap_or(0);

@@ -54,6 +54,22 @@ fn each_trial_has_the_values_of_its_point_in_steps_environment_and_check() {
 }
 
 #[test]
+fn durations_are_those_of_all_points_without_warm_up_and_say_so() {
+    let folder = Folder::new();
+    folder.file("test.cfg", TEST);
+    let finished = conduct(&folder, &["--report", "json=report.json", "--report", "html=page.html"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert!(finished.stdout.contains("\nStatistics of 8 trials, over all points\n"), "{}", finished.stdout);
+    assert!(folder.read("page.html").contains("<h2>Durations of 8 trials, over all points</h2>"));
+    let report: serde_json::Value = serde_json::from_str(&folder.read("report.json")).expect("JSON");
+    let rows = report["statistics"].as_array().expect("a list");
+    let run: Vec<_> = rows.iter().filter(|row| row["phase"] == "run").map(|row| (&row["of"], &row["count"])).collect();
+    let expected = [("phase", 8), ("start_skew", 8), ("step", 16)];
+    let expected = expected.map(|(of, count)| (of.into(), count.into()));
+    assert_eq!(run, expected.iter().map(|(of, count): &(serde_json::Value, _)| (of, count)).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_report_of_a_kept_run_names_the_points_as_the_run_did() {
     let folder = Folder::new();
     folder.file("test.cfg", TEST);

@@ -51,6 +51,7 @@ pub(super) fn values(ended: Ended<'_>, causes: &[Cause], style: &str) -> Value {
         most_trials => MOST_TRIALS,
         remarks => list(remarks(run)),
         trials_told => words::counted(run.trials.len(), "trial"),
+        statistics_extent => statistics::extent(run),
         statistics => list(rows.iter().take(ROWS).map(row_value)),
         more_statistics => rows.len().saturating_sub(ROWS),
         machines => list(machines.iter().take(ROWS).cloned()),
