@@ -6,7 +6,7 @@ use crate::model::on_one_line;
 use crate::values::Block;
 
 /// So many points, or lines, have a colour of their own.
-pub(super) const COLORS: usize = 6;
+pub(super) const COLORS: usize = 8;
 
 /// The size of a plot, and where its axes are.
 pub(super) const WIDTH: f64 = 480.0;

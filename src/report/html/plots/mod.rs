@@ -4,6 +4,7 @@ mod axis;
 mod changes;
 mod frame;
 mod over;
+mod quantities;
 mod rounds;
 mod svg;
 #[cfg(test)]

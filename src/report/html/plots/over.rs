@@ -2,6 +2,7 @@
 
 use super::axis::Axis;
 use super::frame::{BOTTOM, COLORS, HEIGHT, LEFT, Plot, RIGHT, TOP, WIDTH, caption, color, frame, told};
+use super::quantities::{Quantities, quantities};
 use super::svg::{Anchor, Svg};
 use crate::model::on_one_line;
 use crate::statistics::Location;
@@ -27,11 +28,10 @@ pub(super) fn plots(values: &Values, block: &Block) -> Vec<Plot> {
 
 fn plot(values: &Values, block: &Block, parameter: &str) -> Option<Plot> {
     let texts: Vec<&str> = values.points.iter().filter_map(|point| point.parameter(parameter)).collect();
-    let unit = unit(&texts)?;
-    let mut numbers: Vec<f64> = texts.iter().filter_map(|text| number(text)).map(|(number, _)| number).collect();
-    numbers.sort_unstable_by(f64::total_cmp);
-    numbers.dedup();
-    let lines = lines(values, block, parameter);
+    let quantities = quantities(&texts)?;
+    let marks = marks(&quantities);
+    let numbers: Vec<f64> = marks.iter().map(|(number, _)| *number).collect();
+    let lines = lines(values, block, parameter, &quantities);
     if numbers.len() < 2 || !lines.iter().any(|(_, places)| places.len() > 1) {
         return None;
     }
@@ -44,8 +44,9 @@ fn plot(values: &Values, block: &Block, parameter: &str) -> Option<Plot> {
     let (across, up) = (Axis::of_parameter(&numbers, LEFT + 8.0, RIGHT - 8.0), Axis::linear(ends, BOTTOM, TOP));
     let title = format!("Median over {}", on_one_line(parameter));
     let mut svg = Svg::new(WIDTH, HEIGHT, format!("{title}: {}", caption(block)));
-    let named = if unit.is_empty() { parameter.to_owned() } else { format!("{parameter}, {unit}") };
-    frame(&mut svg, (&ticks(&numbers, &across), &across, &on_one_line(&named)), (&up, &caption(block)));
+    let unit = quantities.unit.filter(|unit| !unit.is_empty()).map(|unit| format!(", {unit}")).unwrap_or_default();
+    let named = format!("{parameter}{unit}");
+    frame(&mut svg, (&ticks(marks, &across), &across, &on_one_line(&named)), (&up, &caption(block)));
     for ((_, places), place) in shown.iter().zip(0..) {
         draw(&mut svg, block, &color(place), places, &across, &up);
     }
@@ -71,12 +72,12 @@ fn draw(svg: &mut Svg, block: &Block, class: &str, places: &[Place], across: &Ax
 }
 
 /// The lines, in the order of the points.
-fn lines(values: &Values, block: &Block, parameter: &str) -> Vec<Line> {
+fn lines(values: &Values, block: &Block, parameter: &str, quantities: &Quantities<'_>) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     for line in &block.lines {
         let point = &values.points[line.point];
-        let own = point.parameter(parameter).and_then(number).zip(line.location);
-        let Some(((number, _), location)) = own else { continue };
+        let number = point.parameter(parameter).and_then(|text| quantities.numbers.get(text).copied());
+        let Some((number, location)) = number.zip(line.location) else { continue };
         let others = point.without(parameter).into_iter().map(|(name, value)| format!("{name}={value}"));
         let others = on_one_line(&others.collect::<Vec<_>>().join(",")).into_owned();
         let place = Place { number, location };
@@ -91,30 +92,26 @@ fn lines(values: &Values, block: &Block, parameter: &str) -> Vec<Line> {
     lines
 }
 
-/// The values of the parameter that do not lie too close to the one before.
-fn ticks(numbers: &[f64], across: &Axis) -> Vec<(f64, String)> {
+/// The numbers in ascending order, each as it is written.
+fn marks(quantities: &Quantities<'_>) -> Vec<(f64, String)> {
+    let mark = |(text, number): (&&str, &f64)| match quantities.unit {
+        Some(_) => (*number, number.to_string()),
+        None => (*number, on_one_line(text).into_owned()),
+    };
+    let mut marks: Vec<_> = quantities.numbers.iter().map(mark).collect();
+    marks.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    marks.dedup_by(|(a, _), (b, _)| a.total_cmp(b).is_eq());
+    marks
+}
+
+/// Those that do not lie too close to the one before.
+fn ticks(marks: Vec<(f64, String)>, across: &Axis) -> Vec<(f64, String)> {
     let mut ticks: Vec<(f64, String)> = Vec::new();
-    for number in numbers {
-        let text = number.to_string();
+    for (number, text) in marks {
         let room = 16.0 + 3.5 * f64::from(u8::try_from(text.len()).unwrap_or(u8::MAX));
-        if ticks.last().is_none_or(|(last, _)| across.at(*number) - across.at(*last) > room) {
-            ticks.push((*number, text));
+        if ticks.last().is_none_or(|(last, _)| across.at(number) - across.at(*last) > room) {
+            ticks.push((number, text));
         }
     }
     ticks
-}
-
-/// A number and what follows it: `10mbit`.
-fn number(text: &str) -> Option<(f64, &str)> {
-    let end = text.find(|character: char| !matches!(character, '0'..='9' | '.' | '-' | '+')).unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    let number: f64 = number.parse().ok().filter(|number: &f64| number.is_finite())?;
-    unit.chars().all(|character| !character.is_ascii_digit()).then_some((number, unit.trim()))
-}
-
-/// What follows the number in all of these texts, if that is the same.
-fn unit<'a>(texts: &[&'a str]) -> Option<&'a str> {
-    let (first, rest) = texts.split_first()?;
-    let (_, unit) = number(first)?;
-    rest.iter().all(|text| number(text).is_some_and(|(_, own)| own == unit)).then_some(unit)
 }

@@ -1,4 +1,5 @@
-//! The values of a metric by round, with the median and its interval of each point.
+//! The values of a metric by round, with the median and its interval of each point. Neither warm-up nor an attempt that
+//! another one replaced is drawn.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ pub(super) fn plot(values: &Values, block: &Block, rows: &[&Value]) -> Option<Pl
     if counted.len() < 2 {
         return None;
     }
+    let rows: Vec<&Value> = rows.iter().copied().filter(|row| values.trials[row.trial].is_wanted()).collect();
     let has_points = values.points.len() > 1;
     let round = |row: &Value| f64::from(values.trials[row.trial].round);
     let across = Axis::linear(rows.iter().map(|row| round(row)), LEFT, RIGHT);
@@ -38,7 +40,7 @@ pub(super) fn plot(values: &Values, block: &Block, rows: &[&Value]) -> Option<Pl
         svg.line(&format!("median {class}"), (LEFT, at), (RIGHT, at));
     }
     draw(&mut svg, values, block, &counted, &colors, |row, value| (across.at(round(row)), up.at(value)));
-    let missing: Vec<&Value> = rows.iter().filter(|row| matches!(row.reading, Reading::Missing(_))).copied().collect();
+    let missing: Vec<&Value> = rows.into_iter().filter(|row| matches!(row.reading, Reading::Missing(_))).collect();
     for (class, rows) in by_class(values, &colors, missing) {
         svg.crosses(&format!("missing {class}"), rows.into_iter().map(|row| (across.at(round(row)), BOTTOM - 4.0)));
     }

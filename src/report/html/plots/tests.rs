@@ -104,3 +104,30 @@ fn of_many_values_those_that_are_not_expected_are_rings_and_crosses_take_little_
     assert!((300..=407).contains(&drawn("missing color-0", "M")), "{}", drawn("missing color-0", "M"));
     assert!(plot.svg.len() < 200_000, "{} bytes", plot.svg.len());
 }
+
+#[test]
+fn neither_warm_up_nor_a_replaced_attempt_is_drawn() {
+    let mut values = run(metric("goodput", 0.05), &[941.0, 940.5, 943.0, 938.0, 939.0, 942.0, 941.5, 940.0]);
+    for at in [0, 1, 2] {
+        values.rows[at].reading = Reading::Missing("nothing matches".into());
+    }
+    (values.trials[0].is_warm_up, values.trials[1].is_replaced) = (true, true);
+    let [plot] = &plots_of(&values)[..] else { panic!("one plot") };
+    let crosses: Vec<_> = plot.svg.lines().filter(|line| line.contains("class=\"missing")).collect();
+    assert_eq!((crosses.len(), count(crosses[0], "M"), count(&plot.svg, "dot color-0")), (1, 1, 5), "{}", plot.svg);
+}
+
+#[test]
+fn a_parameter_with_prefixes_has_its_medians_in_order_and_each_of_eight_points_its_colour() {
+    let sizes = ["4k", "64k", "1M", "16M", "512", "2k", "8k", "32k"];
+    let points: Vec<_> = sizes.iter().map(|size| point(&[("bs", size)], Some(0))).collect();
+    let rounds = [&[2.0, 4.0, 5.0, 6.0, 1.0, 1.5, 2.5, 3.0][..]; 3];
+    let plots = plots_of(&series(metric("goodput", 0.05), points, &rounds));
+    assert_eq!(titles(&plots)[..2], ["Values by round", "Median over bs"]);
+    let written: Vec<usize> =
+        ["512", "4k", "32k", "1M"].iter().filter_map(|size| plots[1].svg.find(&format!(">{size}</text>"))).collect();
+    assert!(written.len() == 4 && written.is_sorted(), "{}", plots[1].svg);
+    assert!(plots[1].svg.contains(">bs</text>"), "{}", plots[1].svg);
+    assert_eq!((0..8).filter(|at| count(&plots[0].svg, &format!("dot color-{at}")) == 3).count(), 8);
+    assert_eq!(plots[0].legend.iter().filter(|(name, _)| name.starts_with("bs=")).count(), plots[0].legend.len());
+}
