@@ -127,7 +127,7 @@ warning[unknown-key]: `[Test]` has no setting `host`
 4 | host: 127.0.0.1
   | ^^^^
   |
-  = hint: expected one of `trials`, `format`, `output`, `max_message_size`, `step_timeout`, `reset_timeout`, `connect_timeout`, `lease`, `on_failure`, `on_interrupt`, `max_start_skew`, `shared_player`, `results`, `check`
+  = hint: expected one of `trials`, `format`, `output`, `max_message_size`, `step_timeout`, `reset_timeout`, `connect_timeout`, `lease`, `on_failure`, `on_interrupt`, `max_start_skew`, `shared_player`, `results`, `versions`, `check`
 
 warning[unknown-key]: `[Test]` has no setting `cmdport`
  --> config/test1.cfg:5:1
