@@ -160,6 +160,9 @@ impl Reporter for LogReporter {
                 tracing::debug!("{}: connected to {}", self.worker(*worker), on_one_line(&player.to_string()));
                 if *player == PlayerDescription::Seed {
                     self.tell_about_python(*worker);
+                    if self.plan.as_ref().is_some_and(|plan| !plan.settings.versions.is_empty()) {
+                        tracing::info!("{}: a Python player does not support `versions`", self.worker(*worker));
+                    }
                 }
             }
             Event::VersionsPrinted { .. } => {}
