@@ -37,6 +37,7 @@ pub(super) fn between(
     (after, files_after): (&Plan, &BTreeMap<String, String>),
 ) -> Vec<String> {
     let mut lines = changed_points(before, after);
+    lines.extend(changed_order(before, after));
     let names = |plan: &Plan| plan.points.iter().map(|point| point.name.clone()).collect::<BTreeSet<_>>();
     let common: BTreeSet<String> = names(before).intersection(&names(after)).cloned().collect();
     // That a file is not sent any more, or a new one is, follows from a step or a point.
@@ -72,6 +73,21 @@ pub(super) fn between(
         format!("{}{what}{at}: {change}{also}", placed(line))
     }));
     lines
+}
+
+/// The first point and the first metric that has another position, where the plans have the same ones: what was recorded
+/// goes by positions.
+fn changed_order(before: &Plan, after: &Plan) -> Vec<String> {
+    let points = |plan: &Plan| plan.points.iter().map(|point| point.name.clone()).collect::<Vec<_>>();
+    let metrics = |plan: &Plan| plan.metrics.iter().map(|metric| metric.name.to_string()).collect::<Vec<_>>();
+    let first = |what: &str, [before, after]: [Vec<String>; 2]| {
+        let [old, new] = [&before, &after].map(|names| names.iter().collect::<BTreeSet<_>>());
+        let position = before.iter().zip(&after).position(|(before, after)| before != after);
+        let position = position.filter(|_| old == new)?;
+        Some(format!("{what} {}: `{}` -> `{}`", position + 1, before[position], after[position]))
+    };
+    let points = first("point", [points(before), points(after)]);
+    points.into_iter().chain(first("metric", [metrics(before), metrics(after)])).collect()
 }
 
 /// A change of what a run does.

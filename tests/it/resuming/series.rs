@@ -193,6 +193,7 @@ fn what_has_changed_in_a_series_is_refused_with_its_line() {
         ),
         ("test.cfg", "blocked", "interleaved", "  order: `blocked` -> `interleaved`\n"),
         ("test.cfg", "[Metric", "warmup = 1\n[Metric", "  warmup: `0` -> `1`\n"),
+        ("test.cfg", "codel, pfifo", "pfifo, codel", "  point 1: `qdisc=codel` -> `qdisc=pfifo`\n"),
         (
             "test.cfg",
             "[Test]",
