@@ -75,10 +75,14 @@ impl Coordinator {
     /// All planned trials are over. Whether others are added, because medians are not precise enough.
     pub(super) fn adds_trials(&mut self) -> bool {
         let Some(precision) = &self.precision else { return false };
-        let judgement = precision.judge(&self.plan, self.todo.last());
-        let adds = judgement.added > 0;
+        let mut judgement = precision.judge(&self.plan, self.todo.last());
         self.todo.extend(judgement.trials);
+        // A run that was resumed with fewer trials has those of some rounds already.
+        while judgement.added > 0 && self.todo.left() == 0 {
+            judgement = precision.judge(&self.plan, self.todo.last());
+            self.todo.extend(judgement.trials);
+        }
         self.report(Event::PrecisionJudged { judgement });
-        adds
+        self.todo.left() > 0
     }
 }
