@@ -375,7 +375,7 @@ fn status(step: &Step, result: &StepResult) -> TestCaseStatus {
         Outcome::Stopped => skipped("stopped"),
         Outcome::Skipped(None) => skipped("not run"),
         Outcome::Skipped(Some(why)) => skipped(&format!("not run: {why}")),
-        Outcome::Lost => error("its worker was lost"),
+        Outcome::Lost => error("its result is not known"),
         Outcome::NotStarted(reason) | Outcome::Unfulfilled(reason) => {
             not_green(NonSuccessKind::Failure, result.outcome.word(), reason)
         }

@@ -52,5 +52,6 @@ fn write_lines(writer: &mut dyn Write, lines: impl Iterator<Item = String>) -> i
     if lines.peek().is_some() {
         writeln!(writer)?;
     }
-    lines.try_for_each(|line| writeln!(writer, "      {}", harmless(&line)))
+    // A command can have several lines.
+    lines.try_for_each(|text| text.lines().try_for_each(|line| writeln!(writer, "      {}", harmless(line))))
 }

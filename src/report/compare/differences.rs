@@ -84,7 +84,7 @@ pub(super) fn by_part(all: &[Difference]) -> Vec<(&Difference, usize)> {
 
 /// Whether it only says how many trials there are, and in which order.
 fn is_of_trials(what: &str) -> bool {
-    let orders = ["series rounds ", "series schedule ", "series seed"];
+    let orders = ["series rounds", "series schedule ", "series seed"];
     what == "trials" || orders.iter().any(|order| what.starts_with(order))
 }
 

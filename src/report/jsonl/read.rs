@@ -93,9 +93,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
             // A line without an end is one that the conductor was writing when it was killed.
             if !line.ends_with(b"\n") {
                 (self.ended, self.whole) = (true, false);
-                for (step, result) in std::mem::take(&mut self.open) {
-                    self.push(Event::StepEnded { step, result });
-                }
+                self.lose_open();
                 self.push(Event::RecordEnded);
                 self.reasons.push(Reason::Incomplete(NO_END.to_owned()));
                 let reasons = std::mem::take(&mut self.reasons);
@@ -202,9 +200,16 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         let plan = Arc::new(Plan { trials, ..plan });
         (self.generation, self.names) = (generation, Some(Names::new(Arc::clone(&plan))));
         self.reasons.clear();
-        self.open.clear();
+        self.lose_open();
         self.push(Event::RunResumed { plan, done, generation });
         Ok(())
+    }
+
+    /// What has begun and not ended when nothing more was recorded is lost.
+    fn lose_open(&mut self) {
+        for (step, result) in std::mem::take(&mut self.open) {
+            self.push(Event::StepEnded { step, result });
+        }
     }
 
     fn push(&mut self, event: Event) {

@@ -55,7 +55,7 @@ fn every_step_is_a_case_and_failures_errors_and_skipped_ones_are_apart() {
             "trial 1, run, a: work passed",
             "trial 1, run, a: more passed",
             "trial 1, run, b: start error (the worker was lost before it started)",
-            "trial 1, run, b: work error (its worker was lost)",
+            "trial 1, run, b: work error (its result is not known)",
             "trial 1, run, b: more skipped (not run)",
         ]
     );
