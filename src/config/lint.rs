@@ -62,7 +62,7 @@ lints! {
         DuplicateWorker "duplicate-worker": "Two workers have the same name.",
         AddressVariableCollision "address-variable-collision": "The addresses of two workers would have the same variable `CONDUCTOR_ADDR_…`.",
         UnknownWorker "unknown-worker": "The command line or a section names a worker that the test does not have.",
-        SectionName "section-name": "The name of a section for workers is correct except for case or spaces.",
+        SectionName "section-name": "The name of a section for workers is correct except for case or spaces, or that of a metric, `[Parameters]` or `[Series]` is misspelt.",
         SectionConflict "section-conflict": "Two equally specific sections are for the same worker.",
         MissingSetting "missing-setting": "A required setting is missing.",
         InvalidValue "invalid-value": "The value of a setting is not valid.",

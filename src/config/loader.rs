@@ -226,10 +226,11 @@ impl Loader {
             has_check: settings.run.check.is_some(),
         };
         let mut metrics = metrics::read(&mut self.scope(test), &known);
-        if let Some((_, Series { precision, .. })) = &series {
+        if let Some(series) = &series {
             for metric in &mut metrics {
-                metric.precision = metric.precision.or(*precision);
+                metric.precision = metric.precision.or(series.1.precision);
             }
+            self.check_enough(test, series, settings.trials, &metrics);
         }
         Test { settings, workers, variables, metrics, series }
     }

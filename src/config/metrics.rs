@@ -143,7 +143,9 @@ fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_
     let source = match metric_source::resolve(&written, known) {
         Ok(source) => source?,
         Err(reason) => {
-            scope.context.diagnostics.push(reason.at(from.value.place()));
+            if !is_unread(scope, &written) {
+                scope.context.diagnostics.push(reason.at(from.value.place()));
+            }
             return None;
         }
     };
@@ -165,6 +167,13 @@ fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_
         default: draft.default,
         origin: Some(section.name_place().line()),
     })
+}
+
+/// Whether a step that `from` may name was left out because of an error.
+fn is_unread(scope: &Scope<'_>, from: &str) -> bool {
+    let name = from.strip_suffix(":stderr").or(from.strip_suffix(":stdout")).unwrap_or(from).to_lowercase();
+    let is_named = |key: &String| name.strip_suffix(key).is_some_and(|before| before.ends_with('.'));
+    scope.context.unread.iter().any(is_named) || (name.contains(".#") && !scope.context.unread.is_empty())
 }
 
 fn checked_name(scope: &mut Scope<'_>, name: &str, section: &Section) -> Option<MetricName> {

@@ -21,6 +21,7 @@ pub fn read(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Document {
         diagnostics,
         has_header: true,
         section: None,
+        repeated: 0,
         in_entry: false,
         indent: 0,
         blank: None,
@@ -66,6 +67,8 @@ struct Reader<'a> {
     has_header: bool,
     /// The section that the next entry belongs to.
     section: Option<usize>,
+    /// Where the section begins, if another one has its name.
+    repeated: usize,
     /// The section's last entry can be continued.
     in_entry: bool,
     /// The indentation, in characters, that a line must exceed to continue an entry.
@@ -137,6 +140,9 @@ impl Reader<'_> {
             let message = format!("{} is defined twice", quoted_section(name));
             let reason = Reason::new(Lint::DuplicateSection, message, "put all its lines into one section");
             self.report_repeated(reason, span, first);
+            self.repeated = span.start;
+        } else {
+            self.repeated = 0;
         }
     }
 
@@ -163,7 +169,9 @@ impl Reader<'_> {
         let value = Text::new(self.source, Span::new(whole.end - value.len(), whole.end));
         let span = Span::new(start, start + key.len());
         let section = &mut self.document.sections[index];
-        if let Some(first) = section.add(Entry::new(key, span, value)).map(|first| first.key_span) {
+        let first = section.add(Entry::new(key, span, value)).map(|first| first.key_span);
+        // That the section is there twice was reported.
+        if let Some(first) = first.filter(|first| first.start >= self.repeated) {
             let reason = repeated_key(&section.name, key);
             self.report_repeated(reason, span, first);
         }

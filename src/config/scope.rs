@@ -1,15 +1,15 @@
 //! Typed values: looks keys up, replaces variables, cuts trailing comments, and reports what is wrong with a value.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::interpolate::{Addresses, Interpolated, Layer, Required, Variables, interpolate};
 use super::metric_section;
 use super::worker::Worker;
 use super::worker_sections::{self, WorkerSections};
 use super::{
-    Commands, DEFAULT, Diagnostic, Diagnostics, Directive, Document, ENVIRONMENT, Entry, Lint, Place, Refusal, Section,
-    Setting, Span, Text, is_space, nearest, quoted, quoted_section,
+    Commands, DEFAULT, Diagnostic, Diagnostics, Directive, Document, ENVIRONMENT, Entry, Lint, PARAMETERS, Place,
+    Refusal, SERIES, Section, Setting, Span, Text, is_space, nearest, quoted, quoted_section,
 };
 
 use crate::model::Phase;
@@ -68,6 +68,8 @@ pub(super) struct Context {
     pub(super) diagnostics: Diagnostics,
     /// The commands whose syntax a shell will check; `None` if it will not.
     pub(super) commands: Option<Commands>,
+    /// The keys of the steps that were left out because of an error, which was reported.
+    pub(super) unread: BTreeSet<String>,
     /// How many bytes the values have so far.
     pub(super) bytes: usize,
     /// Variables that only the command line sets are needed: a test is to be run, not only checked.
@@ -300,13 +302,17 @@ impl<'a> Scope<'a> {
             let message = format!("unknown section {}", quoted_section(&section.name));
             let name = section.name.trim();
             let for_workers = sections_for_workers.then(|| worker_sections::hint(name)).flatten();
-            let of_metric = || metric_section::hint(name, sections_for_workers);
-            let hint =
-                for_workers.or_else(of_metric).unwrap_or_else(|| match nearest::nearest(name, known.iter().copied()) {
-                    Some(meant) => format!("did you mean `[{meant}]`?"),
-                    None => format!("the known sections are `[{}]`", known.join("]`, `[")),
-                });
-            self.report(Lint::UnknownSection, section.name_place(), message, hint);
+            let of_metric = metric_section::hint(name, sections_for_workers).filter(|_| for_workers.is_none());
+            let meant = nearest::nearest(name, known.iter().copied()).filter(|_| for_workers.is_none());
+            // Without these sections, something else is measured.
+            let is_of_series = meant.is_some_and(|meant| [PARAMETERS, SERIES].contains(&meant));
+            let is_measured = sections_for_workers && (of_metric.is_some() || is_of_series);
+            let hint = for_workers.or(of_metric).unwrap_or_else(|| match meant {
+                Some(meant) => format!("did you mean `[{meant}]`?"),
+                None => format!("the known sections are `[{}]`", known.join("]`, `[")),
+            });
+            let lint = if is_measured { Lint::SectionName } else { Lint::UnknownSection };
+            self.report(lint, section.name_place(), message, hint);
         }
     }
 

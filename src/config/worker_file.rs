@@ -86,7 +86,11 @@ pub(super) fn read(scope: &mut Scope<'_>) -> WorkerFile {
         // Many workers can share a file, and each has its steps.
         steps[phase].reserve_exact(scope.entries(phase.section()).count());
         for (section, entry) in scope.entries(phase.section()) {
-            steps[phase].extend(step(scope, section, entry, &settings.shell, &spaced));
+            let step = step(scope, section, entry, &settings.shell, &spaced);
+            if step.is_none() {
+                scope.context.unread.insert(entry.key().to_owned());
+            }
+            steps[phase].extend(step);
         }
     }
     bounds::check_steps(scope, &steps);

@@ -53,6 +53,18 @@ pub struct Metric {
     pub origin: Option<FileLine>,
 }
 
+impl Metric {
+    /// How many values it has in a trial: one, or one of each worker if these are not combined. Each is a row of a
+    /// comparison.
+    pub fn values(&self) -> usize {
+        match (&self.source, self.across) {
+            (Some(Source::Output(steps, _) | Source::Duration(steps)), Across::Each) => steps.len(),
+            (Some(Source::File(workers, _)), Across::Each) => workers.len(),
+            _ => 1,
+        }
+    }
+}
+
 const fn one() -> f64 {
     1.0
 }

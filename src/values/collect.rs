@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Better, Event, Margin, Measurement, Order, Plan, StepReference, StepResult, WorkerId, shown_number,
+    Better, Event, Margin, Measurement, Mode, Order, Phase, Plan, Step, StepReference, StepResult, WorkerId,
+    shown_number,
 };
 use crate::statistics::{Design, Direction, Sample};
 
@@ -25,6 +26,8 @@ pub struct Collector {
     /// The positions of the metrics of each name.
     known: BTreeMap<String, Vec<usize>>,
     plan: Option<Arc<Plan>>,
+    /// The phase that began last.
+    phase: Phase,
     /// Which configuration of the run applies, counted from 1.
     generation: u32,
 }
@@ -32,7 +35,7 @@ pub struct Collector {
 impl Default for Collector {
     fn default() -> Self {
         let (values, earlier, known) = Default::default();
-        Self { values, earlier, highest: 0, known, plan: None, generation: 1 }
+        Self { values, earlier, highest: 0, known, plan: None, phase: Phase::Startup, generation: 1 }
     }
 }
 
@@ -64,8 +67,10 @@ impl Collector {
                 (self.generation, self.highest) = (*generation, 0);
                 self.begin(plan);
             }
+            Event::PhaseStarted { phase, .. } => self.phase = *phase,
             Event::TrialStarted { trial, point, round, attempt, warm_up } => {
                 self.fill();
+                self.phase = Phase::Startup;
                 if *trial <= self.highest {
                     let replaced = self.values.trials.iter_mut().filter(|own| own.number == *trial);
                     replaced.for_each(|own| own.is_replaced = true);
@@ -116,7 +121,7 @@ impl Collector {
 
     fn begin(&mut self, plan: &Arc<Plan>) {
         self.values.workers = plan.workers.iter().map(|worker| worker.name.to_string()).collect();
-        self.values.metrics = plan.metrics.iter().map(of_section).collect();
+        self.values.metrics = plan.metrics.iter().map(|metric| of_section(plan, metric)).collect();
         self.known = plan.metrics.iter().zip(0..).map(|(metric, at)| (metric.name.to_string(), vec![at])).collect();
         if !plan.points.is_empty() {
             self.values.points = plan.points.iter().map(of_point).collect();
@@ -150,8 +155,10 @@ impl Collector {
     }
 
     fn note(&mut self, text: String) {
-        if let Some(trial) = self.open().filter(|trial| trial.notes.len() < NOTES && !trial.notes.contains(&text)) {
-            trial.notes.push(text);
+        let phase = self.phase;
+        let is_known = |trial: &Trial| trial.notes.iter().any(|(_, known)| *known == text);
+        if let Some(trial) = self.open().filter(|trial| trial.notes.len() < NOTES && !is_known(trial)) {
+            trial.notes.push((phase, text));
         }
     }
 
@@ -186,7 +193,7 @@ impl Collector {
         let Some(known) = of_name.into_iter().find(|at| is_same(&metrics[*at])) else {
             self.known.entry(name.to_owned()).or_default().push(metrics.len());
             let (name, unit) = (name.to_owned(), unit.map(str::to_owned));
-            metrics.push(Metric { name, unit, better: None, threshold: Threshold::Default, kind });
+            metrics.push(Metric { name, unit, better: None, threshold: Threshold::Default, kind, phase: None });
             return metrics.len() - 1;
         };
         let own = &mut metrics[known].unit;
@@ -222,13 +229,27 @@ fn of_point(point: &crate::model::Point) -> Point {
 }
 
 /// A metric of the test file.
-fn of_section(metric: &crate::model::Metric) -> Metric {
+fn of_section(plan: &Plan, metric: &crate::model::Metric) -> Metric {
     let better = metric.better.map(|better| match better {
         Better::Higher => Direction::Higher,
         Better::Lower => Direction::Lower,
     });
     let threshold = metric.threshold.map_or(Threshold::Default, Threshold::from);
-    Metric { name: metric.name.to_string(), unit: metric.unit.clone(), better, threshold, kind: Kind::Section }
+    let (name, unit, phase) = (metric.name.to_string(), metric.unit.clone(), phase_of(plan, &metric.from));
+    Metric { name, unit, better, threshold, kind: Kind::Section, phase }
+}
+
+/// The phase in which a value comes about of which `from` says this: the last one that the text can mean. What a spawned
+/// step prints can depend on later phases, too.
+fn phase_of(plan: &Plan, from: &str) -> Option<Phase> {
+    let from = from.strip_suffix(":stderr").or(from.strip_suffix(":stdout")).unwrap_or(from).to_lowercase();
+    let is_named = |phase: &Phase| from.contains(&format!(".{phase}.")) || from == format!("start_skew.{phase}");
+    let phase = Phase::ALL.into_iter().filter(is_named).max().filter(|_| !from.starts_with("file:"))?;
+    let is_meant = |step: &&Step| from.ends_with(&format!(".{}", step.label.as_str().to_lowercase()));
+    let mut spawned =
+        plan.workers.iter().flat_map(|worker| &worker.steps[phase]).filter(|step| step.mode == Mode::Spawn);
+    let goes_on = spawned.any(|step| from.contains(".#") || is_meant(&step));
+    (!goes_on).then_some(phase)
 }
 
 impl From<Margin> for Threshold {

@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::{Phase, Verdict};
+use crate::model::Phase;
 use crate::statistics::{Comparison, Design, Drift, Location, Pair, Pairs, Sample, Trend, outliers};
 
 use super::block::Unusual;
 use super::table::{Reading, Trial, Value, Values};
+
+/// A shorter start skew explains no value, however unusual it is.
+const LEAST_SKEW: Duration = Duration::from_millis(1);
 
 /// The values of a metric at a point.
 pub(super) struct Sampled<'a> {
@@ -73,16 +76,18 @@ impl<'a> Sampled<'a> {
         Trend::of(self.sample.as_ref()?).drift()
     }
 
-    /// The values that are far from the others, with what happened in their trials.
-    pub(super) fn unusual(&self, skews: &UnusualSkews) -> Vec<Unusual> {
+    /// The values that are far from the others, with what happened in their trials until they were measured: in phases up
+    /// to this one. Nothing after Collect can be a reason.
+    pub(super) fn unusual(&self, skews: &UnusualSkews, phase: Option<Phase>) -> Vec<Unusual> {
+        let last = phase.unwrap_or(Phase::Collect);
         let found = self.sample.as_ref().map(outliers).unwrap_or_default();
         let unusual = found.into_iter().filter_map(|outlier| {
             let (trial, value) = *self.rows.get(outlier.position)?;
-            let late = skews.of_trial(trial).map(|(phase, skew)| {
+            let late = skews.of_trial(trial).filter(|(phase, _)| *phase <= last).map(|(phase, skew)| {
                 format!("the workers started {phase} {:.3} ms apart", skew.as_secs_f64() * 1000.0)
             });
-            let failed = (trial.verdict == Some(Verdict::Failed)).then(|| "the trial failed".to_owned());
-            Some(Unusual { trial: trial.number, value, notes: late.chain(trial.notes.clone()).chain(failed).collect() })
+            let happened = trial.notes.iter().filter(|(phase, _)| *phase <= last).map(|(_, text)| text.clone());
+            Some(Unusual { trial: trial.number, value, notes: late.chain(happened).collect() })
         });
         unusual.collect()
     }
@@ -101,7 +106,8 @@ impl UnusualSkews {
         let unusual = phases.into_iter().flat_map(|(phase, skews)| {
             let sample = Sample::new(skews.iter().map(Duration::as_secs_f64).collect()).ok();
             let far = sample.map_or(Vec::new(), |sample| {
-                outliers(&sample).into_iter().filter(|outlier| outlier.value > sample.median()).collect()
+                let is_late = |skew: f64| skew > sample.median() && skew >= LEAST_SKEW.as_secs_f64();
+                outliers(&sample).into_iter().filter(|outlier| is_late(outlier.value)).collect()
             });
             far.into_iter().map(move |outlier| (phase, skews[outlier.position]))
         });

@@ -183,7 +183,7 @@ fn block(
             defaults: own.defaults,
             trials: own.trials,
             against,
-            unusual: own.unusual(&skews[slot.run]),
+            unusual: own.unusual(&skews[slot.run], metric.phase),
             drift: own.drift(),
         });
     }

@@ -55,6 +55,8 @@ pub struct Metric {
     pub threshold: Threshold,
     /// Where it comes from.
     pub kind: Kind,
+    /// The phase in which it is measured; none if it can depend on all phases up to Collect.
+    pub phase: Option<Phase>,
 }
 
 /// Where a metric comes from.
@@ -114,8 +116,8 @@ pub struct Trial {
     pub verdict: Option<Verdict>,
     /// How far apart the workers started, by phase.
     pub skews: Vec<(Phase, Duration)>,
-    /// What happened that may explain an unusual value, for people.
-    pub notes: Vec<String>,
+    /// What happened that may explain an unusual value, for people, and in which phase.
+    pub notes: Vec<(Phase, String)>,
 }
 
 /// A value, or why there is none.

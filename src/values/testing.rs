@@ -12,6 +12,7 @@ pub(crate) fn metric(name: &str, threshold: f64) -> Metric {
         better: Some(Direction::Higher),
         threshold: Threshold::Relative(threshold),
         kind: Kind::Section,
+        phase: None,
     }
 }
 

@@ -328,7 +328,7 @@ fn names_of_settings_and_sections_that_are_nearly_right_are_reported() {
     let finished = run(&folder, ["validate", "test.cfg"]);
     assert_eq!(finished.status, Some(1), "{finished:#?}");
     for text in [
-        "warning[unknown-section]: unknown section `[metric low]`\n --> test.cfg:8:2\n",
+        "error[section-name]: unknown section `[metric low]`\n --> test.cfg:8:2\n",
         "= hint: did you mean `[Metric low]`?\n",
         "warning[unknown-key]: `[Metric goodput]` has no setting `expct`\n  --> test.cfg:12:1\n",
         "= hint: did you mean `expect`?\n",
@@ -337,6 +337,37 @@ fn names_of_settings_and_sections_that_are_nearly_right_are_reported() {
     ] {
         assert!(finished.stdout.contains(text), "{text}\n{finished:#?}");
     }
+}
+
+#[test]
+fn durations_are_converted_to_their_unit_unless_there_is_a_scale() {
+    let folder = Folder::new();
+    let mut text =
+        "[Workers]\nw = @ 127.0.0.1\n[w:Run]\ngo = sleep 0.1\n[Metric plain]\nfrom = step.w.run.go\n".to_owned();
+    let units = [("ms", 1e3), ("us", 1e6), ("µs", 1e6), ("ns", 1e9), ("min", 1.0 / 60.0), ("s", 1.0), ("d", 1.0)];
+    let section =
+        |(at, (unit, _)): (usize, (&str, f64))| format!("[Metric m{at}]\nfrom = step.w.run.go\nunit = {unit}\n");
+    text += &units.iter().copied().enumerate().map(section).collect::<Vec<String>>().concat();
+    text += "[Metric scaled]\nfrom = step.w.run.go\nunit = ms\nscale = 2\n";
+    let finished = local(&folder, &text);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let warnings: Vec<&str> = finished.stderr.lines().filter(|line| line.contains("unit-without-scale")).collect();
+    assert_eq!(warnings, ["warning[unit-without-scale]: the duration is in seconds, but its unit is `d`"]);
+    let own = measured(&folder, 1);
+    let value = |name: &str| {
+        let line = own.iter().find(|line| line.split(' ').next() == Some(name)).expect("it was measured");
+        let mut words = line.split(' ').skip(2);
+        (words.next().and_then(|text| text.parse::<f64>().ok()).expect("a number"), words.next().unwrap_or_default())
+    };
+    let (seconds, unit) = value("plain");
+    assert!(unit == "s" && seconds >= 0.1, "{own:?}");
+    let is_near = |(value, unit): (f64, &str), scale: f64, wanted: &str| {
+        assert!(unit == wanted && (value / (seconds * scale) - 1.0).abs() < 1e-9, "{value} {unit}: {own:?}");
+    };
+    for (at, (unit, scale)) in units.iter().enumerate() {
+        is_near(value(&format!("m{at}")), *scale, unit);
+    }
+    is_near(value("scaled"), 2.0, "ms");
 }
 
 /// A test of two trials whose values differ: 900 in the first, 905 in the second.

@@ -211,3 +211,86 @@ fn a_run_that_is_resumed_has_the_points_that_it_had() {
         assert!(finished.stderr.starts_with(expected), "{finished:#?}");
     }
 }
+
+#[test]
+fn so_few_trials_are_reported_as_the_rows_of_the_report_need() {
+    let folder = Folder::new();
+    let text = |metrics: &str| {
+        format!(
+            "[Test]\ntrials = 6\n[Parameters]\nx = 1, 2, 3\n[Series]\nbaseline = x=1\n\
+             [Workers]\na[1-3] = @ 127.0.0.1\n[*:Run]\ngo = echo %(x)s\n{metrics}"
+        )
+    };
+    for (metrics, hint) in [
+        ("[Metric m]\nfrom = a[1-3].run.go\nacross = sum\n", "use at least 7 trials to compare 2 points by 1 metric"),
+        (
+            "[Metric m]\nfrom = a[1-3].run.go\n[Metric t]\nfrom = step.a[1-3].run.go\n[Metric s]\nfrom = start_skew.run\n",
+            "use at least 10 trials to compare 2 points by 3 metrics, 14 rows with those of each worker",
+        ),
+    ] {
+        folder.file("test.cfg", &text(metrics));
+        let finished = run(&folder, ["validate", "test.cfg"]);
+        assert!(finished.stdout.contains("warning[few-trials]"), "{finished:#?}");
+        assert!(finished.stdout.contains(&format!("hint: {hint}\n")), "{finished:#?}");
+    }
+}
+
+#[test]
+fn several_values_in_one_option_are_refused_with_the_form_that_is_meant() {
+    let folder = Folder::new();
+    folder.file("test.cfg", TEST);
+    let finished = conduct(&folder, &["--dry-run", "-P", "qdisc=codel,pfifo"]);
+    assert_eq!(finished.status, Some(1), "{finished:#?}");
+    for text in [
+        "the parameter `qdisc` has no value `codel,pfifo`",
+        "hint: for several values, repeat the option: `-P qdisc=codel -P qdisc=pfifo`\n",
+    ] {
+        assert!(finished.stderr.contains(text), "{finished:#?}");
+    }
+}
+
+#[test]
+fn a_mistake_in_a_parameter_has_no_other_findings_as_its_consequences() {
+    let folder = Folder::new();
+    let rest = "[Workers]\nw1 = @ 127.0.0.1\n[w1:Run]\ngo = echo %(level)s\n";
+    for (lines, expected) in [
+        (
+            "[Parameters]\nlevel = [6-1]\n[Series]\nbaseline = level=1\nexclude = level=2\n",
+            &["error[invalid-value]: the parameter `level` has the range `[6-1]`, which ends before it begins"][..],
+        ),
+        (
+            "[Parameters]\nlevel = 1\n[w1:Collect]\ndone = echo %(levle)s\n[Metric n]\nfrom = w1.collect.done\n",
+            &["error[undefined-variable]: the variable `levle` is not defined"],
+        ),
+        (
+            "[Parameters]\nlevel = 1\n[Metric n]\nfrom = w1.run.go\n[Metric n]\nfrom = w1.run.go\n",
+            &["error[duplicate-section]: `[Metric n]` is defined twice"],
+        ),
+    ] {
+        folder.file("test.cfg", &format!("{lines}{rest}"));
+        let finished = run(&folder, ["validate", "test.cfg"]);
+        let titles: Vec<&str> = finished.stdout.lines().filter(|line| line.contains("]: ")).collect();
+        assert_eq!(titles, expected, "{finished:#?}");
+    }
+    folder.file("test.cfg", "[Series]\nbaseline = a=1\n[Workers]\nw = @ 127.0.0.1\n[w:Run]\ngo = true\n");
+    let finished = run(&folder, ["validate", "test.cfg"]);
+    assert!(
+        finished.stdout.contains("hint: the test has no parameters; add them to `[Parameters]`\n"),
+        "{finished:#?}"
+    );
+}
+
+#[test]
+fn a_misspelt_section_of_a_series_or_metric_is_an_error() {
+    let folder = Folder::new();
+    for (name, meant) in [("Serie", "Series"), ("Parameter", "Parameters"), ("Metrics v", "Metric v")] {
+        folder.file("test.cfg", &format!("[Workers]\nw = @ 127.0.0.1\n[w:Run]\ngo = true\n[{name}]\na = 1\n"));
+        let finished = run(&folder, ["validate", "test.cfg"]);
+        assert_eq!(finished.status, Some(1), "{finished:#?}");
+        for text in
+            [format!("error[section-name]: unknown section `[{name}]`\n"), format!("hint: did you mean `[{meant}]`?\n")]
+        {
+            assert!(finished.stdout.contains(&text), "{finished:#?}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use crate::config::lints::{self, Steps, barriers, shared_player, steps, unknown_
 use crate::config::series::{self, Parameter, Points, Series};
 use crate::config::settings::{TEST_SETTINGS, TestSettings};
 use crate::config::{Diagnostic, Document, Lint, PARAMETERS, Place, SERIES, Scope, Section, Span, TEST, quoted};
-use crate::model::{PhaseMap, Point, WorkerPlan};
+use crate::model::{Metric, PhaseMap, Point, WorkerPlan};
 
 /// Where the section of the parameters begins, or that of the series.
 fn series_place(test: &Document) -> Place {
@@ -40,9 +40,8 @@ impl Loader {
         let place = series_place(reading.test);
         let diagnostics = &mut self.context.diagnostics;
         let Points { all } = series::points(&self.parameters, &series, &self.chosen, &place, diagnostics);
-        let metrics = reading.test.sections.iter().filter(|section| section.name.starts_with("Metric ")).count();
         let trials = self.trials.or(settings.trials).unwrap_or(1);
-        series::check_trials(&series, &all, trials, metrics, &place, diagnostics);
+        series::check_most(&series, &all, trials, &place, diagnostics);
         self.check_parameters(reading);
         // Without points, which is an error that was reported, the files of the workers are still read.
         let first = vec![self.parameters.first()];
@@ -71,6 +70,18 @@ impl Loader {
             });
         }
         (workers, Some((points, series)))
+    }
+
+    /// Warns of too few trials to compare the points of a series.
+    pub(super) fn check_enough(
+        &mut self,
+        test: &Document,
+        (points, series): &(Vec<Point>, Series),
+        trials: Option<u32>,
+        metrics: &[Metric],
+    ) {
+        let (trials, place) = (self.trials.or(trials).unwrap_or(1), series_place(test));
+        series::check_enough(series, points, trials, metrics, &place, &mut self.context.diagnostics);
     }
 
     /// Reads something at each point, with the values of the parameters there. What is found at each of them is reported

@@ -23,6 +23,8 @@ pub(super) struct Group {
     pub(super) parameters: Vec<Parameter>,
     /// The values; each row has one for each parameter.
     pub(super) rows: Vec<Vec<String>>,
+    /// Something stands for values that are wrong.
+    is_guess: bool,
     pub(super) place: Place,
 }
 
@@ -55,6 +57,11 @@ impl Parameters {
             group.parameters.iter().map(|parameter| parameter.name.clone()).zip(values).collect::<Vec<_>>()
         };
         self.groups.iter().flat_map(of_group).collect()
+    }
+
+    /// Whether something stands for values that are wrong.
+    pub(super) fn is_guess(&self) -> bool {
+        self.groups.iter().any(|group| group.is_guess)
     }
 
     /// Their names.
@@ -102,7 +109,12 @@ fn group(entry: &Entry) -> Result<Group, Refusal> {
     let written = text.trim_matches(is_space);
     let parameter =
         |name: &str| Parameter { name: name.to_owned(), place: entry.key_place(), written: written.to_owned() };
-    Ok(Group { parameters: names.into_iter().map(parameter).collect(), rows, place: entry.key_place() })
+    Ok(Group {
+        parameters: names.into_iter().map(parameter).collect(),
+        rows,
+        is_guess: false,
+        place: entry.key_place(),
+    })
 }
 
 /// Parameters whose values are wrong: something stands for them, so that their use is not reported too.
@@ -110,7 +122,7 @@ fn unknown(entry: &Entry) -> Group {
     let name = |name: &str| Parameter { name: name.to_owned(), place: entry.key_place(), written: String::new() };
     let parameters: Vec<_> = entry.key().split_whitespace().map(name).collect();
     let row = parameters.iter().map(|_| PLACEHOLDER.to_owned()).collect();
-    Group { parameters, rows: vec![row], place: entry.key_place() }
+    Group { parameters, rows: vec![row], is_guess: true, place: entry.key_place() }
 }
 
 /// The values of a line: separated by commas, each perhaps a range `[1-8]`.

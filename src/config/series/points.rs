@@ -42,7 +42,7 @@ pub(in crate::config) fn points(
     place: &Place,
     diagnostics: &mut Diagnostics,
 ) -> Points {
-    let mut work = Work { place, diagnostics, names: parameters.names() };
+    let mut work = Work { place, diagnostics, names: parameters.names(), is_guess: parameters.is_guess() };
     let groups = work.narrowed(parameters, &chosen.values);
     let Some(mut all) = work.combined(&groups) else { return Points::default() };
     work.exclude(&mut all, series);
@@ -63,6 +63,8 @@ struct Work<'a> {
     place: &'a Place,
     diagnostics: &'a mut Diagnostics,
     names: Vec<String>,
+    /// Something stands for values that are wrong: it is not compared with anything.
+    is_guess: bool,
 }
 
 impl Work<'_> {
@@ -75,7 +77,10 @@ impl Work<'_> {
         let is_known = self.names.iter().any(|known| known == name);
         if !is_known {
             let known = self.names.iter().map(String::as_str);
-            let hint = hint_or(name, known, || format!("the parameters are `{}`", self.names.join("`, `")));
+            let hint = hint_or(name, known, || match &self.names[..] {
+                [] => "the test has no parameters; add them to `[Parameters]`".to_owned(),
+                names => format!("the parameters are `{}`", names.join("`, `")),
+            });
             self.report(Lint::InvalidValue, place, format!("there is no parameter {}", quoted(name)), &hint);
         }
         is_known
@@ -92,6 +97,9 @@ impl Work<'_> {
             let wanted: Vec<&String> = chosen.iter().filter(|(of, _)| of == name).map(|(_, value)| value).collect();
             for group in &mut groups {
                 let Some(at) = group.parameters.iter().position(|parameter| parameter.name == *name) else { continue };
+                if self.are_several(name, &wanted, group, at) {
+                    continue;
+                }
                 if wanted.iter().all(|value| group.rows.iter().any(|row| row[at] == **value)) {
                     group.rows.retain(|row| wanted.contains(&&row[at]));
                 } else {
@@ -107,6 +115,19 @@ impl Work<'_> {
             }
         }
         groups
+    }
+
+    /// Whether one of the values is a list of such that the parameter has, which is reported.
+    fn are_several(&mut self, name: &str, wanted: &[&String], group: &Group, at: usize) -> bool {
+        let has = |value: &str| group.rows.iter().any(|row| row[at] == value);
+        let is_list =
+            |value: &&&String| !has(value) && value.contains(',') && value.split(',').any(|part| has(part.trim()));
+        let Some(list) = wanted.iter().find(is_list) else { return false };
+        let message = format!("the parameter {} has no value {}", quoted(name), quoted(list));
+        let options: Vec<_> = list.split(',').map(|part| format!("-P {name}={}", part.trim())).collect();
+        let hint = format!("for several values, repeat the option: `{}`", options.join(" "));
+        self.report(Lint::InvalidValue, &self.place.clone(), message, &hint);
+        true
     }
 
     /// Each combination once; the last parameter varies fastest. `None` if there are too many.
@@ -146,7 +167,7 @@ impl Work<'_> {
         let before = all.clone();
         for (selector, place) in &series.exclude {
             let is_known = selector.values.iter().all(|(name, _)| self.is_known(name, place));
-            if is_known && !before.iter().any(|made| selector.matches(&made.name, &made.values)) {
+            if is_known && !self.is_guess && !before.iter().any(|made| selector.matches(&made.name, &made.values)) {
                 let hint = "correct its values, or remove the line";
                 self.report(Lint::ExcludeMatchesNothing, place, "this line of `exclude` matches no point", hint);
             }
@@ -181,7 +202,7 @@ impl Work<'_> {
 
     /// With which point each is compared: the one that has the values of the baseline, and otherwise the same.
     fn compare(&mut self, all: &mut [Made], series: &Series) {
-        let Some((baseline, place)) = &series.baseline else { return };
+        let Some((baseline, place)) = series.baseline.as_ref().filter(|_| !self.is_guess) else { return };
         if !baseline.values.iter().all(|(name, _)| self.is_known(name, place)) || all.is_empty() {
             return;
         }

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::points::{MOST_TRIALS, Made};
 use super::settings::Series;
 use crate::config::{Diagnostic, Diagnostics, Lint, Place};
-use crate::model::{FEWEST_FOR_PRECISION, Order, Rounds, RunId, Schedule};
+use crate::model::{FEWEST_FOR_PRECISION, Metric, Order, Point, Rounds, RunId, Schedule};
 use crate::statistics::{Design, Random};
 
 /// The rounds of a series with so many trials of each point.
@@ -25,12 +25,11 @@ pub(in crate::config) fn most(series: &Series, points: usize, trials: u32) -> us
     (warm_up as usize + counted.max(most) as usize).saturating_mul(points)
 }
 
-/// Refuses too many trials, and warns of too few for a comparison of so many metrics.
-pub(in crate::config) fn check(
+/// Refuses too many trials.
+pub(in crate::config) fn check_most(
     series: &Series,
     points: &[Made],
     trials: u32,
-    metrics: usize,
     place: &Place,
     diagnostics: &mut Diagnostics,
 ) {
@@ -40,22 +39,40 @@ pub(in crate::config) fn check(
         let hint = "use fewer values or trials, or choose points with `exclude`";
         diagnostics.push(Diagnostic::new(Lint::TooLarge, place.clone(), message, hint));
     }
-    check_most(series, trials, diagnostics);
-    let compared = points.iter().enumerate().filter(|(at, made)| made.baseline.is_some_and(|id| id.0 != *at)).count();
+    check_max_trials(series, trials, diagnostics);
+}
+
+/// Warns of too few trials for a comparison of these metrics: each of their values at each point is a row of it.
+pub(in crate::config) fn check_enough(
+    series: &Series,
+    points: &[Point],
+    trials: u32,
+    metrics: &[Metric],
+    place: &Place,
+    diagnostics: &mut Diagnostics,
+) {
+    let compared = points.iter().enumerate().filter(|(at, point)| point.baseline.is_some_and(|id| id.0 != *at)).count();
+    let rows = compared * metrics.iter().map(Metric::values).sum::<usize>();
+    let of_points = metrics.len();
     let design = if series.order == Order::Blocked { Design::Unpaired } else { Design::Paired };
-    let needed = design.fewest_trials(compared * metrics);
-    if compared * metrics > 0 && (trials.max(rounds(series, trials).most) as usize) < needed {
+    let needed = design.fewest_trials(rows);
+    if rows > 0 && (trials.max(rounds(series, trials).most) as usize) < needed {
         let count = if trials == 1 { "1 trial".to_owned() } else { format!("{trials} trials") };
         let message = format!("{count} of each point cannot show a difference from the baseline");
         let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-        let (points, metrics) = (counted(compared, "point"), counted(metrics, "metric"));
-        let hint = format!("use at least {needed} trials to compare {points} by {metrics}");
+        let (points, metrics) = (counted(compared, "point"), counted(of_points, "metric"));
+        let each = if rows == compared * of_points {
+            String::new()
+        } else {
+            format!(", {rows} rows with those of each worker")
+        };
+        let hint = format!("use at least {needed} trials to compare {points} by {metrics}{each}");
         diagnostics.push(Diagnostic::new(Lint::FewTrials, place.clone(), message, hint));
     }
 }
 
 /// Refuses a `max_trials` with which no trial could be added, or no median ever be precise enough.
-fn check_most(series: &Series, trials: u32, diagnostics: &mut Diagnostics) {
+fn check_max_trials(series: &Series, trials: u32, diagnostics: &mut Diagnostics) {
     let (Some(most), Some(place)) = (series.most_trials, &series.most_place) else { return };
     let mut refuse = |message: String, hint: &str| {
         diagnostics.push(Diagnostic::new(Lint::InvalidValue, place.clone(), message, hint));

@@ -7,7 +7,7 @@ use crate::statistics::{Design, Direction, Drift, Location, Method, Scale, Thres
 use crate::values::{Against, Block, Compared, Line, Metric, Point, Summary, Threshold, Unusual};
 
 /// So many unusual values of a metric are listed.
-const UNUSUAL: usize = 10;
+const UNUSUAL: usize = 5;
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,13 @@ fn plain(summary: &Summary, told: Told<'_>) -> Table {
     let heads = ["Metrics"].into_iter().chain(workers).chain(["median", "95 % CI", "trials"]);
     let heads: Vec<String> = heads.map(str::to_owned).collect();
     let is_number = heads.iter().map(|head| matches!(head.as_str(), "median" | "trials")).collect();
-    let notes = lines().flat_map(|(block, line)| notes(block, line, told, true)).collect();
+    let all: Vec<_> = lines().collect();
+    let of_metric = all.chunk_by(|(one, _), (other, _)| one.metric.name == other.metric.name);
+    let notes = of_metric.flat_map(|own| {
+        let others = own.iter().flat_map(|(block, line)| notes(block, line, told, true));
+        unusual(own.iter().copied(), told, true).into_iter().chain(others).collect::<Vec<_>>()
+    });
+    let notes = notes.collect();
     Table { heads, is_number, rows: lines().map(row).collect(), notes }
 }
 
@@ -125,7 +131,8 @@ fn table(block: &Block, told: Told<'_>) -> Table {
     let against = is_compared.then(|| against(block, told));
     let heads: Vec<String> = [title].into_iter().chain(second).chain(cells).chain(against).collect();
     let is_number = heads.iter().map(|head| matches!(head.as_str(), "median" | "trials")).collect();
-    let notes = block.lines.iter().flat_map(|line| notes(block, line, told, false)).collect();
+    let others = block.lines.iter().flat_map(|line| notes(block, line, told, false));
+    let notes = unusual(block.lines.iter().map(|line| (block, line)), told, false).into_iter().chain(others).collect();
     Table { heads, is_number, rows: block.lines.iter().zip(changes).map(row).collect(), notes }
 }
 
@@ -223,27 +230,40 @@ pub(in crate::report) fn verdict(verdict: Verdict) -> String {
     }
 }
 
+/// The unusual values of a metric, in these lines of it. In a table of several metrics, each is named.
+fn unusual<'a>(lines: impl Iterator<Item = (&'a Block, &'a Line)>, told: Told<'_>, is_named: bool) -> Vec<String> {
+    let all: Vec<_> =
+        lines.flat_map(|(block, line)| line.unusual.iter().map(move |unusual| (block, line, unusual))).collect();
+    let note = |(block, line, unusual): &(&Block, &Line, &Unusual)| {
+        let Unusual { trial, value, notes } = unusual;
+        let (name, numbers) = (told.line(line), [*value].into_iter().chain(of_location(line.location)));
+        let own = number(*value, decimals(&numbers.collect::<Vec<_>>()));
+        let unit = block.metric.unit.as_deref().map(|unit| format!(" {}", on_one_line(unit))).unwrap_or_default();
+        let happened = notes.iter().map(|text| format!("; {}", on_one_line(text))).collect::<Vec<_>>().concat();
+        let of_line = if name.is_empty() { String::new() } else { format!(" ({name})") };
+        let metric = prefix(block, block.worker.as_deref(), is_named);
+        format!("{metric}trial {trial}{of_line} is unusual: {own}{unit}{happened}")
+    };
+    let mut notes: Vec<String> = all.iter().take(UNUSUAL).map(note).collect();
+    if let Some((block, ..)) = all.get(UNUSUAL) {
+        let more = words::counted(all.len() - UNUSUAL, "more unusual value");
+        notes.push(format!("{}and {more}", prefix(block, None, is_named)));
+    }
+    notes
+}
+
+/// The metric that a note is about, where that is said.
+fn prefix(block: &Block, worker: Option<&str>, is_named: bool) -> String {
+    let title = || metric_title(&Metric { better: None, ..block.metric.clone() }, worker) + ": ";
+    if is_named { title() } else { String::new() }
+}
+
 /// What is said of a line below the table. In a table of several metrics, each is named.
 fn notes(block: &Block, line: &Line, told: Told<'_>, is_named: bool) -> Vec<String> {
     let name = told.line(line);
     let of_line = if name.is_empty() { String::new() } else { format!(" ({name})") };
-    let metric = if is_named {
-        format!("{}: ", metric_title(&Metric { better: None, ..block.metric.clone() }, block.worker.as_deref()))
-    } else {
-        String::new()
-    };
-    let unit = block.metric.unit.as_deref().map(|unit| format!(" {}", on_one_line(unit))).unwrap_or_default();
+    let metric = prefix(block, block.worker.as_deref(), is_named);
     let mut notes = Vec::new();
-    for Unusual { trial, value, notes: happened } in line.unusual.iter().take(UNUSUAL) {
-        let numbers: Vec<f64> = [*value].into_iter().chain(of_location(line.location)).collect();
-        let own = number(*value, decimals(&numbers));
-        let happened: Vec<_> = happened.iter().map(|text| on_one_line(text)).collect();
-        let happened = if happened.is_empty() { String::new() } else { format!("; {}", happened.join("; ")) };
-        notes.push(format!("{metric}trial {trial}{of_line} is unusual: {own}{unit}{happened}"));
-    }
-    if let Some(more) = line.unusual.len().checked_sub(UNUSUAL).filter(|more| *more > 0) {
-        notes.push(format!("{metric}{}{of_line}", words::counted(more, "more unusual value")));
-    }
     if line.outside > 0 {
         let is = if line.outside == 1 { "is" } else { "are" };
         let values = words::counted(line.counted, "value");

@@ -6,7 +6,7 @@ use super::csv::line as csv_line;
 use super::numbers::{Decimals, decimals, number};
 use super::tables::{Told, tables};
 use super::{write_markdown, write_text};
-use crate::model::Verdict;
+use crate::model::{Phase, Verdict};
 use crate::statistics::Direction;
 use crate::values::testing::{add, metric, point, series};
 use crate::values::{Kind, Metric, Reading, Summary, Values};
@@ -21,7 +21,7 @@ fn queues() -> Values {
     let mut values = series(metric("goodput", 0.02), points, &rounds);
     values.rows[16].reading = Reading::Number { value: 812.0, is_outside: true, is_default: false };
     values.trials[16].verdict = Some(Verdict::Failed);
-    values.trials[16].notes.push("client was out of reach for 3.1 s".to_owned());
+    values.trials[16].notes.push((Phase::Run, "client was out of reach for 3.1 s".to_owned()));
     values.rows[4].reading = Reading::Missing("nothing matches".into());
     values.trials[4].verdict = Some(Verdict::Failed);
     values
@@ -45,7 +45,7 @@ goodput, Mbit/s (higher is better)  median  95 % CI          trials  against qdi
   qdisc=fq_codel                     941.6  [938.6, 944.1]       10  baseline
   qdisc=codel                        903.4  [900.7, 906.7]  9 of 10  -4.2 %  [-8.9, -3.8]  worse
   qdisc=pfifo                        938.3  [935.1, 941.4]       10  -0.3 %  [-0.4, -0.3]  same
-  trial 17 (qdisc=codel) is unusual: 812.0 Mbit/s; client was out of reach for 3.1 s; the trial failed
+  trial 17 (qdisc=codel) is unusual: 812.0 Mbit/s; client was out of reach for 3.1 s
   1 of 9 values (qdisc=codel) is outside `expect`
 Intervals are not adjusted for multiple comparisons; verdicts are adjusted for 2.
 
@@ -107,7 +107,7 @@ fn markdown_has_the_same_tables_and_nothing_in_them_is_markup() {
 | qdisc=codel | 903.4 | \[900.7, 906.7\] | 9 of 10 | -4.2 % \[-8.9, -3.8\] worse |
 | qdisc=pfifo | 938.3 | \[935.1, 941.4\] | 10 | -0.3 % \[-0.4, -0.3\] same |
 
-- trial 17 (qdisc=codel) is unusual: 812.0 Mbit/s; client was out of reach for 3.1 s; the trial failed
+- trial 17 (qdisc=codel) is unusual: 812.0 Mbit/s; client was out of reach for 3.1 s
 - 1 of 9 values (qdisc=codel) is outside \`expect\`
 
 Intervals are not adjusted for multiple comparisons; verdicts are adjusted for 2.
@@ -154,4 +154,17 @@ fn tables_have_at_most_so_many_rows_and_say_how_many_there_are_more() {
         assert!(text.contains("n=199 ") && !text.contains("n=200 "), "{text}");
         assert!(text.contains("\n\nand 30 more rows, see the `json` report\n"), "{text}");
     }
+}
+
+#[test]
+fn so_many_unusual_values_of_a_metric_are_listed_and_the_others_counted() {
+    let mut values = Values { metrics: vec![metric("goodput", 0.02)], ..Values::default() };
+    for at in 0..40_u8 {
+        add(&mut values, 0, if at % 5 == 0 { 10.0 + f64::from(at) } else { 940.0 + f64::from(at % 7) });
+    }
+    let text = text(&values);
+    let notes: Vec<&str> = text.lines().filter(|line| line.contains("unusual")).collect();
+    assert_eq!(notes.len(), 6, "{text}");
+    assert_eq!(notes[0], "  goodput, Mbit/s: trial 1 is unusual: 10 Mbit/s");
+    assert_eq!(notes[5], "  goodput, Mbit/s: and 3 more unusual values");
 }
