@@ -17,7 +17,7 @@ use super::resume::{self, Resumed};
 use super::shell_syntax::LocalShells;
 use super::{expected, frames, signals};
 use crate::cli::ConductArguments;
-use crate::conduct::{self, Access, Options, Programs};
+use crate::conduct::{self, Access, Options, Programs, Resumption};
 use crate::config::{self, Diagnostics, Loaded, load_test};
 use crate::model::{
     Conclusion, PASSED, Plan, PlayerAddress, Reason, RunId, Transport, USAGE, WorkerPlan, is_loopback_host,
@@ -81,16 +81,19 @@ fn carry_out(
         let output = instead_of_results(arguments).open_plain("`--check`", &interrupts)?;
         return super::check::run(&Arc::new(plan), &options, &interrupts, output);
     }
-    let resumption = resumed.as_mut().map(|resumed| resumed.prepare(&mut plan, arguments)).transpose()?;
     // No other process may go on with the run as long as the record is open.
-    let Opened { mut reporters, refused, lock: _lock } = if let Some(resumed) = resumed {
-        options.resumed = resumed.identity.resumed;
-        outputs.open_again(resumed, &interrupts)
-    } else {
-        if outputs.folder(&plan.run).is_some() {
-            identity.files = changes::files(&plan);
+    let (Opened { mut reporters, refused, lock: _lock }, resumption) = match &mut resumed {
+        Some(resumed) => {
+            let (opened, resumption) = go_on(resumed, &mut plan, arguments, outputs, &interrupts)?;
+            options.resumed = resumed.identity.resumed;
+            (opened, Some(resumption))
         }
-        outputs.open(&plan.run, Some((&plan, &identity)), &interrupts)
+        None => {
+            if outputs.folder(&plan.run).is_some() {
+                identity.files = changes::files(&plan);
+            }
+            (outputs.open(&plan.run, Some((&plan, &identity)), &interrupts), None)
+        }
     };
     if !refused.is_empty() {
         return Ok(outputs::not_carried_out(reporters, refused.join("; "), &interrupts));
@@ -115,6 +118,24 @@ fn carry_out(
         log_reasons(&conclusion);
     }
     Ok(ExitCode::from(conclusion.exit_status()))
+}
+
+/// Opens the outputs of a run that is resumed, and gets its folder ready. Until the other outputs are open, nothing in it
+/// changes.
+fn go_on(
+    resumed: &mut Resumed,
+    plan: &mut Plan,
+    arguments: &ConductArguments,
+    outputs: &Outputs,
+    interrupts: &Receiver<i32>,
+) -> Result<(Opened, Resumption), Refused> {
+    let decided = resumed.decide(plan, arguments)?;
+    let others = outputs.open_reports(outputs.folder(&resumed.run).as_deref(), interrupts);
+    if !others.refused.is_empty() {
+        return Err(Refused(others.refused.join("; ")));
+    }
+    let resumption = resumed.begin(plan, decided)?;
+    Ok((outputs.open_again(resumed, others), resumption))
 }
 
 /// What a run needs before anything is opened: the interrupts, the options, and what it is resumed with, which is known when

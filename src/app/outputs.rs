@@ -97,13 +97,14 @@ impl Outputs {
     /// a reader, and stays in its channel.
     pub(super) fn open(&self, run: &RunId, begun: Option<(&Plan, &Identity)>, interrupts: &Receiver<i32>) -> Opened {
         let kept = self.results.as_ref().map(|folder| results::open(folder, run, begun, &self.record)).transpose();
-        self.open_with(run, kept.map(Option::unwrap_or_default), interrupts)
+        let folder = self.folder(run).filter(|_| kept.is_ok());
+        self.open_reports(folder.as_deref(), interrupts).with(kept.map(Option::unwrap_or_default))
     }
 
-    /// Opens the outputs of a run that is resumed: each report gets the recorded events first.
-    pub(super) fn open_again(&self, resumed: &Resumed, interrupts: &Receiver<i32>) -> Opened {
+    /// Opens what a run that is resumed keeps, beside `others`: each report gets the recorded events first.
+    pub(super) fn open_again(&self, resumed: &Resumed, others: Opened) -> Opened {
         let kept = self.results.as_ref().map(|folder| results::open_again(folder, resumed, &self.record)).transpose();
-        let mut opened = self.open_with(&resumed.run, kept.map(Option::unwrap_or_default), interrupts);
+        let mut opened = others.with(kept.map(Option::unwrap_or_default));
         let Reporters { shown, apart, .. } = &mut opened.reporters;
         for reporters in [shown, apart] {
             let told = std::mem::take(reporters).into_iter().map(|(name, report)| {
@@ -111,19 +112,6 @@ impl Outputs {
                 (name, Box::new(replayed) as Box<dyn Reporter>)
             });
             reporters.extend(told);
-        }
-        opened
-    }
-
-    fn open_with(&self, run: &RunId, kept: Result<Kept, String>, interrupts: &Receiver<i32>) -> Opened {
-        let folder = self.folder(run).filter(|_| kept.is_ok());
-        let mut opened = self.open_reports(folder.as_deref(), interrupts);
-        match kept {
-            Ok(kept) => {
-                (opened.reporters.kept, opened.lock) = (kept.reporters, kept.lock);
-                opened.reporters.progress = kept.progress;
-            }
-            Err(why) => opened.refused.push(why),
         }
         opened
     }
@@ -182,6 +170,20 @@ pub(super) struct Opened {
     pub(super) refused: Vec<String>,
     /// The record of the run, locked.
     pub(super) lock: Option<File>,
+}
+
+impl Opened {
+    /// These, and what the results folder keeps, or why that cannot be opened.
+    fn with(mut self, kept: Result<Kept, String>) -> Self {
+        match kept {
+            Ok(kept) => {
+                (self.reporters.kept, self.lock) = (kept.reporters, kept.lock);
+                self.reporters.progress = kept.progress;
+            }
+            Err(why) => self.refused.push(why),
+        }
+        self
+    }
 }
 
 /// The place of the results, opened for something else.

@@ -1,5 +1,6 @@
 //! `conduct --resume`: finds the run in its folder, and what is left of it to be done.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
@@ -142,17 +143,25 @@ fn merged(now: &ConductArguments, identity: &Identity, path: &Path, run: &RunId)
     })
 }
 
+/// How a run goes on.
+pub(super) struct Decided {
+    /// The generation of its trials from now on.
+    generation: u32,
+    /// The trials that are not run again.
+    done: BTreeSet<u32>,
+    /// The digests of the files that it sends.
+    files: BTreeMap<String, String>,
+}
+
 impl Resumed {
-    /// Gets everything ready to go on with this plan: what has changed is refused, or begins a new generation; what partial
-    /// trials left is moved aside.
+    /// Decides how to go on with this plan: what has changed is refused, or begins a new generation. Nothing is written.
     ///
     /// # Errors
     ///
     /// Says why the run cannot go on, for people.
-    pub(super) fn prepare(&mut self, plan: &mut Plan, arguments: &ConductArguments) -> Result<Resumption, String> {
-        let Self { path, run, identity, recorded, events, history } = self;
+    pub(super) fn decide(&self, plan: &mut Plan, arguments: &ConductArguments) -> Result<Decided, String> {
+        let Self { path, run, identity, history, .. } = self;
         let failed = |error: io::Error| format!("cannot resume run `{run}`: {error}");
-        let folder = &recorded.folder;
         let files = changes::files(plan);
         let before = history.plan.as_ref().map(|(plan, _)| Arc::clone(plan));
         let before = before.ok_or_else(|| failed(io::Error::other("nothing of it was recorded")))?;
@@ -177,11 +186,27 @@ impl Resumed {
         }
         plan.schedule =
             history.placed(plan, &done).map_err(|(trial, round, point)| not_placed(run, trial, round, point))?;
+        Ok(Decided { generation, done, files })
+    }
+
+    /// Gets the folder ready to go on with this plan; what partial trials left is moved aside.
+    ///
+    /// # Errors
+    ///
+    /// Says what cannot be written, for people.
+    pub(super) fn begin(&mut self, plan: &Plan, decided: Decided) -> Result<Resumption, String> {
+        let Self { path, run, identity, recorded, events, history } = self;
+        let Decided { generation, done, files } = decided;
+        let failed = |error: io::Error| format!("cannot resume run `{run}`: {error}");
+        let folder = &recorded.folder;
         let mut written = Vec::new();
         configuration_json(plan, &changes::digest(plan, &files), &mut written).map_err(failed)?;
         events.set_len(recorded.length).map_err(failed)?;
         if generation > history.generation {
-            let text = recorded.configurations.last().cloned().unwrap_or_default();
+            // Behind it there can be one with which the run was to go on, and did not.
+            let last = usize::try_from(history.generation).unwrap_or(usize::MAX).saturating_sub(1);
+            let text =
+                recorded.configurations.get(last).or(recorded.configurations.last()).cloned().unwrap_or_default();
             folder.write(&record::earlier(history.generation), text.as_bytes(), 0o666).map_err(failed)?;
         }
         folder.write(CONFIGURATION, &written, 0o666).map_err(failed)?;

@@ -216,6 +216,32 @@ fn what_has_changed_in_a_series_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_run_whose_report_cannot_be_opened_is_not_resumed_and_stays_as_it_is() {
+    let folder = killed_in_the_third();
+    change(&folder, "test.cfg", "blocked", "interleaved");
+    change(&folder, "data-pfifo", "before", "after");
+    let kept = || {
+        let entries = std::fs::read_dir(folder.join("kept/r")).expect("a folder").map(|entry| entry.expect("an entry"));
+        let names = entries.filter(|entry| entry.path().is_file()).map(|entry| entry.file_name());
+        names.map(|name| name.into_string().expect("UTF-8")).collect::<BTreeSet<_>>()
+    };
+    let all = || kept().into_iter().map(|name| (folder.read(&format!("kept/r/{name}")), name)).collect::<Vec<_>>();
+    let before = all();
+    let line = ["conduct", "-q", "--resume", "kept/r", "--accept-changes", "-o", "none/out"];
+    let refused = run(&folder, line);
+    assert_eq!((refused.status, refused.stdout.as_str()), (Some(1), ""), "{refused:#?}");
+    assert!(refused.stderr.contains("none/out"), "{refused:#?}");
+    assert_eq!(all(), before);
+    // The changes are still found.
+    let line = ["conduct", "-q", "--resume", "kept/r", "-o", "out"];
+    let refused = run(&folder, line).stderr;
+    assert!(refused.contains("order: ") && refused.contains("contents of `data-pfifo`"), "{refused}");
+    let line = ["conduct", "-q", "--resume", "kept/r", "--accept-changes", "-o", "out"];
+    run(&folder, line).assert(0, "", "");
+    assert!(folder.join("kept/r/configuration-1.json").exists());
+}
+
+#[test]
 fn in_another_order_each_trial_keeps_its_point_and_its_round() {
     let folder = killed_in_the_third();
     let before = digest(&folder, "configuration.json");
