@@ -34,6 +34,8 @@ pub struct Line {
     pub defaults: usize,
     /// How many trials there are at the point.
     pub trials: usize,
+    /// How many of its values are in no pair because their trials were run again later.
+    pub run_again: usize,
     /// How it differs from its baseline.
     pub against: Against,
     /// The values that are far from the others.

@@ -66,6 +66,11 @@ impl<'a> Sampled<'a> {
         }
     }
 
+    /// How many values are in no pair because their trials were run again later.
+    pub(super) fn run_again(&self) -> usize {
+        self.rows.iter().filter(|(trial, _)| trial.attempt > 1).count()
+    }
+
     fn rounds(&self) -> BTreeMap<u32, f64> {
         let in_its_round = self.rows.iter().filter(|(trial, _)| trial.attempt == 1);
         in_its_round.map(|(trial, value)| (trial.round, *value)).collect()

@@ -160,7 +160,7 @@ fn block(
         slots.iter().map(|slot| Sampled::new(&runs[slot.run], &rows[slot.run], slot.point)).collect();
     let mut design = None;
     let mut lines = Vec::new();
-    for (slot, own) in slots.iter().zip(&sampled) {
+    for ((at, slot), own) in slots.iter().enumerate().zip(&sampled) {
         let against = match slot.base {
             Base::Nothing => Against::Nothing,
             Base::Own => Against::Baseline,
@@ -182,6 +182,7 @@ fn block(
             outside: own.outside,
             defaults: own.defaults,
             trials: own.trials,
+            run_again: if is_paired(runs, slots, at) { own.run_again() } else { 0 },
             against,
             unusual: own.unusual(&skews[slot.run], metric.phase),
             drift: own.drift(),
@@ -190,6 +191,17 @@ fn block(
     let median = |base: usize| lines[base].location.map(|location| location.median);
     let bases = slots.iter().map(|slot| if let Base::At(base) = slot.base { median(base) } else { None }).collect();
     (Block { metric, worker: key.worker, design, lines }, bases)
+}
+
+/// Whether the values of a line are in pairs with those of other lines.
+fn is_paired(runs: &[Values], slots: &[Slot], line: usize) -> bool {
+    let of_one_run = |base: usize, other: usize| slots[base].run == slots[other].run;
+    let is_compared = match slots[line].base {
+        Base::At(base) => of_one_run(base, line),
+        Base::Own => (0..slots.len()).any(|other| slots[other].base == Base::At(line) && of_one_run(line, other)),
+        Base::Nothing | Base::Absent => false,
+    };
+    is_compared && runs[slots[line].run].design == Design::Paired
 }
 
 /// What the first run has values of and another run has none of.

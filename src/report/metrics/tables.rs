@@ -273,6 +273,11 @@ fn notes(block: &Block, line: &Line, told: Told<'_>, is_named: bool) -> Vec<Stri
         let are = if line.defaults == 1 { "is the `default`" } else { "are the `default`" };
         notes.push(format!("{metric}{} of {}{of_line} {are}", line.defaults, words::counted(line.counted, "value")));
     }
+    if line.run_again > 0 {
+        let (were, are) = if line.run_again == 1 { ("was", "is") } else { ("were", "are") };
+        let trials = words::counted(line.run_again, "trial");
+        notes.push(format!("{metric}{trials}{of_line} {were} run again later and {are} not in pairs"));
+    }
     match line.drift {
         Some(Drift::Up) => notes.push(format!("{metric}the values{of_line} rise during the run")),
         Some(Drift::Down) => notes.push(format!("{metric}the values{of_line} fall during the run")),

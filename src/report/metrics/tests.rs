@@ -54,6 +54,24 @@ Intervals are not adjusted for multiple comparisons; verdicts are adjusted for 2
 }
 
 #[test]
+fn trials_that_were_run_again_later_are_said_to_be_in_no_pair() {
+    let mut values = queues();
+    for trial in [1, 3, 7] {
+        values.trials[trial].attempt = 2;
+    }
+    let text = text(&values);
+    let notes: Vec<&str> = text.lines().filter(|line| line.contains("run again")).collect();
+    let expected = [
+        "  1 trial (qdisc=fq_codel) was run again later and is not in pairs",
+        "  2 trials (qdisc=codel) were run again later and are not in pairs",
+    ];
+    assert_eq!(notes, expected, "{text}");
+    // Without pairs, it makes no difference.
+    values.design = crate::statistics::Design::Unpaired;
+    assert!(!self::text(&values).contains("run again"));
+}
+
+#[test]
 fn a_run_of_one_point_has_all_metrics_in_one_table() {
     let mut values = Values { metrics: vec![metric("goodput", 0.02)], ..Values::default() };
     let latency = Metric {
