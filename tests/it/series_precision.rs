@@ -1,6 +1,6 @@
 //! Rounds that a series adds until its medians are known precisely enough, with values that follow from the trial.
 
-use crate::support::{Finished, Folder, run};
+use crate::support::{Finished, Folder, conductor, eventually, kill, run, start};
 
 /// In the first ten rounds, the values of `codel` are far apart; later ones are in the middle.
 const STEP: &str = "round=$(((CONDUCTOR_TRIAL + 1) / 2)); case %(qdisc)s in codel) \
@@ -90,6 +90,28 @@ fn a_series_that_does_not_become_precise_ends_at_the_most_trials_and_goes_on_whe
     let finished = run(&folder, ["conduct", "--quiet", "--resume", "results/r"]);
     assert_eq!((finished.status, trials(&folder)), (Some(0), planned(24)), "{finished:#?}");
     assert_eq!(lines(&finished.stdout).last(), Some(&ENOUGH), "{finished:#?}");
+}
+
+#[test]
+fn a_series_that_is_killed_while_trials_are_added_goes_on_as_if_it_had_not_been() {
+    let folder = Folder::new();
+    test(&folder, "precision = 3%\nmax_trials = 30");
+    let here = folder.path().display();
+    let wait =
+        format!("[ $CONDUCTOR_TRIAL != 22 ] || until test -e {here}/go; do : > {here}/waits; sleep 0.02; done; ");
+    folder.file("test.cfg", &folder.read("test.cfg").replace("load = ", &format!("load = {wait}")));
+    let mut child =
+        start(conductor(&folder, ["conduct", "--local", "--quiet", "--run-id", "r", "test.cfg", "-o", "out"]));
+    eventually("trial 22", || folder.join("waits").exists() && trials(&folder).len() == 22);
+    kill(child.id(), 9);
+    child.wait().expect("it is killed");
+    folder.file("go", "");
+    let finished = run(&folder, ["conduct", "--quiet", "--resume", "results/r"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    assert_eq!(lines(&finished.stdout), [FIRST, SECOND, ENOUGH], "{finished:#?}");
+    assert!(finished.stdout.contains(": 21 of 22 trials are done"), "{finished:#?}");
+    let begun: Vec<_> = planned(22).into_iter().chain(planned(24).split_off(21)).collect();
+    assert_eq!(trials(&folder), begun);
 }
 
 #[test]
