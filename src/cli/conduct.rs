@@ -4,11 +4,34 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
 
 use super::log::LogArguments;
 use crate::config::{self, Overrides};
 use crate::model::{Format, Phase, RunId};
+
+/// The options that a run keeps when it is resumed.
+const KEPT: [&str; 18] = [
+    "phases",
+    "workers",
+    "defines",
+    "parameters",
+    "points",
+    "connect",
+    "connect_timeout",
+    "lease",
+    "step_timeout",
+    "max_start_skew",
+    "on_failure",
+    "keep_scratch",
+    "max_message_size",
+    "dry_run",
+    "check",
+    "local",
+    "yes",
+    "run_id",
+];
 
 /// The options and arguments of `conduct`.
 #[derive(Debug, Args)]
@@ -52,10 +75,7 @@ pub struct ConductArguments {
     pub take_over: bool,
     /// Go on with an interrupted run, as it was called: RUN is its folder, or its name in the results folder of CONFIG,
     /// or `latest`
-    #[arg(long, value_name = "RUN", help_heading = RESUME, conflicts_with_all = [
-        "phases", "workers", "defines", "parameters", "points", "connect", "connect_timeout", "lease", "step_timeout", "max_start_skew",
-        "on_failure", "keep_scratch", "max_message_size", "dry_run", "check", "local", "yes", "run_id",
-    ])]
+    #[arg(long, value_name = "RUN", help_heading = RESUME)]
     pub resume: Option<PathBuf>,
     /// Also run the trials again that failed
     #[arg(long, requires = "resume", help_heading = RESUME)]
@@ -99,6 +119,16 @@ impl ConductArguments {
     ///
     /// A usage error, as clap words them.
     pub(super) fn settle(&mut self, matches: &ArgMatches, mut command: clap::Command) -> Result<(), clap::Error> {
+        let is_given = |id: &&&str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        if let Some(id) = KEPT.iter().find(is_given).filter(|_| self.resume.is_some()) {
+            let option = command.get_arguments().find(|known| known.get_id() == *id).and_then(clap::Arg::get_long);
+            let text = format!(
+                "the argument '--resume <RUN>' cannot be used with '--{}'\n\n  hint: a run that is resumed keeps the options with \
+                 which it began; remove this one",
+                option.unwrap_or(id)
+            );
+            return Err(command.error(ErrorKind::ArgumentConflict, text));
+        }
         // A run that is resumed has one.
         if self.config.is_none() && self.resume.is_none() {
             let at = |name| matches.indices_of(name).and_then(Iterator::last);

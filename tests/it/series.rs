@@ -210,6 +210,19 @@ fn a_run_that_is_resumed_has_the_points_that_it_had() {
         let expected = "error: the argument '--resume <RUN>' cannot be used with '--p";
         assert!(finished.stderr.starts_with(expected), "{finished:#?}");
     }
+    run(&Folder::new(), ["conduct", "--resume", "latest", "--local"]).assert(
+        2,
+        "",
+        "\
+error: the argument '--resume <RUN>' cannot be used with '--local'
+
+  hint: a run that is resumed keeps the options with which it began; remove this one
+
+Usage: conductor conduct [OPTIONS] <CONFIG>
+
+For more information, try '--help'.
+",
+    );
 }
 
 #[test]
