@@ -33,6 +33,9 @@ pub(super) fn run(arguments: &CompareArguments) -> Result<ExitCode, Refused> {
 
 /// Shows a metric over the runs of a results folder; 1 if none has it.
 pub(super) fn history(arguments: &HistoryArguments) -> Result<ExitCode, Refused> {
+    if arguments.folder.join(EVENTS).is_file() {
+        return Err(Refused(is_a_run(&arguments.folder, &arguments.metric)));
+    }
     let mut runs = Vec::new();
     for folder in run_folders(&arguments.folder)? {
         runs.push(read(&folder)?);
@@ -53,8 +56,24 @@ fn print(written: std::io::Result<()>, text: &[u8]) -> Result<(), String> {
     messages::print(&String::from_utf8_lossy(text))
 }
 
+/// That this is the folder of a run, with the command for the results folder that has it.
+fn is_a_run(folder: &Path, metric: &str) -> String {
+    // The folder in which a link stands has the run too.
+    let results = match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.display().to_string(),
+        Some(_) => ".".to_owned(),
+        None => "RESULTS".to_owned(),
+    };
+    let (results, metric) = (on_one_line(&results).into_owned(), on_one_line(metric));
+    format!(
+        "`{}` is the folder of a run, not a results folder\n  hint: name the folder that has the runs: `conductor history \
+         {results} --metric {metric}`",
+        folder.display()
+    )
+}
+
 /// The folders of the runs in a results folder. Links, such as `latest`, are left out.
-fn run_folders(results: &Path) -> Result<Vec<PathBuf>, String> {
+pub(super) fn run_folders(results: &Path) -> Result<Vec<PathBuf>, String> {
     let refused = |error: std::io::Error| cannot_read(results, &error);
     let mut folders = Vec::new();
     for entry in fs::read_dir(results).map_err(refused)? {

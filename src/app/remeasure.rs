@@ -7,13 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::messages::{self, Refused};
-use crate::conduct::ResultsFolder;
+use crate::conduct::{History, ResultsFolder};
 use crate::config::load_metrics;
 use crate::metric::{Files, Left, Measured, measure};
 use crate::model::{Conclusion, Event, Plan, Reason, Stamped, Verdict};
-
-/// How the text of a failure begins that is about a metric.
-const METRIC: &str = "metric `";
 
 /// Replaces the measurements among the events of a recorded run.
 pub(super) struct Remeasure {
@@ -25,8 +22,10 @@ pub(super) struct Remeasure {
     /// How the trial went before it was measured, if that was recorded.
     before: Option<Verdict>,
     interrupted: bool,
-    /// How the last attempt at each trial ended, and what failed in it.
-    ended: BTreeMap<u32, (Verdict, Option<String>)>,
+    /// How the last attempt at each trial ended, and how that was recorded.
+    ended: BTreeMap<u32, (Verdict, Verdict)>,
+    /// What failed in the trials, with the new measurements.
+    history: History,
 }
 
 impl Remeasure {
@@ -39,6 +38,7 @@ impl Remeasure {
             before: None,
             interrupted: false,
             ended: BTreeMap::new(),
+            history: History::default(),
         }
     }
 
@@ -74,7 +74,11 @@ impl Remeasure {
                 vec![other]
             }
         };
-        Ok(events.into_iter().map(|event| Stamped { at, event }).collect())
+        let events: Vec<Stamped> = events.into_iter().map(|event| Stamped { at, event }).collect();
+        for stamped in &events {
+            self.history.take(stamped);
+        }
+        Ok(events)
     }
 
     fn begin(&mut self, plan: &Plan) -> Result<Arc<Plan>, Refused> {
@@ -94,20 +98,19 @@ impl Remeasure {
         let plan = self.plan.as_ref().filter(|_| !self.interrupted);
         let all = plan.map(|plan| measure(plan, &self.left, self)).unwrap_or_default();
         let mut verdict = before;
-        let (mut events, mut first_failure) = (Vec::new(), None);
+        let mut events = Vec::new();
         if !all.is_empty() {
             events.push(Event::MeasuringStarted { trial, verdict: before });
         }
         for own in all {
             let failure = plan.and_then(|plan| own.failure(plan, trial));
-            if let Some(text) = failure.filter(|_| verdict <= Verdict::Failed) {
-                verdict = Verdict::Failed;
-                first_failure.get_or_insert(text);
+            if failure.is_some() {
+                verdict = verdict.max(Verdict::Failed);
             }
             let Measured { metric, worker, unit, measurement } = own;
             events.push(Event::Measured { trial, metric, worker, unit, measurement });
         }
-        self.ended.insert(trial, (verdict, first_failure));
+        self.ended.insert(trial, (verdict, recorded));
         events.push(Event::TrialEnded { trial, verdict });
         events
     }
@@ -115,15 +118,17 @@ impl Remeasure {
     /// The conclusion, as it is with the new measurements. What else spoke against the run still does.
     fn conclude(&mut self, conclusion: Conclusion) -> Conclusion {
         let Conclusion { verdict: recorded, mut reasons, hints } = conclusion;
-        reasons.retain(|reason| !matches!(reason, Reason::Failed(text) if text.starts_with(METRIC)));
-        let others = if reasons.is_empty() && recorded != Verdict::Incomplete { Verdict::Passed } else { recorded };
+        let is_failed = |reason: &Reason| matches!(reason, Reason::Failed(_));
+        let failed = self.history.failed();
+        // What was recorded of failures in trials is replaced. Without such trials, something failed after them.
+        if failed.is_some() || self.ended.values().any(|(_, recorded)| *recorded == Verdict::Failed) {
+            reasons.retain(|reason| !is_failed(reason));
+        }
+        let others =
+            if recorded == Verdict::Failed && !reasons.iter().any(is_failed) { Verdict::Passed } else { recorded };
+        reasons.extend(failed);
         let worst = self.ended.values().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Passed);
         let mut verdict = worst.max(others);
-        let has_failed = |reason: &Reason| matches!(reason, Reason::Failed(_));
-        if worst == Verdict::Failed && !reasons.iter().any(has_failed) {
-            let first_failure = self.ended.values().find_map(|(_, text)| text.clone());
-            reasons.push(Reason::Failed(first_failure.unwrap_or_else(|| "a trial failed".to_owned())));
-        }
         // A run that was stopped by what is no failure any more is not complete.
         let planned = self.plan.as_ref().map_or(0, |plan| plan.trials as usize);
         let missing = planned.saturating_sub(self.ended.len());

@@ -6,11 +6,13 @@ use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::changes;
-use super::identity::Identity;
+use super::compare::run_folders;
+use super::identity::{IDENTITY, Identity};
 use super::journal::{CONFIGURATION, EVENTS};
 use super::record;
 use super::replayed::{Recorded, whole};
@@ -19,6 +21,9 @@ use crate::conduct::{History, ResultsFolder, Resumption, set_aside};
 use crate::config;
 use crate::model::{Plan, RunId, on_one_line};
 use crate::report::configuration_json;
+
+/// So many runs are named.
+const NAMED: usize = 3;
 
 /// A run that is to go on.
 pub(super) struct Resumed {
@@ -102,8 +107,33 @@ fn folder(arguments: &ConductArguments, run: &Path) -> Result<PathBuf, String> {
         Ok(target) => path.parent().unwrap_or(Path::new("")).join(target),
         Err(_) => path,
     };
+    if !path.exists()
+        && let Some(why) = no_such_run(&path)
+    {
+        return Err(why);
+    }
     // `.` and the like have no name.
     Ok(if path.file_name().is_some() { path } else { fs::canonicalize(&path).unwrap_or(path) })
+}
+
+/// That a results folder does not have this run, with the names of those that it has.
+fn no_such_run(path: &Path) -> Option<String> {
+    let (results, name) = (path.parent()?, path.file_name()?.to_string_lossy().into_owned());
+    let mut names: Vec<(SystemTime, String)> =
+        run_folders(results).ok()?.iter().filter_map(|folder| named(folder)).collect();
+    // The latest ones first.
+    names.sort_by(|a, b| b.cmp(a));
+    let latest = names.iter().take(NAMED).map(|(_, name)| format!("`{}`", on_one_line(name))).collect::<Vec<_>>();
+    let known = ["latest"].into_iter().chain(names.iter().map(|(_, name)| name.as_str()));
+    let hint = config::hint_or(&name, known, || format!("the latest runs are {}", latest.join(", ")));
+    let (name, results) = (on_one_line(&name), results.to_string_lossy());
+    (!latest.is_empty()).then(|| format!("there is no run `{name}` in `{}`\n  hint: {hint}", on_one_line(&results)))
+}
+
+/// The name of a run, and when it began.
+fn named(folder: &Path) -> Option<(SystemTime, String)> {
+    let began = fs::metadata(folder.join(IDENTITY)).and_then(|known| known.modified());
+    Some((began.unwrap_or(SystemTime::UNIX_EPOCH), folder.file_name()?.to_string_lossy().into_owned()))
 }
 
 /// The arguments with which the run was begun, with those of now that are about reports, and how many trials there are.
@@ -182,7 +212,7 @@ impl Resumed {
         }
         let done = history.done(arguments.failed);
         if let Some(last) = done.last().filter(|last| **last > plan.most_trials()) {
-            return Err(format!("cannot resume run `{run}` with {} trials: trial {last} is done", plan.most_trials()));
+            return Err(too_few(run, plan, arguments.overrides.trials, *last));
         }
         plan.schedule =
             history.placed(plan, &done).map_err(|(trial, round, point)| not_placed(run, trial, round, point))?;
@@ -210,17 +240,36 @@ impl Resumed {
             folder.write(&record::earlier(history.generation), text.as_bytes(), 0o666).map_err(failed)?;
         }
         folder.write(CONFIGURATION, &written, 0o666).map_err(failed)?;
+        let written = String::from_utf8_lossy(&written).into_owned();
         let is_due = |trial| !done.contains(&trial);
         let attempts = set_aside(folder, &history.attempts(), is_due)
             .map_err(|error| format!("cannot move aside what is left in `{}`: {error}", path.display()))?;
         identity.resumed += 1;
         identity.files = files;
         identity.write(folder).map_err(failed)?;
+        // The reports have the number of trials that there are now, also for the part that is recorded.
+        if let Some(recorded) = Arc::get_mut(recorded) {
+            if generation == history.generation {
+                recorded.configurations.pop();
+            }
+            recorded.configurations.push(written);
+        }
         let history = std::mem::take(history);
         let resumption = history.resume(plan, done, attempts);
         let resumption = resumption.ok_or_else(|| failed(io::Error::other("nothing of it was recorded")))?;
         Ok(resumption.of_generation(generation))
     }
+}
+
+/// Why a run cannot go on with so few trials, by the number that was given.
+fn too_few(run: &RunId, plan: &Plan, given: Option<u32>, last: u32) -> String {
+    let trials = plan.most_trials();
+    let with = match given {
+        Some(given) if given == trials => format!("`--trials {given}`"),
+        Some(given) => format!("`--trials {given}`, {trials} trials in total"),
+        None => format!("{trials} trials"),
+    };
+    format!("cannot resume run `{run}` with {with}: trial {last} is done")
 }
 
 /// How all trials of a run are measured in another way.

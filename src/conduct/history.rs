@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::coordinator::{Judge, Past, Todo, how};
+use crate::metric::Measured;
 use crate::model::{
-    ClockAnchor, ConductorTime, Event, Plan, PointId, PrintedVersion, Schedule, Slot, Stamped, Verdict, WorkerId,
+    ClockAnchor, ConductorTime, Event, Plan, PointId, PrintedVersion, Reason, Schedule, Slot, Stamped, Verdict,
+    WorkerId,
 };
 use crate::values::Collector;
 
@@ -28,6 +30,8 @@ pub(crate) struct History {
     versions: BTreeMap<WorkerId, Vec<PrintedVersion>>,
     /// The trial that has no end yet, with its judge.
     open: Option<(u32, Judge)>,
+    /// How that trial went before it was measured.
+    unmeasured: Option<Verdict>,
 }
 
 /// The last attempt at a trial.
@@ -63,6 +67,7 @@ impl History {
                 let (number, round, warm_up) = (*attempt, *round, *warm_up);
                 self.trials.insert(*trial, Attempt { number, point, round, warm_up, end: None });
                 self.open = self.plan.as_ref().map(|(plan, _)| (*trial, Judge::new(Arc::clone(plan))));
+                self.unmeasured = None;
             }
             Event::TrialEnded { trial, verdict } => {
                 let judge = self.open.take().filter(|(open, _)| open == trial).map(|(_, judge)| judge);
@@ -86,8 +91,28 @@ impl History {
             }
             Event::CheckEnded { trial: of, result } if of == trial => judge.check(*of, &result.outcome),
             Event::OutputFailed { text, .. } => judge.not_carried_out(text.clone()),
+            Event::MeasuringStarted { verdict, .. } => self.unmeasured = Some(*verdict),
+            // What is missing in a trial that had not passed is a consequence of that.
+            Event::Measured { trial: of, metric, worker, unit, measurement }
+                if of == trial && (self.unmeasured == Some(Verdict::Passed) || measurement.value().is_some()) =>
+            {
+                let (metric, unit, measurement) = (metric.clone(), unit.clone(), measurement.clone());
+                let measured = Measured { metric, worker: *worker, unit, measurement };
+                let failure = self.plan.as_ref().and_then(|(plan, _)| measured.failure(plan, *trial));
+                if let Some(text) = failure {
+                    judge.measured(text);
+                }
+            }
             _ => {}
         }
+    }
+
+    /// The reason for the verdict of the run that follows from what failed in its trials.
+    pub(crate) fn failed(&self) -> Option<Reason> {
+        let (plan, _) = self.plan.as_ref()?;
+        let mut judge = Judge::new(Arc::clone(plan));
+        self.trials.values().filter_map(|attempt| attempt.end.clone()).for_each(|past| judge.recall(past));
+        judge.conclude(None, true).reasons.into_iter().find(|reason| matches!(reason, Reason::Failed(_)))
     }
 
     /// The trials that need not be run again: those that passed or failed; with `failed`, those that passed.

@@ -73,7 +73,7 @@ fn write_within(largest: u64, ended: Ended<'_>, writer: &mut dyn Write) -> io::R
     let name = run.plan().map_or("conductor".into(), |plan| plan.file.to_string_lossy());
     let (head, tail) = loop {
         let mut report = Report::new(text(&name));
-        report.set_time(run.start.map_or(std::time::Duration::ZERO, |start| at.since(start)));
+        report.set_time(run.took(at).unwrap_or_default());
         let mut size = 0;
         suites(ended, &reasons, detail, &mut |suite| {
             report.add_test_suite(suite);
@@ -204,7 +204,7 @@ fn metrics_suite(run: &Run, detail: Detail, trial: &Trial) -> Option<TestSuite> 
         let name = text(&format!("{}{}", measured.metric, worker.unwrap_or_default()));
         let value = measured.measurement.text(measured.unit.as_deref());
         suite.add_property((&*name, &*text(&value)));
-        let expected = measured.expected(run).map(|expected| format!(", expected {expected}"));
+        let expected = measured.expected(run, number).map(|expected| format!(", expected {expected}"));
         let is_failure = trial.is_failed_by(measured);
         if detail.is_brief && !is_failure {
             continue;

@@ -25,6 +25,9 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
     let points = [values.points.as_slice()];
     let told = Told { points: &points, runs: &[], baseline: &baseline };
     writer.write_all(write_markdown(&Summary::of_run(values), told).as_bytes())?;
+    if let Some(line) = run.left_out_line() {
+        writeln!(writer, "\n{}", plain(&line))?;
+    }
     if let Some(line) = run.precision_line() {
         writeln!(writer, "\nPrecision: {}", plain(&line))?;
     }

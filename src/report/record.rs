@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
@@ -16,11 +17,17 @@ use crate::model::{
 };
 use crate::values::Collector;
 
+/// So many points are named that have no trial.
+const POINTS: usize = 3;
+
 /// What is known of the run so far.
 #[derive(Clone, Default)]
 pub(super) struct Run {
     pub(super) plan: Option<(Arc<Plan>, ClockAnchor)>,
     pub(super) start: Option<ConductorTime>,
+    /// When the last event happened, and for how long no conductor carried the run out before that.
+    pub(super) last: ConductorTime,
+    pub(super) idle: Duration,
     /// Which configuration it has; none before it has begun.
     pub(super) generation: u32,
     /// The plans of earlier configurations.
@@ -136,10 +143,10 @@ impl Trial {
 }
 
 impl Measured {
-    /// Which values were expected, if this one was not.
-    pub(super) fn expected<'r>(&self, run: &'r Run) -> Option<&'r Expectation> {
+    /// Which values were expected in its trial, if this one was not.
+    pub(super) fn expected<'r>(&self, run: &'r Run, trial: u32) -> Option<&'r Expectation> {
         let is_outside = matches!(self.measurement, Measurement::Value { outside: true, .. });
-        let metric = run.plan()?.metrics.iter().find(|metric| metric.name == *self.metric)?;
+        let metric = run.plan_in(trial)?.metrics.iter().find(|metric| metric.name == *self.metric)?;
         metric.expect.as_ref().filter(|_| is_outside)
     }
 }
@@ -357,6 +364,31 @@ impl Run {
         Some(on_one_line(&judgement.text(self.plan())).into_owned())
     }
 
+    /// How long it was carried out until this moment, without the time between its conductors.
+    pub(super) fn took(&self, end: ConductorTime) -> Option<Duration> {
+        Some(end.since(self.start?).saturating_sub(self.idle))
+    }
+
+    /// That trials of earlier configurations are left out, and which points have no others, in one line.
+    pub(super) fn left_out_line(&self) -> Option<String> {
+        let out =
+            self.trials.values().filter(|trial| trial.generation != self.generation && !trial.slot.warm_up).count();
+        let plan = self.plan().filter(|_| out > 0)?;
+        let counted: BTreeSet<PointId> = self.together().map(|trial| trial.slot.point).collect();
+        let all = plan.points.iter().zip((0..).map(PointId)).filter(|(point, _)| !point.name.is_empty());
+        let empty: Vec<&str> =
+            all.filter(|(_, id)| !counted.contains(id)).map(|(point, _)| point.name.as_str()).collect();
+        let are = if out == 1 { "is" } else { "are" };
+        let line = format!("{} with an earlier configuration {are} not in the tables", words::counted(out, "trial"));
+        let named = empty.iter().take(POINTS).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let line = match empty.len().saturating_sub(POINTS) {
+            _ if empty.is_empty() => line,
+            0 => format!("{line}; there are no others of {named}"),
+            more => format!("{line}; there are no others of {named}, and {more} more"),
+        };
+        Some(on_one_line(&line).into_owned())
+    }
+
     /// How many trials are over, of how many.
     pub(super) fn ended_trials(&self) -> usize {
         self.trials.values().filter(|trial| trial.end.is_some()).count()
@@ -389,6 +421,10 @@ impl Run {
 
     /// Takes one event without the values of metrics.
     pub(super) fn record(&mut self, at: ConductorTime, event: &Event) {
+        if let Event::RunResumed { .. } = event {
+            self.idle += at.since(self.last);
+        }
+        self.last = self.last.max(at);
         match event {
             Event::RunStarted { plan, anchor } => {
                 self.plan = Some((Arc::clone(plan), *anchor));

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -382,4 +383,22 @@ fn workers_of_one_file_with_different_steps_are_told_apart_and_at_once() {
     let text = told(Format::Text, plain(), &run.over(Verdict::Passed, Vec::new()));
     let (_, table) = text.split_once("Statistics of 2 trials").unwrap();
     assert!(table.contains("serve") && table.contains("load"), "{text}");
+}
+
+#[test]
+fn the_time_between_the_conductors_of_a_run_is_not_in_its_duration() {
+    let plan = plan(vec![worker("dut", Vec::new(), vec![Step::plain("s", "true")])]);
+    let mut run = Recording::of(plan.clone());
+    run.trial();
+    let mut events = std::mem::take(&mut run.events);
+    let last = events.last().unwrap().at;
+    let later = |seconds| last.plus(Duration::from_secs(seconds));
+    let resumed = Event::RunResumed { plan: std::sync::Arc::new(plan), done: 0, generation: 1 };
+    events.push(Stamped { at: later(60), event: resumed });
+    let conclusion = Conclusion::new(Verdict::Incomplete, Vec::new());
+    events.push(Stamped { at: later(62), event: Event::RunEnded { conclusion } });
+    let text = told(Format::Text, plain(), &events);
+    assert!(text.ends_with("; 1 worker; 2.200s\n"), "{text}");
+    assert!(told(Format::Markdown, plain(), &events).contains("; 2.200s; run "));
+    assert!(told(Format::Junit, plain(), &events).contains("time=\"2.200\""));
 }

@@ -61,7 +61,9 @@ fn metrics(page: &mut Page, run: &Run) -> io::Result<()> {
         let line = if is_head { page.toned(Tone::Strong, &line) } else { line };
         page.line(&line)?;
     }
-    run.precision_line().map_or(Ok(()), |line| page.line(&format!("\nPrecision: {line}")))
+    let left_out = run.left_out_line().map(|line| format!("\n{line}"));
+    let precision = run.precision_line().map(|line| format!("\nPrecision: {line}"));
+    left_out.into_iter().chain(precision).try_for_each(|line| page.line(&line))
 }
 
 /// How long steps and phases took over the trials.
@@ -132,7 +134,7 @@ pub(super) fn facts(run: &Run, end: ConductorTime, conclusion: &Conclusion) -> V
     if !run.warnings.is_empty() {
         parts.push(words::counted(run.warnings.len(), "warning"));
     }
-    parts.extend(run.start.map(|start| words::duration(end.since(start))));
+    parts.extend(run.took(end).map(words::duration));
     parts
 }
 

@@ -32,7 +32,7 @@ fn cells(run: &Run, measured: &Measured) -> [String; 2] {
 /// What came of a metric.
 fn value(page: &Page, run: &Run, trial: &Trial, measured: &Measured) -> String {
     let text = on_one_line(&measured.measurement.text(measured.unit.as_deref())).into_owned();
-    match (&measured.measurement, measured.expected(run)) {
+    match (&measured.measurement, measured.expected(run, trial.number)) {
         (_, Some(expected)) => page.toned(Tone::Bad, &format!("{text}, expected {expected}")),
         (Measurement::Missing(_), _) if trial.is_failed_by(measured) => page.toned(Tone::Bad, &text),
         (Measurement::Value { missing: Some(why), .. }, _) => format!("{text}: {}", on_one_line(why)),

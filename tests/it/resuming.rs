@@ -240,6 +240,60 @@ error: cannot resume run `r`: what it does has changed since it began:
     assert_eq!(resumed["generation"].as_u64(), Some(1));
 }
 
+/// The reasons in a report of this format `jsonl`.
+fn reasons(folder: &Folder, file: &str) -> Vec<String> {
+    let text = folder.read(file);
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let lines = lines.filter(|line| line["event"] == "reason");
+    lines.map(|line| line["text"].as_str().unwrap_or("?").to_owned()).collect()
+}
+
+#[test]
+fn the_reasons_of_a_run_that_was_resumed_follow_from_the_metrics_that_are_read_again() {
+    let (player, folder) = (Player::start(), Folder::new());
+    folder.test("trials = 3\nresults = kept\n[Metric n]\nfrom = w.run.say\nexpect = ..206", &["w"]);
+    folder.worker("w", player.port, &format!("[Run]\nsay = echo 21$CONDUCTOR_TRIAL\n{}", wait(&folder)));
+    ended_in_the_second(&folder, 9);
+    for more in [&[][..], &["--failed"]] {
+        let finished = run(&folder, ["conduct", "-q", "--resume", "kept/r", "-o", "out"].iter().chain(more));
+        assert_eq!(finished.status, Some(3), "{finished:#?}");
+        let last = reasons(&folder, "kept/r/events.jsonl").pop();
+        assert_eq!(last.as_deref(), Some("metric `n` on w of trial 1: 211, expected ..206, and 2 more"));
+        for (limit, verdict, expected) in [
+            ("..220", "passed", &[][..]),
+            ("..208", "failed", &["metric `n` on w of trial 1: 211, expected ..208, and 2 more"]),
+            ("..212", "failed", &["metric `n` on w of trial 3: 213, expected ..212"]),
+        ] {
+            folder.file("new.cfg", &folder.read("test.cfg").replace("..206", limit));
+            let again = ["report", "kept/r", "--config", "new.cfg", "-o", "again", "--report", "jsonl=again.jsonl"];
+            run(&folder, again).assert(0, str![""], str![""]);
+            assert_eq!(reasons(&folder, "again.jsonl"), expected, "{limit}");
+            let text = folder.read("again");
+            assert!(text.lines().last().is_some_and(|line| line.starts_with(&format!("{verdict}: "))), "{text}");
+            assert!(!text.contains("..206"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn each_trial_is_told_with_what_was_expected_of_it_and_those_before_a_change_are_said_to_be_left_out() {
+    let (player, folder) = (Player::start(), Folder::new());
+    folder.test("trials = 2\nresults = kept\n[Metric n]\nfrom = w.run.say\nexpect = ..206", &["w"]);
+    folder.worker("w", player.port, &format!("[Run]\nsay = echo 21$CONDUCTOR_TRIAL\n{}", wait(&folder)));
+    ended_in_the_second(&folder, 9);
+    folder.file("test.cfg", &folder.read("test.cfg").replace("..206", "..208"));
+    let again = ["conduct", "-q", "--resume", "kept/r", "--accept-changes", "-o", "out", "--report", "markdown=md"];
+    assert_eq!(run(&folder, again).status, Some(3));
+    let text = folder.read("out");
+    assert!(
+        text.contains("trial 1: 211, expected ..206\n") && text.contains("trial 2: 212, expected ..208\n"),
+        "{text}"
+    );
+    for report in [text, folder.read("md"), folder.read("kept/r/report.html")] {
+        assert!(report.contains("1 trial with an earlier configuration is not in the tables"), "{report}");
+    }
+}
+
 #[test]
 fn whoever_does_not_have_the_secret_of_a_run_does_not_go_on_with_it() {
     let (player, folder) = (Player::start(), Folder::new());
@@ -323,11 +377,13 @@ fn failed_trials_are_run_again_only_when_that_is_wanted_and_more_trials_can_be()
     let finished = run(&folder, ["conduct", "-q", "--resume", "kept/r", "--trials", "3", "-o", "out"]);
     assert_eq!(finished.status, Some(3), "what failed still counts: {finished:#?}");
     assert_eq!(trials(&folder, "").len(), 3);
+    let text = folder.read("out");
+    assert!(text.contains("\n3 trials of ") && text.contains("\nTrial 1 of 3, run\n"), "{text}");
     run(&folder, ["conduct", "-q", "--resume", "kept/r", "--trials", "2", "-o", "out"]).assert(
         1,
         str![""],
         str![[r#"
-error: cannot resume run `r` with 2 trials: trial 3 is done
+error: cannot resume run `r` with `--trials 2`: trial 3 is done
 
 "#]],
     );
@@ -367,6 +423,38 @@ fn what_is_no_run_is_not_resumed() {
         str![""],
         str![[r#"
 error: cannot resume the run in `kept/r`: it does not contain `events.jsonl`
+
+"#]],
+    );
+    fs::create_dir_all(folder.join("kept/20261128-a")).expect("a folder");
+    folder.file("kept/20261128-a/events.jsonl", "");
+    folder.test("results = kept", &[]);
+    for arguments in [&["kept/other"][..], &["other", "test.cfg"]] {
+        run(&folder, ["conduct", "--resume"].iter().chain(arguments)).assert(
+            1,
+            str![""],
+            str![[r#"
+error: there is no run `other` in `kept`
+  hint: the latest runs are `20261128-a`
+
+"#]],
+        );
+    }
+    run(&folder, ["conduct", "--resume", "kept/lastest"]).assert(
+        1,
+        str![""],
+        str![[r#"
+error: there is no run `lastest` in `kept`
+  hint: did you mean `latest`?
+
+"#]],
+    );
+    run(&folder, ["history", "kept/20261128-a", "--metric", "n"]).assert(
+        1,
+        str![""],
+        str![[r#"
+error: `kept/20261128-a` is the folder of a run, not a results folder
+  hint: name the folder that has the runs: `conductor history kept --metric n`
 
 "#]],
     );

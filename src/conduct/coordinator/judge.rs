@@ -94,7 +94,7 @@ impl Judge {
     }
 
     /// A metric could not be measured, or has a value that is not expected.
-    pub(super) fn measured(&mut self, text: String) {
+    pub(in crate::conduct) fn measured(&mut self, text: String) {
         self.fails(text);
     }
 
@@ -152,7 +152,7 @@ impl Judge {
     }
 
     /// Takes what spoke against a trial before the run was resumed.
-    pub(super) fn recall(&mut self, Past { verdict, first_failure, failures, not_carried_out }: Past) {
+    pub(in crate::conduct) fn recall(&mut self, Past { verdict, first_failure, failures, not_carried_out }: Past) {
         self.worst = self.worst.max(verdict);
         self.failures += failures;
         self.recalled += failures;
@@ -163,7 +163,7 @@ impl Judge {
     }
 
     /// The verdict of the run. `whole` says that everything that was asked for was run.
-    pub(super) fn conclude(&mut self, interrupted: Option<i32>, whole: bool) -> Conclusion {
+    pub(in crate::conduct) fn conclude(&mut self, interrupted: Option<i32>, whole: bool) -> Conclusion {
         // What was judged after the last trial counts, too.
         let verdict =
             if whole && self.incomplete.is_empty() { self.worst.max(self.trial) } else { Verdict::Incomplete };

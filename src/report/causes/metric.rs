@@ -97,7 +97,7 @@ impl Finder<'_> {
 /// A metric that is a cause of its own.
 fn of_its_own(run: &Run, trial: &Trial, measured: &Measured) -> Cause {
     let what = measured.measurement.text(measured.unit.as_deref());
-    let expected = measured.expected(run).map(|expected| format!(", expected {expected}"));
+    let expected = measured.expected(run, trial.number).map(|expected| format!(", expected {expected}"));
     let kind = Kind::Metric(MetricName::clone(&measured.metric), what + &expected.unwrap_or_default());
     let workers = measured.worker.into_iter().collect();
     Cause { trial: Some(trial.number), workers, ..cause(kind, measured.at) }

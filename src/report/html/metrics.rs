@@ -50,7 +50,8 @@ pub(super) fn values(run: &Run) -> Option<Value> {
         });
     }
     let precision = run.precision_line().map(|line| parts(&format!("Precision: {line}")));
-    Some(context! { tables => shown, note => footnote(&summary), precision })
+    let left_out = run.left_out_line().map(|line| parts(&line));
+    Some(context! { tables => shown, note => footnote(&summary), left_out, precision })
 }
 
 /// What stands above the columns. The title of a table stands above all of them.

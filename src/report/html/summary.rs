@@ -92,7 +92,7 @@ fn facts(Ended { run, time_zone, at: end, .. }: Ended<'_>) -> Value {
     if let Some((plan, anchor)) = &run.plan {
         let date = jiff::Timestamp::try_from(anchor.utc).map(|utc| utc.to_zoned_datetime(time_zone.clone()));
         facts.push(("Started", date.map(|date| date.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()).unwrap_or_default()));
-        facts.push(("Duration", run.start.map_or(String::new(), |start| words::duration(end.since(start)))));
+        facts.push(("Duration", run.took(end).map(words::duration).unwrap_or_default()));
         facts.push(("Trials", format!("{} of {}", run.ended_trials(), plan.trials)));
         facts.push(("Workers", plan.workers.len().to_string()));
     }

@@ -277,6 +277,12 @@ fn in_another_order_each_trial_keeps_its_point_and_its_round() {
         format!("4 {pfifo} 2 null"),
     ];
     assert_eq!(trials, expected);
+    let left_out = "2 trials with an earlier configuration are not in the tables; there are no others of ";
+    for text in [run(&folder, ["report", "kept/r", "-f", "markdown"]).stdout, folder.read("kept/r/report.txt")] {
+        assert!(text.contains(left_out) && text.contains("qdisc=codel"), "{text}");
+    }
+    let page = folder.read("kept/r/report.html");
+    assert!(page.contains(&format!("{left_out}<code>qdisc=codel</code></p>")), "{page}");
     // The medians are 1.5 and 3.5, and no report has the first.
     let markdown = run(&folder, ["report", "kept/r", "-f", "markdown"]);
     let compared = run(&folder, ["history", "kept", "--metric", "trial"]);
