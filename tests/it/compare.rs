@@ -65,6 +65,10 @@ worse: 1 worse
     );
     let markdown = compare(&folder, &["-f", "markdown", "results/before", "results/after"]);
     assert!(markdown.stdout.starts_with("## worse: 1 worse\n\n| Runs |"), "{}", markdown.stdout);
+    let difference = "\n- after differs: workers client phases run load command: \
+                      `t=$CONDUCTOR_TRIAL; echo $((900 + t * 7 % 10))` instead of \
+                      `t=$CONDUCTOR_TRIAL; echo $((1000 + t * 7 % 10))`\n";
+    assert!(markdown.stdout.contains(difference), "{}", markdown.stdout);
 }
 
 #[test]

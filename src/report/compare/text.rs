@@ -25,7 +25,7 @@ pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn W
         writeln!(writer, "\nin {}, this differs from {}:", comparison.names[run], comparison.names[0])?;
         let differences = by_part(differences);
         for difference in differences.iter().take(DIFFERENCES) {
-            writeln!(writer, "  {}", on_one_line(&sentence(*difference)))?;
+            writeln!(writer, "  {}", on_one_line(&sentence(*difference, str::to_owned, |text| format!("`{text}`"))))?;
         }
         if let Some(more) = differences.len().checked_sub(DIFFERENCES).filter(|more| *more > 0) {
             writeln!(writer, "  and {}", words::counted(more, "more difference"))?;
@@ -55,14 +55,19 @@ pub(super) fn runs(comparison: &Comparison) -> Table {
     Table { heads, is_number, rows, notes: Vec::new() }
 }
 
-/// A difference in words, and at how many more points there is one.
-pub(super) fn sentence((Difference { what, base, new }, more): (&Difference, usize)) -> String {
+/// A difference in words, and at how many more points there is one; how its name is written, and its values.
+pub(super) fn sentence(
+    (Difference { what, base, new }, more): (&Difference, usize),
+    plain: impl Fn(&str) -> String,
+    code: impl Fn(&str) -> String,
+) -> String {
     let also = if more > 0 { format!(", and at {}", words::counted(more, "more point")) } else { String::new() };
-    let what = format!("{what}{also}");
+    let what = plain(&format!("{what}{also}"));
+    let (base, new) = (base.as_deref().map(&code), new.as_deref().map(&code));
     match (base, new) {
-        (Some(base), Some(new)) => format!("{what}: `{new}` instead of `{base}`"),
-        (None, Some(new)) => format!("{what}: `{new}`, which is new"),
-        (Some(base), None) => format!("{what}: not `{base}` any more"),
+        (Some(base), Some(new)) => format!("{what}: {new} instead of {base}"),
+        (None, Some(new)) => format!("{what}: {new}, which is new"),
+        (Some(base), None) => format!("{what}: not {base} any more"),
         (None, None) => what,
     }
 }

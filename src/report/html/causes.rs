@@ -38,6 +38,11 @@ pub(super) fn told(run: &Run, cause: &Cause) -> Told {
     let first = steps(cause).first().copied();
     let link = match &cause.kind {
         Kind::Check(_) => cause.trial.map(links::check),
+        Kind::Metric(name, _) => {
+            let is_shown = run.values.values().metrics.iter().any(|metric| metric.name == name.as_str());
+            let worker = cause.workers.first().map(|worker| run.name(*worker));
+            is_shown.then(|| links::metric(name.as_str(), worker))
+        }
         _ => first.map(|step| links::step(run, step, run.step(step))),
     };
     let worker = || cause.workers.first().map(|worker| links::worker(run, *worker));

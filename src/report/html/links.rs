@@ -37,6 +37,18 @@ pub(super) fn check(trial: u32) -> String {
     format!("#trial-{trial}.check")
 }
 
+/// The link to a metric, or to that of one worker.
+pub(super) fn metric(name: &str, worker: Option<&str>) -> String {
+    let worker = worker.map(|worker| format!(".{}", encoded(worker, false))).unwrap_or_default();
+    format!("#metric-{}{worker}", encoded(name, false))
+}
+
+/// The place of a metric on the page, which that link leads to.
+pub(super) fn place_of_metric(name: &str, worker: Option<&str>) -> String {
+    let worker = worker.map(|worker| format!(".{worker}")).unwrap_or_default();
+    format!("metric-{name}{worker}")
+}
+
 /// The file of an output, from the results folder.
 pub(super) fn output(run: &Run, of: Printer, stream: Stream) -> String {
     encoded(of.file(run.plan(), stream).join("/"), true)

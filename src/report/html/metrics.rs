@@ -2,6 +2,7 @@
 
 use minijinja::{Value, context};
 
+use super::links;
 use super::plots::{Plot, plots};
 use super::values::{line, list, parts};
 use crate::report::metrics::{Table, Told, footnote, tables};
@@ -27,18 +28,21 @@ pub(super) fn values(run: &Run) -> Option<Value> {
     let is_shared = tables.len() != summary.blocks.len();
     let mut left = ROWS;
     let mut shown = Vec::new();
-    for (place, table) in tables.iter().enumerate() {
-        let blocks = if is_shared { &summary.blocks[..] } else { &summary.blocks[place..=place] };
-        let plotted = blocks.iter().take(PLOTS.saturating_sub(if is_shared { 0 } else { place }));
+    for (at, table) in tables.iter().enumerate() {
+        let blocks = if is_shared { &summary.blocks[..] } else { &summary.blocks[at..=at] };
+        let plotted = blocks.iter().take(PLOTS.saturating_sub(if is_shared { 0 } else { at }));
         let drawn =
             plotted.flat_map(|block| plots(values, block).into_iter().map(move |plot| figure(block, plot, is_shared)));
         let lines: Vec<&Line> =
             if is_shared { Vec::new() } else { blocks.iter().flat_map(|block| &block.lines).collect() };
         let rows = table.rows.iter().enumerate().take(left);
-        let rows: Vec<Value> = rows.map(|(at, row)| row_value(table, row, lines.get(at).copied(), is_shared)).collect();
+        let rows: Vec<Value> = rows
+            .map(|(at, row)| row_value(table, row, lines.get(at).copied(), blocks.get(at).filter(|_| is_shared)))
+            .collect();
         left -= rows.len();
         let heads = heads(table, is_shared);
         shown.push(context! {
+            place => blocks.first().filter(|_| !is_shared).map(place),
             title => (!is_shared).then(|| table.heads[0].as_str()),
             heads => list(heads.iter().zip(&table.is_number).map(|(head, is_number)| {
                 context! { text => head, class => if *is_number { "number" } else { "" } }
@@ -64,8 +68,14 @@ fn heads(table: &Table, is_shared: bool) -> Vec<String> {
     std::iter::once(first.to_owned()).chain(table.heads.iter().skip(1).map(capitalised)).collect()
 }
 
-fn row_value(table: &Table, row: &[String], line: Option<&Line>, is_shared: bool) -> Value {
-    let heads = heads(table, is_shared);
+/// The place of a metric on the page.
+fn place(block: &Block) -> String {
+    links::place_of_metric(&block.metric.name, block.worker.as_deref())
+}
+
+/// A row; of a table that several metrics share, with the metric that it is about.
+fn row_value(table: &Table, row: &[String], line: Option<&Line>, of: Option<&Block>) -> Value {
+    let heads = heads(table, of.is_some());
     let class = line.and_then(Line::compared).and_then(|compared| compared.judgement).map(|own| match own.verdict {
         Verdict::Better => "passed",
         Verdict::Worse => "failed",
@@ -82,7 +92,7 @@ fn row_value(table: &Table, row: &[String], line: Option<&Line>, is_shared: bool
             tone => if at == last { class.unwrap_or_default() } else { "" },
         }
     });
-    list(cells)
+    context! { place => of.map(place), cells => list(cells) }
 }
 
 /// A plot. Where several metrics share a table, it says which one it is of.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::model::{Format, Outcome, Phase, Reason, Stamped, Step, Verdict};
-use crate::report::recorded::{Recording, failed, left, lost, passed, plain, plan, printing, told, worker};
+use crate::report::recorded::{Recording, failed, left, lost, measured, passed, plain, plan, printing, told, worker};
 
 /// What is embedded under this name.
 fn embedded(page: &str, id: &str) -> Value {
@@ -26,6 +26,13 @@ fn the_page_refers_to_nothing_outside() {
             assert!(page[at..].starts_with("href=\"#"), "{}", &page[at..at + 30]);
         }
     }
+}
+
+#[test]
+fn the_cause_of_a_failed_metric_leads_to_its_table() {
+    let page = page(&measured());
+    assert!(page.contains("<a href=\"#metric-goodput\">metric <code>goodput</code>"), "{page}");
+    assert_eq!(page.matches("id=\"metric-goodput\"").count(), 1);
 }
 
 #[test]

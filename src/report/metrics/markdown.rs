@@ -36,9 +36,29 @@ pub(in crate::report) fn drawn(table: &Table) -> String {
         text.push('\n');
     }
     for note in &table.notes {
-        let _ = writeln!(text, "- {}", cell(note));
+        let _ = writeln!(text, "- {}", marked(note));
     }
     text
+}
+
+/// Text in which what stands between backticks is code.
+fn marked(text: &str) -> String {
+    let pieces: Vec<&str> = text.split('`').collect();
+    if pieces.len().is_multiple_of(2) {
+        return cell(text);
+    }
+    let pieces = pieces.iter().enumerate().filter(|(_, piece)| !piece.is_empty());
+    pieces.map(|(place, piece)| if place % 2 == 1 { code(piece) } else { cell(piece) }).collect()
+}
+
+/// Text as code on one line, not in a table. It can have backticks.
+pub(in crate::report) fn code(text: &str) -> String {
+    let text = text.replace(['\n', '\r'], " ");
+    let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let is_padded = text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
+    let blank = if is_padded { " " } else { "" };
+    format!("{fence}{blank}{text}{blank}{fence}")
 }
 
 /// Text that stands for itself: nothing in it is markup, and it has one line.
@@ -63,4 +83,30 @@ pub(in crate::report) fn cell(text: &str) -> String {
 /// What was padded for a column has single blanks.
 fn one_blank(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_between_backticks_is_code_and_nothing_else_is_markup() {
+        for (text, expected) in [
+            ("1 of `a_b` is *x*", "1 of `a_b` is \\*x\\*"),
+            ("one ` only", "one \\` only"),
+            ("`<b>`", "`<b>`"),
+            ("", ""),
+        ] {
+            assert_eq!(marked(text), expected);
+        }
+        for (text, expected) in [
+            ("a|b", "`a|b`"),
+            ("echo `date`", "`` echo `date` ``"),
+            ("a\nb", "`a b`"),
+            ("", "`  `"),
+            ("a``b", "```a``b```"),
+        ] {
+            assert_eq!(code(text), expected);
+        }
+    }
 }

@@ -234,10 +234,12 @@ pub(in crate::report) fn verdict(verdict: Verdict) -> String {
 fn unusual<'a>(lines: impl Iterator<Item = (&'a Block, &'a Line)>, told: Told<'_>, is_named: bool) -> Vec<String> {
     let all: Vec<_> =
         lines.flat_map(|(block, line)| line.unusual.iter().map(move |unusual| (block, line, unusual))).collect();
+    let numbers = all.iter().flat_map(|(_, line, own)| [own.value].into_iter().chain(of_location(line.location)));
+    // The values of one metric have the same number of decimals.
+    let alike = decimals(&numbers.collect::<Vec<_>>());
     let note = |(block, line, unusual): &(&Block, &Line, &Unusual)| {
         let Unusual { trial, value, notes } = unusual;
-        let (name, numbers) = (told.line(line), [*value].into_iter().chain(of_location(line.location)));
-        let own = number(*value, decimals(&numbers.collect::<Vec<_>>()));
+        let (name, own) = (told.line(line), number(*value, alike));
         let unit = block.metric.unit.as_deref().map(|unit| format!(" {}", on_one_line(unit))).unwrap_or_default();
         let happened = notes.iter().map(|text| format!("; {}", on_one_line(text))).collect::<Vec<_>>().concat();
         let of_line = if name.is_empty() { String::new() } else { format!(" ({name})") };

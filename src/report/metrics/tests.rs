@@ -126,7 +126,7 @@ fn markdown_has_the_same_tables_and_nothing_in_them_is_markup() {
 | qdisc=pfifo | 938.3 | \[935.1, 941.4\] | 10 | -0.3 % \[-0.4, -0.3\] same |
 
 - trial 17 (qdisc=codel) is unusual: 812.0 Mbit/s; client was out of reach for 3.1 s
-- 1 of 9 values (qdisc=codel) is outside \`expect\`
+- 1 of 9 values (qdisc=codel) is outside `expect`
 
 Intervals are not adjusted for multiple comparisons; verdicts are adjusted for 2.
 
@@ -185,4 +185,16 @@ fn so_many_unusual_values_of_a_metric_are_listed_and_the_others_counted() {
     assert_eq!(notes.len(), 6, "{text}");
     assert_eq!(notes[0], "  goodput, Mbit/s: trial 1 is unusual: 10 Mbit/s");
     assert_eq!(notes[5], "  goodput, Mbit/s: and 3 more unusual values");
+}
+
+#[test]
+fn the_notes_of_a_metric_have_as_many_decimals_at_each_point() {
+    let points = ["a", "b"].map(|name| point(&[("n", name)], None)).to_vec();
+    let mut rounds: Vec<[f64; 2]> =
+        (0..12).map(f64::from).map(|up| [0.1 + up / 1000.0, 0.012 + up / 10_000.0]).collect();
+    rounds.push([0.359, 0.135_59]);
+    let rounds: Vec<&[f64]> = rounds.iter().map(<[f64; 2]>::as_slice).collect();
+    let told = text(&series(metric("took", 0.02), points, &rounds));
+    assert!(told.contains("(n=a) is unusual: 0.35900 Mbit/s"), "{told}");
+    assert!(told.contains("(n=b) is unusual: 0.13559 Mbit/s"), "{told}");
 }
