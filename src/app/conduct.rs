@@ -82,18 +82,15 @@ fn carry_out(
         return super::check::run(&Arc::new(plan), &options, &interrupts, output);
     }
     // No other process may go on with the run as long as the record is open.
-    let (Opened { mut reporters, refused, lock: _lock }, resumption) = match &mut resumed {
-        Some(resumed) => {
-            let (opened, resumption) = go_on(resumed, &mut plan, arguments, outputs, &interrupts)?;
-            options.resumed = resumed.identity.resumed;
-            (opened, Some(resumption))
+    let (Opened { mut reporters, refused, lock: _lock }, resumption) = if let Some(resumed) = &mut resumed {
+        let (opened, resumption) = go_on(resumed, &mut plan, arguments, outputs, &interrupts)?;
+        options.resumed = resumed.identity.resumed;
+        (opened, Some(resumption))
+    } else {
+        if outputs.folder(&plan.run).is_some() {
+            identity.files = changes::files(&plan);
         }
-        None => {
-            if outputs.folder(&plan.run).is_some() {
-                identity.files = changes::files(&plan);
-            }
-            (outputs.open(&plan.run, Some((&plan, &identity)), &interrupts), None)
-        }
+        (outputs.open(&plan.run, Some((&plan, &identity)), &interrupts), None)
     };
     if !refused.is_empty() {
         return Ok(outputs::not_carried_out(reporters, refused.join("; "), &interrupts));
