@@ -149,7 +149,7 @@ impl Disk for ResultsFolder {
         (1..=self.made() + 1).try_for_each(|levels| {
             let above = vec![".."; levels].join("/");
             let above = openat(&own, above, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-            // One that may only be passed through cannot be opened; its disk has the name in some seconds all the same.
+            // A folder that may be searched but not read cannot be opened. Its disk has the name within seconds all the same.
             above.map_or(Ok(()), |above| supported(fsync(above)))
         })
     }

@@ -118,7 +118,7 @@ impl PrecisionJudgement {
         };
         let then = match added + left {
             _ if *added == 0 => "no more trials, because of `max_trials`".to_owned(),
-            more => format!("{} more at most", counted(more)),
+            more => format!("at most {more} more {}", if more == 1 { "trial" } else { "trials" }),
         };
         format!("{}: {worst}{others}: {then}", worst.subject(plan))
     }
@@ -147,7 +147,7 @@ mod tests {
             (imprecise(12, None, "3%"), "goodput at qdisc=codel: the median is 0, of which 3 % cannot be reached"),
             (imprecise(9, relative(0.001), "3%"), "goodput at qdisc=codel: 9 values, at least 10 are needed"),
         ] {
-            assert_eq!(text(2, 36, 1, Some(known.clone())), format!("{expected}: 38 trials more at most"));
+            assert_eq!(text(2, 36, 1, Some(known.clone())), format!("{expected}: at most 38 more trials"));
             let none = ": no more trials, because of `max_trials`";
             assert_eq!(text(0, 0, 4, Some(known)), format!("{expected} (and 3 more){none}"));
         }

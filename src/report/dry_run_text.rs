@@ -69,7 +69,7 @@ fn write_series(plan: &Plan, expected: Option<&Expected>, writer: &mut dyn Write
         Some(Expected { run, duration }) => {
             writeln!(writer, "expected duration about {}, by the trials of run {run}", words::about(*duration))?;
         }
-        None => writeln!(writer, "expected duration unknown until the first trial has ended")?,
+        None => writeln!(writer, "expected duration unknown: the results folder has no earlier run of this test")?,
     }
     if plan.points.len() > 1 {
         let first = plan.point_name(PointId::default());

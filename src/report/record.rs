@@ -265,7 +265,7 @@ impl Run {
     /// What a worker does in a trial.
     pub(super) fn worker_in(&self, trial: u32, worker: WorkerId) -> Option<&WorkerPlan> {
         self.worker(worker)?;
-        Some(self.plan()?.worker_in(trial, worker))
+        Some(self.plan_in(trial)?.worker_in(trial, worker))
     }
 
     /// A worker of the plan.

@@ -333,7 +333,7 @@ fn each_point_and_each_worker_is_to_be_precise_and_the_worst_comes_first() {
     assert_eq!(imprecise(&values, "6%"), Vec::<String>::new());
     values.rows.pop();
     assert_eq!(imprecise(&values, "6%"), ["qdisc=codel 9 values, at least 10 are needed"]);
-    // What counts not is no value either.
+    // A trial that does not count has no value either.
     values.trials[0].is_warm_up = true;
     let fewer = ["qdisc=fq_codel 9 values, at least 10 are needed"; 2];
     assert_eq!(imprecise(&values, "6%")[..2], fewer);

@@ -160,7 +160,7 @@ trial 3 (qdisc=codel,rtt=10ms)
 trial 4 (qdisc=pfifo,rtt=10ms)
 trial 5 (qdisc=codel,rtt=10ms)
 trial 6 (qdisc=pfifo,rtt=10ms)
-expected duration unknown until the first trial has ended
+expected duration unknown: the results folder has no earlier run of this test
 steps of the point qdisc=codel,rtt=10ms; those that differ at other points follow them
 check echo check codel $CONDUCTOR_PARAM_RTT
 

@@ -41,8 +41,8 @@ fn planned(last: u64) -> Vec<(u64, String)> {
     (1..=last).map(|trial| (trial, point(trial).to_owned())).collect()
 }
 
-const FIRST: &str = "Precision: goodput of client at qdisc=codel: ±3.66 %, wanted 3 %: 40 trials more at most";
-const SECOND: &str = "Precision: goodput of client at qdisc=codel: ±3.66 %, wanted 3 %: 38 trials more at most";
+const FIRST: &str = "Precision: goodput of client at qdisc=codel: ±3.66 %, wanted 3 %: at most 40 more trials";
+const SECOND: &str = "Precision: goodput of client at qdisc=codel: ±3.66 %, wanted 3 %: at most 38 more trials";
 const ENOUGH: &str = "Precision: all medians are precise enough after 24 trials";
 
 #[test]

@@ -324,7 +324,7 @@ fn trials_that_are_added_to_reach_a_precision_have_a_line_and_are_among_all() {
     let shown = lines(&run, 0);
     let lines: Vec<&str> = shown.iter().rev().skip(1).take(2).map(|line| line.trim_start()).collect();
     assert!(lines[0].starts_with("Trial 11 of 11, run"), "{shown:#?}");
-    assert_eq!(lines[1], "Precision: goodput: ±4.1 %, wanted 3 %: 38 trials more at most");
+    assert_eq!(lines[1], "Precision: goodput: ±4.1 %, wanted 3 %: at most 38 more trials");
 }
 
 #[test]

@@ -248,7 +248,13 @@ fn in_another_order_each_trial_keeps_its_point_and_its_round() {
     // The new order would begin with the trial of the second point that is not done.
     change(&folder, "test.cfg", "codel, pfifo", "pfifo, codel");
     change(&folder, "test.cfg", "blocked", "interleaved");
+    change(&folder, "test.cfg", "s = echo at", "new = true\ns = echo at");
     run(&folder, ["conduct", "-q", "--resume", "kept/r", "--accept-changes", "-o", "out"]).assert(0, "", "");
+    // Each trial has the steps with which it was run.
+    let junit = folder.read("kept/r/junit.xml");
+    let has = |trial: u32, step: &str| junit.contains(&format!("name=\"{step}\" classname=\"trial-{trial}.w.run\""));
+    let of_trial = |trial| ["send", "new", "s", "wait"].map(|step| has(trial, step));
+    assert_eq!((of_trial(1), of_trial(4)), ([true, false, true, true], [true; 4]), "{junit}");
     assert_eq!(places(&folder), ["1 codel 1", "2 codel 2", "3 pfifo 1", "4 pfifo 2"]);
     assert_eq!(digest(&folder, "configuration-1.json"), before);
     assert_ne!(digest(&folder, "configuration.json"), before);
