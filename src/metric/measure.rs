@@ -224,6 +224,10 @@ impl Measurer<'_> {
             return (none.then_some(0.0).ok_or_else(missing), None);
         };
         let value = picked.and_then(|picked| picked.value().ok_or(Missing::NoMatch));
+        // With a scale, the section says what becomes of the printed unit.
+        let own = metric.unit.as_ref().filter(|_| !metric.is_scaled());
+        let others = own.zip(unit.as_ref()).filter(|(own, printed)| own != printed);
+        let value = others.map_or(value, |(own, printed)| Err(Missing::Units(own.clone(), printed.clone())));
         (value.map_err(|why| format!("{OF_CHECK}: {why}")), unit)
     }
 

@@ -54,6 +54,11 @@ pub struct Metric {
 }
 
 impl Metric {
+    /// Whether its numbers are multiplied by another number than 1.
+    pub fn is_scaled(&self) -> bool {
+        !is_one(&self.scale)
+    }
+
     /// How many values it has in a trial: one, or one of each worker if these are not combined. Each is a row of a
     /// comparison.
     pub fn values(&self) -> usize {

@@ -694,3 +694,23 @@ fn defaults_units_and_printed_formulas_are_marked_in_the_table_of_values() {
     assert_eq!(rows, expected, "{all}");
     assert!(finished.stdout.contains("lost of client: 2 of 2 values are the `default`\n"), "{}", finished.stdout);
 }
+
+#[test]
+fn a_unit_that_check_prints_is_that_of_the_section_unless_there_is_a_scale() {
+    let folder = Folder::new();
+    let finished = local(
+        &folder,
+        "[Test]\ncheck = echo metric other 5000 us; echo metric same 5 ms; echo metric scaled 5000 us; echo metric none 5\n\
+         [Workers]\nclient = @ 127.0.0.1\n[client:Run]\nload = echo 1\n\
+         [Metric other]\nfrom = check\nunit = ms\n[Metric same]\nfrom = check\nunit = ms\n\
+         [Metric scaled]\nfrom = check\nunit = ms\nscale = 0.001\n[Metric none]\nfrom = check\nunit = ms\n",
+    );
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    let expected = [
+        "other - null ms (the standard output of `check`: it has two units, `ms` and `us`)",
+        "same - 5.0 ms",
+        "scaled - 5.0 ms",
+        "none - 5.0 ms",
+    ];
+    assert_eq!(measured(&folder, 1), expected);
+}
