@@ -64,8 +64,8 @@ impl LogReporter {
         format!("{}: {} of {}", self.worker(step.worker), on_one_line(label), step.phase)
     }
 
-    /// A failure that counts is a warning, unless the results tell of it in the same place. A barrier is told of once for
-    /// all of its workers.
+    /// Logs a failure that counts as a warning, unless the text report goes to the same place. Steps that wait at a barrier
+    /// are left out: a barrier that was not passed has a line of its own.
     fn step_ended(&self, step: StepReference, result: &StepResult) {
         let text = || format!("{} {}", self.step(step), on_one_line(&result.outcome.in_detail()));
         let planned = self.plan.as_ref().and_then(|plan| plan.step(step));

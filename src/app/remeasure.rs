@@ -129,7 +129,7 @@ impl Remeasure {
         reasons.extend(failed);
         let worst = self.ended.values().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Passed);
         let mut verdict = worst.max(others);
-        // A run that was stopped by what is no failure any more is not complete.
+        // The run may have stopped at a trial that does not fail any more. Then it is incomplete.
         let planned = self.plan.as_ref().map_or(0, |plan| plan.trials as usize);
         let missing = planned.saturating_sub(self.ended.len());
         if verdict == Verdict::Passed && missing > 0 {

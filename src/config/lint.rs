@@ -99,7 +99,7 @@ lints! {
         ExcludeMatchesNothing "exclude-matches-nothing": "A line of `exclude` matches no point.",
         NoBaseline "no-baseline": "A point has no other with the values of `baseline`.",
         FewTrials "few-trials": "There are fewer trials than a comparison with the baseline needs.",
-        UnitWithoutScale "unit-without-scale": "The unit of a duration is not a known one, and there is no `scale`.",
+        UnitWithoutScale "unit-without-scale": "A duration is not converted to the unit of its metric: the unit is unknown, and `scale` is not set.",
         AmbiguousFile "ambiguous-file": "A worker file exists in the folder of the test file and in the current folder, or its name can also be read as a file and a host.",
         SharedPlayer "shared-player": "Workers run the same commands on the same player.",
         ReplacedSection "replaced-section": "A section of the test file replaces one of a worker file.",

@@ -170,7 +170,7 @@ impl Reader<'_> {
         let span = Span::new(start, start + key.len());
         let section = &mut self.document.sections[index];
         let first = section.add(Entry::new(key, span, value)).map(|first| first.key_span);
-        // That the section is there twice was reported.
+        // A section that is there twice was reported already.
         if let Some(first) = first.filter(|first| first.start >= self.repeated) {
             let reason = repeated_key(&section.name, key);
             self.report_repeated(reason, span, first);

@@ -60,8 +60,8 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
     write_within(LARGEST, ended, writer)
 }
 
-/// Cuts outputs until the report is no larger than it may be; if that is not enough, leaves out the cases that passed. One
-/// suite at a time is in memory.
+/// Cuts outputs until the report is small enough. If that does not suffice, leaves out the cases that passed. One suite at a
+/// time is in memory.
 fn write_within(largest: u64, ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
     let Ended { run, at, conclusion, .. } = ended;
     let limit = fair_limit(run.outputs().map(Output::length), BUDGET, MOST);

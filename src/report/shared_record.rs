@@ -37,7 +37,7 @@ impl Share {
         Self { record, told: 0 }
     }
 
-    /// Has an event recorded that the report is told, unless another report was told it before.
+    /// Records an event that this report is told, unless another report was told it before.
     pub(super) fn take(&mut self, Stamped { at, event }: &Stamped) {
         let is_end = matches!(event, Event::RunEnded { .. });
         // A report that is behind is not told of all output of steps that still run. The results folder is told of the end

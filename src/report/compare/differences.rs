@@ -65,7 +65,7 @@ fn without_point(what: &str) -> Option<&str> {
     rest.starts_with("workers ").then_some(rest)
 }
 
-/// For people: a difference that is the same part of several points is told once, with the number of the other points.
+/// For people: what differs at several points in the same part is one line, with the number of the other points.
 pub(super) fn by_part(all: &[Difference]) -> Vec<(&Difference, usize)> {
     // What differs at the first point stands with the workers themselves.
     let (at_points, others): (Vec<_>, Vec<_>) = all.iter().partition(|own| without_point(&own.what).is_some());
