@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{
     Across, Action, Definition, Extract, FileLine, Metric, Order, Origin, Phase, Pick, Plan, PointId, Schedule,
-    WorkerPlan, on_one_line,
+    WorkerPlan, hex, on_one_line,
 };
 use crate::report;
 
@@ -163,11 +163,7 @@ pub(super) fn digest(plan: &Plan, files: &BTreeMap<String, String>) -> String {
             hash.update(part);
         }
     }
-    hexadecimal(hash)
-}
-
-fn hexadecimal(hash: Sha256) -> String {
-    hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    hex(&hash.finalize())
 }
 
 /// Whether both have the same workers and phases: what is recorded of one is then understood with the other.
@@ -218,7 +214,7 @@ fn digest_of_file(path: &Path) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
-    Ok(hexadecimal(hash))
+    Ok(hex(&hash.finalize()))
 }
 
 /// Whether both measure the same in the same way.

@@ -8,7 +8,7 @@ mod unplaced;
 
 use sha2::{Digest as _, Sha256};
 
-use super::hex::hex;
+use crate::model::hex;
 
 pub use error::FileError;
 pub use incoming::IncomingFile;

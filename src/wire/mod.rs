@@ -15,7 +15,6 @@
 //! | `peer`, [`bounds`] | what a peer may send, and the limits on what it can make this process store |
 //! | `secret` | secrets of runs and sessions |
 //! | [`trace`] | the record of all frames for `--trace-frames` |
-//! | `hex` | bytes as hexadecimal digits |
 //! | [`seed`] | the protocol of the Python program, version 1 |
 //! | `supervisor` | what the process that supervises `check` reports |
 
@@ -25,7 +24,6 @@ mod connection;
 mod file;
 mod frame;
 mod greeting;
-mod hex;
 mod inbox;
 mod link;
 mod message;

@@ -8,8 +8,8 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::hex::hex;
 use super::peer;
+use crate::model::hex;
 
 /// A text that only its owners know. Its `Debug` form hides it, and comparing two takes the same time wherever they differ.
 #[derive(Clone, Default, Serialize, Deserialize)]

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::model::hex;
+
 /// A longer name of a point is cut, in bytes.
 const LONGEST: usize = 120;
 /// So many bytes of the digest of a cut name are behind it, each in two digits.
@@ -34,10 +36,7 @@ pub(super) fn point_name(parameters: &[(String, String)]) -> String {
     }
     name.truncate(length);
     name.push('~');
-    digest.iter().take(DIGEST).for_each(|byte| {
-        let _ = write!(name, "{byte:02x}");
-    });
-    name
+    name + &hex(&digest[..DIGEST])
 }
 
 /// Some points: those whose parameters have these values, or the one with this name.

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::StepId;
-use crate::wire::hex::hex;
+use crate::model::hex;
 use crate::wire::{bounds, peer};
 
 /// A file is sent: its bytes come as data of this stream, and behind them its end.
