@@ -22,7 +22,7 @@ use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, 
 use event::Turn;
 pub use event::{NotStarted, SessionAction, SessionEvent};
 use running::Running;
-use work::Work;
+use work::{State, Work};
 
 /// How far away an instant may be at which a phase is to start.
 const FARTHEST: Duration = Duration::from_secs(30);
@@ -119,7 +119,7 @@ impl Session {
     pub fn awaited(&self) -> Vec<StepId> {
         let (Some(plan), None) = (&self.plan, &self.orphaned) else { return Vec::new() };
         let mut open = self.works.iter().filter(|work| !work.is_spawned);
-        let is_at_barrier = open.next().is_some_and(Work::is_at_barrier) && open.next().is_none();
+        let is_at_barrier = open.next().is_some_and(|work| work.state == State::AtBarrier) && open.next().is_none();
         match &self.stage {
             Stage::Armed(id) => running::together(plan, *id, 0),
             Stage::Running(running) if is_at_barrier && !running.skips() => {
@@ -153,7 +153,7 @@ impl Session {
             }
             SessionEvent::Ended(end, at) => self.process_ended(end, Some(at), &mut turn),
             SessionEvent::TransferEnded { key, outcome, at } => {
-                if self.work(key).is_some_and(|work| work.transfers()) {
+                if self.work(key).is_some_and(|work| work.state == State::Transferring) {
                     self.wait_ended(key, outcome, at, &mut turn);
                 }
             }
@@ -185,7 +185,7 @@ impl Session {
                 self.released(step, at, turn);
             }
             ConductorMessage::FailBarrier { step, why } => {
-                if self.work(step).is_some_and(|work| work.is_at_barrier()) {
+                if self.work(step).is_some_and(|work| work.state == State::AtBarrier) {
                     self.wait_ended(step, OutcomeMessage::Unfulfilled { why }, turn.now, turn);
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::event::Turn;
 use super::steps::not_spawned;
-use super::work::Work;
+use super::work::{State, Work};
 use super::{Ended, Session};
 use crate::model::{LinePattern, PlayerTime, StepId};
 use crate::wire::{ActionMessage, OutcomeMessage, PlanMessage};
@@ -41,7 +41,7 @@ impl Session {
         } else if let Some(target) = self.last_spawned(key.trial, label) {
             if !target.printed.contains(&key) {
                 let target = target.key;
-                self.work(key).into_iter().for_each(|work| work.await_line(target, turn.now));
+                self.work(key).into_iter().for_each(|work| work.wait(State::Awaiting(target), turn.now));
                 return;
             }
             OutcomeMessage::Exit { status: 0 }
@@ -60,14 +60,14 @@ impl Session {
         if let Some(work) = self.work(by) {
             work.printed.push(awaiting);
         }
-        if self.work(awaiting).is_some_and(|work| work.awaits() == Some(by)) {
+        if self.work(awaiting).is_some_and(|work| work.state == State::Awaiting(by)) {
             self.wait_ended(awaiting, OutcomeMessage::Exit { status: 0 }, at, turn);
         }
     }
 
     /// A spawned step is over: it will not print what is still awaited.
     pub(super) fn awaited_ended(&mut self, target: &Work, at: PlayerTime, turn: &mut Turn) {
-        let waiting = self.works.iter().filter(|work| work.awaits() == Some(target.key));
+        let waiting = self.works.iter().filter(|work| work.state == State::Awaiting(target.key));
         let waiting = waiting.filter_map(|work| match &work.step.action {
             Some(ActionMessage::Await { label, pattern }) => Some((work.key, ended_before(label, pattern))),
             _ => None,

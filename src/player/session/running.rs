@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::work::Work;
 use crate::model::{Phase, PhaseId, PlayerTime, StepId};
-use crate::wire::PlanMessage;
+use crate::wire::{ActionMessage, PlanMessage};
 
 /// A phase that is being run.
 #[derive(Debug)]
@@ -58,9 +58,9 @@ impl Running {
             self.failed.push(work.step.label.clone());
         }
         if work.step.must && self.id == work.key.phase_id() {
-            self.skip(Some(match work.barrier() {
-                Some(name) => format!("barrier `{name}` failed"),
-                None => format!("`must:` step `{}` failed", work.step.label),
+            self.skip(Some(match &work.step.action {
+                Some(ActionMessage::Barrier { name }) => format!("barrier `{name}` failed"),
+                _ => format!("`must:` step `{}` failed", work.step.label),
             }));
         }
     }

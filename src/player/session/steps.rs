@@ -1,7 +1,7 @@
 //! What a session does when steps begin, start and end, and how it continues after that.
 
 use super::event::{SessionAction, Turn};
-use super::work::Work;
+use super::work::{State, Work};
 use super::{Ended, Session, Stage};
 use crate::model::{Phase, PlayerTime, StepId, nanoseconds};
 use crate::player::note::Note;
@@ -70,7 +70,7 @@ impl Session {
     /// A barrier has passed; what follows starts at the instant.
     pub(super) fn released(&mut self, key: StepId, at: Option<PlayerTime>, turn: &mut Turn) {
         if let Stage::Running(running) = &mut self.stage
-            && self.works.iter().any(|work| work.key == key && work.is_at_barrier())
+            && self.works.iter().any(|work| work.key == key && work.state == State::AtBarrier)
         {
             running.instant = at;
             let at = at.unwrap_or(turn.now);
@@ -87,7 +87,7 @@ impl Session {
             return turn.send(PlayerMessage::StepEnded(end));
         }
         turn.send(PlayerMessage::SpawnedEnded(end));
-        let waiting = self.works.iter().filter(|waiting| waiting.waits_for() == Some(work.key));
+        let waiting = self.works.iter().filter(|waiting| waiting.state == State::Stopping(work.key));
         for key in waiting.map(|waiting| waiting.key).collect::<Vec<_>>() {
             self.wait_ended(key, OutcomeMessage::Exit { status: 0 }, at, turn);
         }
@@ -117,7 +117,7 @@ impl Session {
     /// Without a conductor, nothing can be transferred, and no barrier passes.
     pub(super) fn go_on_alone(&mut self, why: &str, turn: &mut Turn) {
         let outcome = OutcomeMessage::Unfulfilled { why: why.to_owned() };
-        let fails = |work: &Work| work.transfers() || work.is_at_barrier();
+        let fails = |work: &Work| matches!(work.state, State::Transferring | State::AtBarrier);
         self.each(false, turn, |work, turn| fails(work) && work.stop(&outcome, turn));
     }
 
@@ -240,7 +240,7 @@ impl Session {
         if let Some(target) = self.last_spawned(key.trial, label) {
             target.stop(&OutcomeMessage::Stopped, turn);
             let target = target.key;
-            self.work(key).into_iter().for_each(|work| work.wait_for(target, turn.now));
+            self.work(key).into_iter().for_each(|work| work.wait(State::Stopping(target), turn.now));
             return;
         }
         let outcome = match self.last_ended(key.trial, label) {

@@ -15,16 +15,16 @@ use crate::wire::{
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// What the step is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
     /// Its process is being started.
     Starting,
     /// Its process runs.
     Running,
     /// The next attempt is made at this time.
     Pausing(PlayerTime),
-    /// It waits at the barrier with this name.
-    AtBarrier(String),
+    /// It waits at its barrier.
+    AtBarrier,
     /// It waits for the end of this spawned step.
     Stopping(StepId),
     /// It waits for a line of this spawned step.
@@ -42,7 +42,7 @@ pub(super) struct Work {
     pub(super) is_spawned: bool,
     /// The steps that wait for a line of its output, or will, and whose line it has printed.
     pub(super) printed: Vec<StepId>,
-    state: State,
+    pub(super) state: State,
     /// When it began: its first process, or its wait.
     began: Option<PlayerTime>,
     /// When its first process must have started, and the outcome if it has not. A process can hang before exec, for example
@@ -80,7 +80,7 @@ impl Work {
         now: PlayerTime,
     ) -> Self {
         let waiting = match &step.action {
-            Some(ActionMessage::Barrier { name }) => Some(State::AtBarrier(name.clone())),
+            Some(ActionMessage::Barrier { .. }) => Some(State::AtBarrier),
             Some(ActionMessage::Fetch { .. } | ActionMessage::Put { .. }) => Some(State::Transferring),
             Some(ActionMessage::Stop { .. } | ActionMessage::Await { .. }) | None => None,
         };
@@ -103,7 +103,7 @@ impl Work {
             step: step.clone(),
             is_spawned: false,
             printed: Vec::new(),
-            began: waiting.as_ref().map(|_| now),
+            began: waiting.map(|_| now),
             start_by: most.map(|most| (start.plus(Duration::from_nanos(most)), timed_out(most))),
             state: waiting.unwrap_or(State::Starting),
             limits: limit.into_iter().chain(until).collect(),
@@ -113,41 +113,9 @@ impl Work {
         }
     }
 
-    /// It waits from now on for the end of a spawned step.
-    pub(super) fn wait_for(&mut self, target: StepId, now: PlayerTime) {
-        self.state = State::Stopping(target);
-        self.began = Some(now);
-    }
-
-    /// It waits from now on for a line of a spawned step.
-    pub(super) fn await_line(&mut self, target: StepId, now: PlayerTime) {
-        self.state = State::Awaiting(target);
-        self.began = Some(now);
-    }
-
-    /// Whether it waits at its barrier.
-    pub(super) fn is_at_barrier(&self) -> bool {
-        self.barrier().is_some()
-    }
-
-    /// The barrier at which it waits.
-    pub(super) fn barrier(&self) -> Option<&str> {
-        if let State::AtBarrier(name) = &self.state { Some(name) } else { None }
-    }
-
-    /// Whether it transfers files.
-    pub(super) fn transfers(&self) -> bool {
-        self.state == State::Transferring
-    }
-
-    /// The spawned step for whose end it waits.
-    pub(super) fn waits_for(&self) -> Option<StepId> {
-        if let State::Stopping(target) = self.state { Some(target) } else { None }
-    }
-
-    /// The spawned step for whose line it waits.
-    pub(super) fn awaits(&self) -> Option<StepId> {
-        if let State::Awaiting(target) = self.state { Some(target) } else { None }
+    /// It waits from now on for something that a spawned step does.
+    pub(super) fn wait(&mut self, state: State, now: PlayerTime) {
+        (self.state, self.began) = (state, Some(now));
     }
 
     /// When something is due.
@@ -232,7 +200,7 @@ impl Work {
     /// Ends it with this outcome. If it has a process, the end of that comes as an event; if not, the step is over, and this
     /// returns true.
     pub(super) fn stop(&mut self, outcome: &OutcomeMessage, turn: &mut Turn) -> bool {
-        if self.ended_by_us.is_some() && !self.is_at_barrier() {
+        if self.ended_by_us.is_some() && self.state != State::AtBarrier {
             return false;
         }
         let lacks = self.lacks.take();
@@ -250,7 +218,7 @@ impl Work {
             turn.push(SessionAction::Stop(self.key, with));
             return false;
         }
-        if self.transfers() {
+        if self.state == State::Transferring {
             turn.push(SessionAction::CancelTransfer(self.key));
         }
         true
@@ -263,7 +231,7 @@ impl Work {
             && self.ended_by_us.is_none()
         {
             let outcome = outcome.clone();
-            if !self.is_at_barrier() {
+            if self.state != State::AtBarrier {
                 return self.stop(&outcome, turn);
             }
             // A release may be on its way, and wins.
