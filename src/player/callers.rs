@@ -24,6 +24,9 @@ const AT_ONCE: usize = 64;
 /// How many descriptors callers leave for sessions, and for inspecting processes.
 const SPARE: u64 = 8;
 
+/// The address of callers on this machine, of this user, who connect without one.
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 /// Connections that belong to no session.
 #[derive(Debug, Default)]
 pub(super) struct Callers {
@@ -83,56 +86,53 @@ impl Callers {
             return;
         }
         self.paused = None;
-        for _ in 0..AT_ONCE {
-            let accepted = match door {
+        self.accept_each(now, |callers| {
+            match door {
                 Door::Machine(socket) => {
-                    socket.accept().map(|(stream, peer)| self.take(stream, peer.ip().to_canonical(), admission, now))
+                    let (stream, peer) = socket.accept()?;
+                    callers.take(stream, peer.ip().to_canonical(), admission, now);
                 }
-                Door::Session(socket) => socket.accept().map(|(stream, _)| self.take_passing(stream, now)),
-            };
-            if !self.goes_on(accepted, now) {
-                return;
+                Door::Session(socket) => callers.take_passing(socket.accept()?.0, now),
             }
-        }
+            Ok(())
+        });
     }
 
     /// Accepts the connections of players that ask for the machine.
     pub(super) fn accept_for_machine(&mut self, socket: &UnixListener, now: PlayerTime) {
-        for _ in 0..AT_ONCE {
-            if self.paused.is_some() {
-                return;
-            }
-            let accepted = socket.accept().map(|(stream, _)| {
-                // Other users are closed at once: they take nobody's place.
-                if has_same_user(&stream)
-                    && let Ok(connection) = Connection::new(stream.into(), None)
-                {
-                    let caller = self.local_caller(connection, now);
-                    self.add(Caller { wants_machine: true, ..caller });
-                }
-            });
-            if !self.goes_on(accepted, now) {
-                return;
-            }
+        if self.paused.is_some() {
+            return;
         }
+        self.accept_each(now, |callers| {
+            let (stream, _) = socket.accept()?;
+            // Other users are closed at once: they take nobody's place.
+            if has_same_user(&stream)
+                && let Ok(connection) = Connection::new(stream.into(), None)
+            {
+                callers.add(Caller { wants_machine: true, ..Caller::new(connection, LOCAL, callers.limit, now) });
+            }
+            Ok(())
+        });
     }
 
-    /// Whether another connection may be accepted after this attempt.
-    fn goes_on(&mut self, accepted: io::Result<()>, now: PlayerTime) -> bool {
-        let Err(error) = accepted else {
-            self.is_full = false;
-            return true;
-        };
-        match error.kind() {
-            ErrorKind::WouldBlock => false,
-            ErrorKind::Interrupted | ErrorKind::ConnectionAborted => true,
-            _ if self.free_descriptor() => true,
-            _ => {
-                if !std::mem::replace(&mut self.is_full, true) {
-                    tracing::warn!("cannot accept connections at the moment: {error}");
+    /// Accepts one connection after the other, until none is left, or the system has no resources for another one.
+    fn accept_each(&mut self, now: PlayerTime, accept: impl Fn(&mut Self) -> io::Result<()>) {
+        for _ in 0..AT_ONCE {
+            let Err(error) = accept(self) else {
+                self.is_full = false;
+                continue;
+            };
+            match error.kind() {
+                ErrorKind::WouldBlock => return,
+                ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                _ if self.free_descriptor() => {}
+                _ => {
+                    if !std::mem::replace(&mut self.is_full, true) {
+                        tracing::warn!("cannot accept connections at the moment: {error}");
+                    }
+                    self.paused = Some(now.plus(Wait::RoomForConnection.time()));
+                    return;
                 }
-                self.paused = Some(now.plus(Wait::RoomForConnection.time()));
-                false
             }
         }
     }
@@ -145,16 +145,7 @@ impl Callers {
         let Ok(local) = stream.local_addr() else { return };
         let Ok(connection) = Connection::tcp(stream) else { return };
         let is_stranger = !admission.admits(peer, local.ip());
-        let mut caller = Caller {
-            connection,
-            decoder: FrameDecoder::new(self.limit),
-            peer,
-            progress: now,
-            since: now,
-            is_stranger,
-            wants_machine: false,
-            answered: false,
-        };
+        let mut caller = Caller { is_stranger, ..Caller::new(connection, peer, self.limit, now) };
         if is_stranger {
             self.refusals.add(peer, now).iter().for_each(|line| tracing::warn!("{line}"));
             caller.answer(&encode_result(1, &Admission::refusal(peer)));
@@ -187,7 +178,7 @@ impl Callers {
         for (stream, since) in std::mem::take(&mut self.passing) {
             match stdio::take(stream) {
                 Ok(Passed::Whole(connection, message)) => {
-                    let mut caller = self.local_caller(connection, now);
+                    let mut caller = Caller::new(connection, LOCAL, self.limit, now);
                     caller.decoder.push(&message);
                     self.add(caller);
                     self.has_taken_any = true;
@@ -198,20 +189,6 @@ impl Callers {
                 Ok(Passed::NotYet(_)) => tracing::warn!("a connection was closed: nothing was passed on in time"),
                 Err(error) => tracing::warn!("a connection was not taken: {error}"),
             }
-        }
-    }
-
-    /// A caller on this machine, of this user.
-    fn local_caller(&self, connection: Connection, now: PlayerTime) -> Caller {
-        Caller {
-            connection,
-            decoder: FrameDecoder::new(self.limit),
-            peer: Ipv4Addr::LOCALHOST.into(),
-            progress: now,
-            since: now,
-            is_stranger: false,
-            wants_machine: false,
-            answered: false,
         }
     }
 
@@ -289,6 +266,20 @@ enum Heard {
 }
 
 impl Caller {
+    /// One that has said nothing, with a message of up to `limit` bytes.
+    fn new(connection: Connection, peer: IpAddr, limit: u64, now: PlayerTime) -> Self {
+        Self {
+            connection,
+            decoder: FrameDecoder::new(limit),
+            peer,
+            progress: now,
+            since: now,
+            is_stranger: false,
+            wants_machine: false,
+            answered: false,
+        }
+    }
+
     /// When it is closed, if nothing arrives.
     fn deadline(&self) -> PlayerTime {
         self.progress.plus(Wait::Caller.without_progress()).min(self.since.plus(Wait::Caller.time()))
