@@ -132,12 +132,10 @@ fn unresponsive() -> Refusal {
     /// How long the conductor continues to ask, in seconds.
     const PATIENCE: u64 = 10;
     let holder = Holder {
-        run: String::new(),
         conductor: "a run whose player on this machine does not respond".to_owned(),
-        seconds: 0,
         state: HolderState::Unresponsive,
         free_within: PATIENCE,
-        lease_within: None,
+        ..Holder::default()
     };
     let message = format!("{} uses this machine", holder.describe());
     Refusal { reason: RefusalReason::Busy, message, holder: Some(holder) }

@@ -99,12 +99,9 @@ impl Registry {
         let others = others.min_by_key(|holder| (holder.state != HolderState::Live, u64::MAX - holder.free_within));
         others.or_else(|| {
             self.python.holder(now).map(|(address, since)| Holder {
-                run: String::new(),
                 conductor: format!("the Python conductor at {address}"),
                 seconds: now.since(since).as_secs(),
-                state: HolderState::Live,
-                free_within: 0,
-                lease_within: None,
+                ..Holder::default()
             })
         })
     }

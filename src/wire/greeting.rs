@@ -88,7 +88,6 @@ pub struct Welcome {
     #[serde(default)]
     pub clock: u64,
     /// Who holds the player, in the answer to a check.
-    #[serde(default)]
     pub holder: Option<Holder>,
     /// What earlier runs left, one sentence each.
     #[serde(default, deserialize_with = "peer::sentences")]
@@ -176,7 +175,7 @@ pub enum RefusalReason {
 }
 
 /// The run that holds a player.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The run; empty for a conductor that names none, which is a Python conductor.
     #[serde(deserialize_with = "peer::text")]
@@ -217,7 +216,6 @@ pub struct Refusal {
     #[serde(deserialize_with = "peer::reason")]
     pub message: String,
     /// Who holds it, when it is busy.
-    #[serde(default)]
     pub holder: Option<Holder>,
 }
 

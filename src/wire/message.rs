@@ -189,7 +189,6 @@ pub struct StepEndedMessage {
     /// How it ended.
     pub outcome: OutcomeMessage,
     /// How long its process ran, in nanoseconds; absent when it never did, or still runs.
-    #[serde(default)]
     pub duration: Option<u64>,
     /// How many bytes its standard output had by now.
     #[serde(default)]
