@@ -36,7 +36,6 @@ pub struct PlanMessage {
     #[serde(deserialize_with = "peer::variables")]
     pub environment: Vec<(String, String)>,
     /// How long a step may take, in nanoseconds; absent means for ever.
-    #[serde(default)]
     pub step_timeout: Option<u64>,
     /// How long the whole Reset may take, in nanoseconds.
     pub reset_timeout: u64,
@@ -66,6 +65,12 @@ impl PlanMessage {
         Phase::ALL.into_iter().try_for_each(|phase| bounds::STEPS.check(self.steps(phase).len()))?;
         bounds::VARIABLES.check(self.environment.len())?;
         bounds::MESSAGE.check(to_json(self).len())
+    }
+
+    /// The name of the worker, if its variables have it.
+    pub fn worker(&self) -> Option<&str> {
+        let variable = self.environment.iter().rfind(|(name, _)| name == "CONDUCTOR_WORKER");
+        variable.map(|(_, worker)| worker.as_str())
     }
 
     /// This step, if the plan has it.

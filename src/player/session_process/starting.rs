@@ -40,8 +40,7 @@ impl SessionProcess<'_> {
         let Some((plan, what)) = self.session.plan().and_then(|plan| Some((plan, plan.scratch?))) else {
             return Err(no_folder());
         };
-        let worker = plan.environment.iter().rfind(|(name, _)| name == "CONDUCTOR_WORKER");
-        let worker = worker.map_or("worker", |(_, worker)| worker.as_str());
+        let worker = plan.worker().unwrap_or("worker");
         let (path, is_new) = self.scratch.of_trial(key.trial, worker, what)?;
         let path = path.to_string_lossy().into_owned();
         if is_new {
