@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -17,8 +17,6 @@ use crate::wire::PlanMessage;
 
 /// So much is kept of what a command prints.
 const MOST: usize = 1 << 10;
-/// How often a command that has closed its output is checked for its end.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// The line that each command of the plan printed, or why there is none.
 pub(super) fn printed(plan: &PlanMessage) -> Vec<String> {
@@ -33,7 +31,8 @@ fn run(plan: &PlanMessage, command: &str, end: Instant) -> String {
         Err(error) => return format!("could not be started: {error}"),
     };
     let read = read(&output, end);
-    let is_over = read.is_some() && ends(&mut child, end);
+    let left = end.saturating_duration_since(Instant::now());
+    let ended = read.as_ref().and_then(|_| Wait::Versions.end_of(&mut child, left).ok());
     // Nothing of it stays, also if it has started others.
     if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
         let _ = kill_process_group(group, Signal::KILL);
@@ -41,14 +40,14 @@ fn run(plan: &PlanMessage, command: &str, end: Instant) -> String {
     let text = read.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
-    match (line, child.try_wait()) {
+    match (line, ended) {
         (Some(line), _) => line.to_owned(),
-        (None, Ok(Some(status))) if is_over => match status.code() {
+        (None, Some(status)) => match status.code() {
             Some(0) => "printed nothing".to_owned(),
             Some(code) => format!("failed with exit status {code}, and printed nothing"),
             None => "was killed, and printed nothing".to_owned(),
         },
-        (None, _) => "did not end in time".to_owned(),
+        (None, None) => "did not end in time".to_owned(),
     }
 }
 
@@ -89,19 +88,10 @@ fn read(output: &impl AsFd, end: Instant) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether the process of a command ends before this time.
-fn ends(child: &mut Child, end: Instant) -> bool {
-    loop {
-        match child.try_wait() {
-            Ok(None) if Instant::now() < end => _ = Wait::Versions.poll(&mut [], Some(LOOK)),
-            Ok(status) => return status.is_some(),
-            Err(_) => return false,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn plan(commands: &[&str]) -> PlanMessage {
