@@ -107,19 +107,17 @@ pub fn start_apart(command: &mut Command, limit: DescriptorLimit) {
 /// Has a command start in its own session and as a child of process 1. The child that `spawn` returns ends at once. Only for
 /// a process with one thread.
 pub fn start_detached(command: &mut Command, limit: DescriptorLimit) {
-    let prepare = move || {
+    let fork_again = || {
         // SAFETY: there is one thread, so nothing is held by another one.
         match unsafe { libc::fork() } {
-            -1 => return Err(io::Error::last_os_error()),
-            0 => {}
+            -1 => Err(io::Error::last_os_error()),
+            0 => Ok(()),
             _ => exit_now(0),
         }
-        own_session();
-        limit.restore();
-        Ok(())
     };
-    // SAFETY: the child makes a few system calls, and allocates nothing.
-    unsafe { command.pre_exec(prepare) };
+    // SAFETY: the child makes a system call, and allocates nothing.
+    unsafe { command.pre_exec(fork_again) };
+    start_apart(command, limit);
 }
 
 /// Ends this process at once: no destructor runs, and nothing that was inherited from the parent is written twice.
