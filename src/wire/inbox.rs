@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::session_frame::parse;
-use super::{Body, Data, WireError, bounds};
+use super::{Body, Data, Part, WireError, bounds};
 
 /// Takes numbered frames in their order, each once.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ impl Inbox {
             _ if self.is_closed => None,
             Body::Message(message) => Some(Taken::Message(message)),
             Body::Data(data) => Some(Taken::Data(data)),
-            Body::Part { text, last } => {
+            Body::Part(Part { text, last }) => {
                 bounds::MESSAGE.check(self.parts.len() + text.len())?;
                 self.parts.push_str(&text);
                 let whole = last.then(|| std::mem::take(&mut self.parts));
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn whoever_wants_nothing_more_keeps_no_parts_and_counts_on() {
         let mut inbox = Inbox::default();
-        let part = |last| Body::Part::<ConductorMessage> { text: "{\"type\":".to_owned(), last };
+        let part = |last| Body::Part::<ConductorMessage>(Part { text: "{\"type\":".to_owned(), last });
         assert_eq!(inbox.take(0, part(false)), Ok(None));
         inbox.close();
         assert_eq!(inbox.parts.capacity(), 0);
@@ -82,7 +82,7 @@ mod tests {
     fn parts_that_never_end_are_the_peers_fault() {
         let mut inbox = Inbox::default();
         let mut take = |number| {
-            let part = Body::Part { text: "x".repeat(60_000), last: false };
+            let part = Body::Part(Part { text: "x".repeat(60_000), last: false });
             inbox.take::<ConductorMessage>(number, part)
         };
         let most = u64::try_from(bounds::MESSAGE.most() / 60_000).unwrap();

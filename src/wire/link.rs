@@ -163,14 +163,13 @@ impl<C: Copy + Ord> Link<Reading<C>> {
         if self.attention.look(now).is_some() {
             self.since = now;
         }
-        let peer = self.peer;
         if now.since(self.heard.max(self.since)) >= limit {
-            return Err(LinkError::Silent { peer, limit });
+            return Err(LinkError::Silent(self.peer, limit));
         }
         if !self.wants_to_write() {
             self.moved = now;
         } else if now.since(self.moved.max(self.since)) >= limit {
-            return Err(LinkError::Stuck { peer, limit });
+            return Err(LinkError::Stuck(self.peer, limit));
         }
         if self.beat_at <= now {
             self.beat_at = now.plus(self.interval);
@@ -203,7 +202,7 @@ impl<C: Copy + Ord> Link<Reading<C>> {
         let mut count = 0;
         while count < READ {
             match self.connection.read_into(&mut self.decoder) {
-                Ok(0) => return Err(LinkError::Closed { peer: self.peer }),
+                Ok(0) => return Err(LinkError::Closed(self.peer)),
                 Ok(read) => {
                     count += read;
                     self.heard = clock();
@@ -319,31 +318,18 @@ impl<C: Copy + Ord> Link<Reading<C>> {
     }
 }
 
-/// Why a connection has ended.
+/// Why a connection has ended, with the name of the peer, for people.
 #[derive(Debug, Error)]
 pub enum LinkError {
     /// The peer was silent for as long as this.
-    #[error("nothing was received from {peer} for {}", shown(.limit))]
-    Silent {
-        /// Who that is, for people.
-        peer: &'static str,
-        /// How long.
-        limit: Duration,
-    },
+    #[error("nothing was received from {} for {}", .0, shown(.1))]
+    Silent(&'static str, Duration),
     /// The peer has read nothing for as long as this.
-    #[error("{peer} has not read for {}", shown(.limit))]
-    Stuck {
-        /// Who that is, for people.
-        peer: &'static str,
-        /// How long.
-        limit: Duration,
-    },
+    #[error("{} has not read for {}", .0, shown(.1))]
+    Stuck(&'static str, Duration),
     /// The peer closed it.
-    #[error("the connection was closed by {peer}")]
-    Closed {
-        /// Who that is, for people.
-        peer: &'static str,
-    },
+    #[error("the connection was closed by {0}")]
+    Closed(&'static str),
     /// It cannot be read from or written to.
     #[error("the connection broke: {}", words(.0))]
     Broken(#[from] io::Error),

@@ -54,7 +54,7 @@ pub use outcome::{AttemptMessage, OutcomeMessage};
 pub use peer::cleaned;
 pub use plan::{ActionMessage, PlanMessage, ScratchMessage, StepMessage, UntilMessage};
 pub use secret::Secret;
-pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, SessionFrame, Signal, WireError};
+pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, Part, SessionFrame, Signal, WireError};
 pub use supervisor::SupervisorMessage;
 
 /// How long an acknowledgement may wait for something to go along with. Nobody waits for one, but for credit, and so it

@@ -64,27 +64,26 @@ pub(super) fn sentences<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String
 
 /// What identifies something.
 pub(super) fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let name = String::deserialize(from)?;
-    bounds::NAME.check(name.len()).map_err(D::Error::custom)?;
+    checked_name(String::deserialize(from)?)
+}
+
+fn checked_name<E: Error>(name: String) -> Result<String, E> {
+    bounds::NAME.check(name.len()).map_err(E::custom)?;
     if on_one_line(&name) != name {
-        return Err(D::Error::custom("a name has a control character"));
+        return Err(E::custom("a name has a control character"));
     }
     Ok(name)
 }
 
-#[derive(Deserialize)]
-struct Name(#[serde(deserialize_with = "name")] String);
-
 /// The same where it may be absent.
 pub(super) fn name_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    let name: Option<Name> = Option::deserialize(from)?;
-    Ok(name.map(|Name(name)| name))
+    Option::<String>::deserialize(from)?.map(checked_name).transpose()
 }
 
 /// Names, few of them.
 pub(super) fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    let names: Vec<Name> = list(from, bounds::ABILITIES, true)?;
-    Ok(names.into_iter().map(|Name(name)| name).collect())
+    let names: Vec<String> = list(from, bounds::ABILITIES, true)?;
+    names.into_iter().map(checked_name).collect()
 }
 
 /// Numbers of protocols.

@@ -35,25 +35,28 @@ impl Secret {
     /// A secret for this purpose that is derived from it, always the same. It does not reveal this one.
     #[must_use]
     pub fn derived(&self, purpose: &str) -> Self {
-        Self(hex(&Sha256::digest(format!("{} for {purpose}", self.0).as_bytes())[..Self::DIGITS / 2]))
+        Self(digest(&format!("{} for {purpose}", self.0)))
     }
 
     /// A text that is derived from it and does not reveal it: others can recognize its owner's messages by this.
     pub fn fingerprint(&self) -> String {
-        hex(&Sha256::digest(self.0.as_bytes())[..Self::DIGITS / 2])
+        digest(&self.0)
     }
 
     /// Names that are derived from it: nobody else can guess one before it is used, and one does not reveal the others.
     pub fn names<const COUNT: usize>(&self) -> [String; COUNT] {
-        std::array::from_fn(
-            |number| hex(&Sha256::digest(format!("{} {number}", self.0).as_bytes())[..Self::DIGITS / 2]),
-        )
+        std::array::from_fn(|number| digest(&format!("{} {number}", self.0)))
     }
 
     /// The text itself, to hand it to another process.
     pub fn reveal(&self) -> &str {
         &self.0
     }
+}
+
+/// The digest of a text, as long as a secret.
+fn digest(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes())[..Secret::DIGITS / 2])
 }
 
 impl fmt::Debug for Secret {

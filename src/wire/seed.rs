@@ -11,7 +11,7 @@ use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::model::on_one_line;
+use crate::model::{in_seconds, on_one_line};
 
 pub use crate::model::PHASES_COMPLETE;
 
@@ -61,7 +61,7 @@ pub struct SeedStep {
     /// Whether the next step starts at once.
     pub spawn: bool,
     /// How long it may take; `None` for ever.
-    #[serde(serialize_with = "seconds")]
+    #[serde(serialize_with = "in_seconds::serialize")]
     pub timeout: Option<Duration>,
 }
 
@@ -185,15 +185,6 @@ fn timeout(value: Option<&Value>) -> Result<Option<Duration>, SeedError> {
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .map(Some)
             .ok_or("'timeout' must be a number of seconds".into()),
-    }
-}
-
-#[expect(clippy::ref_option, reason = "serde calls it with a reference")]
-fn seconds<S: serde::Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
-    match duration {
-        None => to.serialize_none(),
-        Some(whole) if whole.subsec_nanos() == 0 => to.serialize_u64(whole.as_secs()),
-        Some(duration) => to.serialize_f64(duration.as_secs_f64()),
     }
 }
 

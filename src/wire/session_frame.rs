@@ -91,12 +91,7 @@ pub enum Body<M> {
     /// A message.
     Message(M),
     /// A piece of a longer message.
-    Part {
-        /// The piece.
-        text: String,
-        /// Whether it is the last.
-        last: bool,
-    },
+    Part(Part),
     /// Bytes of a stream.
     Data(Data),
 }
@@ -132,11 +127,8 @@ impl<M: DeserializeOwned> SessionFrame<M> {
         let Some(number) = number else {
             return Err(WireError::NotAMessage(format!("`{}` has no number", cleaned(&kind))));
         };
-        if kind == "part" {
-            let Part { text, last } = parse(payload)?;
-            return Ok(Self::Numbered(number, Body::Part { text, last }));
-        }
-        Ok(Self::Numbered(number, Body::Message(parse(payload)?)))
+        let body = if kind == "part" { Body::Part(parse(payload)?) } else { Body::Message(parse(payload)?) };
+        Ok(Self::Numbered(number, body))
     }
 }
 
@@ -148,10 +140,13 @@ struct Head<'a> {
     number: Option<u64>,
 }
 
-#[derive(Deserialize)]
-struct Part {
-    text: String,
-    last: bool,
+/// A piece of a message that is too long for a frame.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Part {
+    /// The piece.
+    pub text: String,
+    /// Whether it is the last.
+    pub last: bool,
 }
 
 /// Reads the JSON of a message, or a part of it.

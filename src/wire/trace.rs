@@ -9,7 +9,6 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -26,14 +25,8 @@ const LARGEST: u64 = 1 << 30;
 /// What stands for a secret.
 const HIDDEN: &str = "(hidden)";
 
-/// Whether frames are recorded.
-static IS_ON: AtomicBool = AtomicBool::new(false);
-
-/// The file of this process.
+/// The file of this process, if frames are recorded.
 static FILE: Mutex<Option<TraceFile>> = Mutex::new(None);
-
-/// How many connections were recorded so far.
-static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
 struct TraceFile {
     /// The name that the user gave.
@@ -42,6 +35,8 @@ struct TraceFile {
     process: u32,
     /// `None` if it cannot be written.
     file: Option<File>,
+    /// How many connections were recorded so far.
+    connections: u64,
 }
 
 /// A recorded frame.
@@ -72,8 +67,7 @@ pub struct TracedFrame {
 pub fn start(path: &Path) -> io::Result<()> {
     let (path, process) = (std::path::absolute(path)?, std::process::id());
     let file = Some(open(&path)?);
-    *lock(&FILE) = Some(TraceFile { path, process, file });
-    IS_ON.store(true, Ordering::Relaxed);
+    *lock(&FILE) = Some(TraceFile { path, process, file, connections: 0 });
     Ok(())
 }
 
@@ -110,10 +104,11 @@ type Direction = Mutex<Option<FrameDecoder>>;
 impl Tap {
     /// One for a connection to this peer.
     pub fn new(peer: impl fmt::Display) -> Self {
-        Self(IS_ON.load(Ordering::Relaxed).then(|| {
+        Self(lock(&FILE).as_mut().map(|trace| {
             let direction = || Mutex::new(Some(FrameDecoder::new(LARGEST)));
-            let connection = CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1;
-            Recorder { connection, peer: peer.to_string(), sent: direction(), received: direction() }
+            trace.connections += 1;
+            let (connection, peer) = (trace.connections, peer.to_string());
+            Recorder { connection, peer, sent: direction(), received: direction() }
         }))
     }
 
