@@ -56,7 +56,7 @@ pub use outliers::{Outlier, outliers};
 pub use probability::{ERROR, Probability};
 pub use random::Random;
 pub use rank_sum::rank_sum;
-pub use sample::{Pair, Pairs, Sample, SampleError};
+pub use sample::{Pair, Pairs, Sample};
 pub use shift::{Method, Shift};
 pub use signed_rank::signed_rank;
 pub use trend::{Drift, Trend};

@@ -1,7 +1,5 @@
 //! The values that statistics are made of: finite, and at least one.
 
-use std::fmt;
-
 /// The values of one metric at one point, in the order of the trials and sorted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
@@ -9,43 +7,14 @@ pub struct Sample {
     sorted: Vec<f64>,
 }
 
-/// Why values cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum SampleError {
-    /// There is none.
-    Empty,
-    /// The value at this position, from 0, is not finite, or its magnitude is above a quarter of the largest `f64`.
-    NotFinite(usize),
-}
-
-impl fmt::Display for SampleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("there is no value"),
-            Self::NotFinite(at) => write!(f, "value {} is infinite, too large or not a number", at + 1),
-        }
-    }
-}
-
-impl std::error::Error for SampleError {}
-
 impl Sample {
     /// The largest magnitude of a value. Differences of two values and sums of two differences are finite.
     pub const LARGEST: f64 = f64::MAX / 4.0;
 
-    /// Of values in the order of the trials.
-    ///
-    /// # Errors
-    ///
-    /// There is no value, or one is not finite.
-    pub fn new(values: Vec<f64>) -> Result<Self, SampleError> {
-        if values.is_empty() {
-            return Err(SampleError::Empty);
-        }
-        if let Some(at) = values.iter().position(|value| !is_usable(*value)) {
-            return Err(SampleError::NotFinite(at));
-        }
-        Ok(Self::from_usable(values))
+    /// Of values in the order of the trials; nothing if there is no value, or one is not finite or too large.
+    pub fn new(values: Vec<f64>) -> Option<Self> {
+        let is_usable = !values.is_empty() && values.iter().all(|value| is_usable(*value));
+        is_usable.then(|| Self::from_usable(values))
     }
 
     /// Of values that are known to be finite, of which there is at least one.
@@ -107,19 +76,10 @@ pub struct Pair {
 pub struct Pairs(Vec<Pair>);
 
 impl Pairs {
-    /// Of the rounds in which both points have a value.
-    ///
-    /// # Errors
-    ///
-    /// There is no pair, or a value is not finite.
-    pub fn new(pairs: Vec<Pair>) -> Result<Self, SampleError> {
-        if pairs.is_empty() {
-            return Err(SampleError::Empty);
-        }
-        match pairs.iter().position(|pair| !is_usable(pair.base) || !is_usable(pair.new)) {
-            Some(at) => Err(SampleError::NotFinite(at)),
-            None => Ok(Self(pairs)),
-        }
+    /// Of the rounds in which both points have a value; nothing if there is no pair, or a value is not finite or too large.
+    pub fn new(pairs: Vec<Pair>) -> Option<Self> {
+        let is_usable = !pairs.is_empty() && pairs.iter().all(|pair| is_usable(pair.base) && is_usable(pair.new));
+        is_usable.then_some(Self(pairs))
     }
 
     /// The pairs in the order of the rounds.

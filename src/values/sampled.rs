@@ -38,7 +38,7 @@ impl<'a> Sampled<'a> {
         let defaults = counted.iter().filter(is_default).count();
         let number = |row: &Value| values.counted(row).ok().map(|value| (&values.trials[row.trial], value));
         let rows: Vec<_> = counted.into_iter().filter_map(number).collect();
-        let sample = Sample::new(rows.iter().map(|(_, value)| *value).collect()).ok();
+        let sample = Sample::new(rows.iter().map(|(_, value)| *value).collect());
         let trials = values.trials.iter().filter(|trial| at_point(trial)).count();
         Self { rows, sample, outside, defaults, trials }
     }
@@ -61,7 +61,7 @@ impl<'a> Sampled<'a> {
                 let of_round = base.rounds();
                 let pair = |(round, new)| Some(Pair { base: *of_round.get(&round)?, new });
                 let pairs = self.rounds().into_iter().filter_map(pair).collect();
-                Pairs::new(pairs).ok().map(|pairs| Comparison::paired(&pairs))
+                Pairs::new(pairs).map(|pairs| Comparison::paired(&pairs))
             }
         }
     }
@@ -109,7 +109,7 @@ impl UnusualSkews {
             phases.entry(*phase).or_default().push(*skew);
         }
         let unusual = phases.into_iter().flat_map(|(phase, skews)| {
-            let sample = Sample::new(skews.iter().map(Duration::as_secs_f64).collect()).ok();
+            let sample = Sample::new(skews.iter().map(Duration::as_secs_f64).collect());
             let far = sample.map_or(Vec::new(), |sample| {
                 let is_late = |skew: f64| skew > sample.median() && skew >= LEAST_SKEW.as_secs_f64();
                 outliers(&sample).into_iter().filter(|outlier| is_late(outlier.value)).collect()
