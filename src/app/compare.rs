@@ -12,13 +12,13 @@ use crate::conduct::ResultsFolder;
 use crate::model::{PASSED, on_one_line};
 use crate::report::{ComparedRun, Comparison, History, write_comparison};
 use crate::telemetry;
-use crate::values::{Options, Threshold};
+use crate::values::Options;
 
 /// Compares runs; 3 if something is worse, 4 if something is missing, 1 if nothing can be compared.
 pub(super) fn run(arguments: &CompareArguments) -> Result<ExitCode, Refused> {
     let folders = std::iter::once(&arguments.base).chain(&arguments.new);
     let runs = folders.map(|folder| read(folder)).collect::<Result<Vec<_>, _>>()?;
-    let options = Options { by: arguments.by.clone(), threshold: arguments.threshold.map(Threshold::from) };
+    let options = Options { by: arguments.by.clone(), threshold: arguments.threshold };
     if let Some(by) = &options.by
         && !runs.iter().any(|run| run.has_parameter(by))
     {

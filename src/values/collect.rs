@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Better, Event, Margin, Measurement, Mode, Order, Phase, Plan, Step, StepReference, StepResult, WorkerId,
-    shown_number,
+    Event, Measurement, Mode, Order, Phase, Plan, Step, StepReference, StepResult, WorkerId, shown_number,
 };
-use crate::statistics::{Design, Direction, Sample};
+use crate::statistics::{Design, Sample};
 
-use super::table::{Kind, Metric, Point, Reading, Threshold, Trial, Value, Values};
+use super::table::{Kind, Metric, Point, Reading, Trial, Value, Values, usual_threshold};
 
 /// So many things that happened in a trial are kept.
 const NOTES: usize = 5;
@@ -193,7 +192,7 @@ impl Collector {
         let Some(known) = of_name.into_iter().find(|at| is_same(&metrics[*at])) else {
             self.known.entry(name.to_owned()).or_default().push(metrics.len());
             let (name, unit) = (name.to_owned(), unit.map(str::to_owned));
-            metrics.push(Metric { name, unit, better: None, threshold: Threshold::Default, kind, phase: None });
+            metrics.push(Metric { name, unit, better: None, threshold: usual_threshold(), kind, phase: None });
             return metrics.len() - 1;
         };
         let own = &mut metrics[known].unit;
@@ -230,13 +229,14 @@ fn of_point(point: &crate::model::Point) -> Point {
 
 /// A metric of the test file.
 fn of_section(plan: &Plan, metric: &crate::model::Metric) -> Metric {
-    let better = metric.better.map(|better| match better {
-        Better::Higher => Direction::Higher,
-        Better::Lower => Direction::Lower,
-    });
-    let threshold = metric.threshold.map_or(Threshold::Default, Threshold::from);
-    let (name, unit, phase) = (metric.name.to_string(), metric.unit.clone(), phase_of(plan, &metric.from));
-    Metric { name, unit, better, threshold, kind: Kind::Section, phase }
+    Metric {
+        name: metric.name.to_string(),
+        unit: metric.unit.clone(),
+        better: metric.better,
+        threshold: metric.threshold.unwrap_or_else(usual_threshold),
+        kind: Kind::Section,
+        phase: phase_of(plan, &metric.from),
+    }
 }
 
 /// The phase in which a value comes about of which `from` says this: the last one that the text can mean. What a spawned
@@ -250,13 +250,4 @@ fn phase_of(plan: &Plan, from: &str) -> Option<Phase> {
         plan.workers.iter().flat_map(|worker| &worker.steps[phase]).filter(|step| step.mode == Mode::Spawn);
     let goes_on = spawned.any(|step| from.contains(".#") || is_meant(&step));
     (!goes_on).then_some(phase)
-}
-
-impl From<Margin> for Threshold {
-    fn from(margin: Margin) -> Self {
-        match margin {
-            Margin::Relative(part) => Self::Relative(part),
-            Margin::Absolute(number) => Self::Absolute(number),
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The verdicts of all lines of a summary, which are judged together.
 
-use crate::statistics::{Row, judge};
+use crate::model::{Better, Margin};
+use crate::statistics::{Direction, Row, Scale, Thresholds, judge};
 
 use super::block::{Against, Block};
 use super::table::Kind;
@@ -13,10 +14,10 @@ pub(super) fn judge_all(blocks: &mut [Block], bases: &[Vec<Option<f64>>]) -> usi
         let threshold = block.metric.threshold;
         for (line, base) in block.lines.iter_mut().zip(bases) {
             let Against::Compared(compared) = &mut line.against else { continue };
-            let thresholds = threshold.at(base.unwrap_or(0.0));
+            let thresholds = thresholds(threshold, base.unwrap_or(0.0));
             compared.threshold = thresholds.on(compared.comparison.scale);
             if block.metric.kind == Kind::Section {
-                rows.push(Row { comparison: compared.comparison, better: block.metric.better, thresholds });
+                rows.push(Row { comparison: compared.comparison, better: block.metric.better.map(direction), thresholds });
             }
         }
     }
@@ -29,4 +30,22 @@ pub(super) fn judge_all(blocks: &mut [Block], bases: &[Vec<Option<f64>>]) -> usi
         }
     }
     rows.len()
+}
+
+/// The thresholds of a comparison with a baseline of this median. One in the unit of the metric is a part of the median
+/// where values are compared by their ratio.
+fn thresholds(margin: Margin, median: f64) -> Thresholds {
+    let usual = Thresholds::default();
+    let thresholds = match margin {
+        Margin::Relative(part) => Thresholds::new(part, usual.on(Scale::Difference)),
+        Margin::Absolute(number) => Thresholds::new(number / median.abs(), number).or(Thresholds::new(0.0, number)),
+    };
+    thresholds.unwrap_or(usual)
+}
+
+const fn direction(better: Better) -> Direction {
+    match better {
+        Better::Higher => Direction::Higher,
+        Better::Lower => Direction::Lower,
+    }
 }

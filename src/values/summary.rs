@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::WorkerId;
+use crate::model::{Margin, WorkerId};
 use crate::statistics::{Design, Failures, Probability, Verdict};
 
 use super::block::{Against, Block, Compared, Line};
 use super::gate;
 use super::layout::{self, Base, Slot};
 use super::sampled::{Sampled, UnusualSkews};
-use super::table::{Kind, Metric, Threshold, Trial, Value, Values};
+use super::table::{Kind, Metric, Trial, Value, Values};
 
 /// What is said of the metrics of one run or of several.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +41,7 @@ pub struct Options {
     /// The parameter in which points that are compared may differ.
     pub by: Option<String>,
     /// The threshold of all metrics, instead of their own.
-    pub threshold: Option<Threshold>,
+    pub threshold: Option<Margin>,
 }
 
 /// What makes two series of values the same metric: name, unit and worker.
@@ -72,7 +72,7 @@ impl Summary {
         Self::new(runs, &layout::of_history(runs), None)
     }
 
-    fn new(runs: &[Values], slots: &[Slot], threshold: Option<Threshold>) -> Self {
+    fn new(runs: &[Values], slots: &[Slot], threshold: Option<Margin>) -> Self {
         let skews: Vec<_> = runs.iter().map(UnusualSkews::of).collect();
         let blocks = keys(runs).into_iter().map(|(key, metric)| block(runs, &skews, slots, key, metric));
         let (mut blocks, bases): (Vec<_>, Vec<_>) = blocks.unzip();

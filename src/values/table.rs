@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::model::{Phase, Verdict, WorkerId};
-use crate::statistics::{Design, Direction, Scale, Thresholds};
+use crate::model::{Better, Margin, Phase, Verdict, WorkerId};
+use crate::statistics::{Design, Scale, Thresholds};
 
 /// The values of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,9 +50,9 @@ pub struct Metric {
     /// Its unit.
     pub unit: Option<String>,
     /// Which values are better, if that was said.
-    pub better: Option<Direction>,
+    pub better: Option<Better>,
     /// From which change on a difference matters.
-    pub threshold: Threshold,
+    pub threshold: Margin,
     /// Where it comes from.
     pub kind: Kind,
     /// The phase in which it is measured; none if it can depend on all phases up to Collect.
@@ -70,29 +70,9 @@ pub enum Kind {
     Time,
 }
 
-/// From which change on a difference matters.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum Threshold {
-    /// That of the statistics.
-    #[default]
-    Default,
-    /// A part of the value of the baseline, such as 0.02.
-    Relative(f64),
-    /// In the unit of the metric.
-    Absolute(f64),
-}
-
-impl Threshold {
-    /// The thresholds of a comparison with a baseline of this median. One in the unit of the metric is a part of the
-    /// median where values are compared by their ratio.
-    pub fn at(self, median: f64) -> Thresholds {
-        let thresholds = match self {
-            Self::Default => None,
-            Self::Relative(part) => Thresholds::new(part, Thresholds::default().on(Scale::Difference)),
-            Self::Absolute(number) => Thresholds::new(number / median.abs(), number).or(Thresholds::new(0.0, number)),
-        };
-        thresholds.unwrap_or_default()
-    }
+/// From which change on a difference matters where the test file does not say it.
+pub(super) fn usual_threshold() -> Margin {
+    Margin::Relative(Thresholds::default().on(Scale::Ratio))
 }
 
 /// A trial; where one was run again, each of its attempts.

@@ -1,16 +1,15 @@
 //! Tables of values for the tests.
 
-use super::table::{Kind, Metric, Point, Reading, Threshold, Trial, Value, Values};
-use crate::model::Verdict;
-use crate::statistics::Direction;
+use super::table::{Kind, Metric, Point, Reading, Trial, Value, Values};
+use crate::model::{Better, Margin, Verdict};
 
 /// A metric of the test file that is better the higher it is.
 pub(crate) fn metric(name: &str, threshold: f64) -> Metric {
     Metric {
         name: name.to_owned(),
         unit: Some("Mbit/s".to_owned()),
-        better: Some(Direction::Higher),
-        threshold: Threshold::Relative(threshold),
+        better: Some(Better::Higher),
+        threshold: Margin::Relative(threshold),
         kind: Kind::Section,
         phase: None,
     }

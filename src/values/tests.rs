@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::testing::{add, metric, point, run, series};
 use super::*;
-use crate::model::{Phase, Verdict as TrialVerdict, WorkerId};
+use crate::model::{Margin, Phase, Verdict as TrialVerdict, WorkerId};
 use crate::statistics::{Design, Drift, Location, Random, Scale, TrialsNeeded, Verdict};
 
 /// Ten values around 100, no two of them equal.
@@ -153,11 +153,11 @@ fn all_lines_of_a_comparison_are_judged_together_but_not_what_only_check_printed
     assert_eq!(summary.verdicts().collect::<Vec<_>>(), [Verdict::Worse; 2]);
     assert!(summary.blocks[1].lines[1..].iter().all(|line| line.compared().unwrap().judgement.is_none()));
     // Another threshold for all.
-    let options = Options { threshold: Some(Threshold::Relative(0.3)), by: None };
+    let options = Options { threshold: Some(Margin::Relative(0.3)), by: None };
     assert_eq!(Summary::of_runs(&runs, &options).verdicts().collect::<Vec<_>>(), [Verdict::Same; 2]);
     // One in the unit of the metric: 9 of about 100 is less than the change, 11 more.
     let verdicts = |number| {
-        let options = Options { threshold: Some(Threshold::Absolute(number)), by: None };
+        let options = Options { threshold: Some(Margin::Absolute(number)), by: None };
         Summary::of_runs(&runs[..2], &options).verdicts().collect::<Vec<_>>()
     };
     assert_eq!((verdicts(9.0), verdicts(13.0)), (vec![Verdict::Worse], vec![Verdict::Same]));

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::tables::Told;
 use crate::model::object;
-use crate::statistics::{Design, Direction, Drift, Method, Scale, TrialsNeeded, Verdict};
-use crate::values::{Against, Block, Compared, Line, Summary, Threshold, Unusual};
+use crate::statistics::{Design, Drift, Method, Scale, TrialsNeeded, Verdict};
+use crate::values::{Against, Block, Compared, Line, Summary, Unusual};
 
 /// The metrics of a summary.
 pub(in crate::report) fn entries<'a>(summary: &'a Summary, told: Told<'a>) -> Vec<impl Serialize + 'a> {
@@ -16,25 +16,16 @@ pub(in crate::report) fn entries<'a>(summary: &'a Summary, told: Told<'a>) -> Ve
 
 fn entry<'a>(block: &'a Block, told: Told<'a>) -> impl Serialize + 'a {
     let metric = &block.metric;
-    let better = metric.better.map(|better| match better {
-        Direction::Higher => "higher",
-        Direction::Lower => "lower",
-    });
     let design = block.design.map(|design| match design {
         Design::Paired => "paired",
         Design::Unpaired => "unpaired",
     });
-    let threshold = match metric.threshold {
-        Threshold::Default => "5%".to_owned(),
-        Threshold::Relative(part) => format!("{}%", (part * 1e8).round() / 1e6),
-        Threshold::Absolute(number) => number.to_string(),
-    };
     object! {
         name: metric.name.as_str(),
         worker: block.worker.as_deref(),
         unit: metric.unit.as_deref(),
-        better: better,
-        threshold: threshold,
+        better: metric.better,
+        threshold: metric.threshold,
         design: design,
         points: block.lines.iter().map(|line| line_entry(line, told)).collect::<Vec<_>>(),
     }

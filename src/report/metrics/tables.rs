@@ -1,10 +1,10 @@
 //! The cells of a summary: a table for each metric, with a row for each point or run.
 
 use super::numbers::{Decimals, change, decimals, interval, number, of_location, percent};
-use crate::model::on_one_line;
+use crate::model::{Margin, on_one_line};
 use crate::report::words;
-use crate::statistics::{Design, Direction, Drift, Location, Method, Scale, Thresholds, TrialsNeeded, Verdict};
-use crate::values::{Against, Block, Compared, Line, Metric, Point, Summary, Threshold, Unusual};
+use crate::statistics::{Design, Drift, Location, Method, Scale, TrialsNeeded, Verdict};
+use crate::values::{Against, Block, Compared, Line, Metric, Point, Summary, Unusual};
 
 /// So many unusual values of a metric are listed.
 const UNUSUAL: usize = 5;
@@ -140,11 +140,7 @@ fn table(block: &Block, told: Told<'_>) -> Table {
 pub(in crate::report) fn metric_title(metric: &Metric, worker: Option<&str>) -> String {
     let worker = worker.map(|worker| format!(" of {worker}")).unwrap_or_default();
     let unit = metric.unit.as_deref().map(|unit| format!(", {}", on_one_line(unit))).unwrap_or_default();
-    let better = match metric.better {
-        Some(Direction::Higher) => " (higher is better)",
-        Some(Direction::Lower) => " (lower is better)",
-        None => "",
-    };
+    let better = metric.better.map(|better| format!(" ({better} is better)")).unwrap_or_default();
     format!("{}{worker}{unit}{better}", on_one_line(&metric.name))
 }
 
@@ -156,9 +152,8 @@ fn against(block: &Block, told: Told<'_>) -> String {
         None => "",
     };
     let threshold = match block.metric.threshold {
-        Threshold::Default => percent(Thresholds::default().on(Scale::Ratio)),
-        Threshold::Relative(part) => percent(part),
-        Threshold::Absolute(number) => {
+        Margin::Relative(part) => percent(part),
+        Margin::Absolute(number) => {
             let unit = block.metric.unit.as_deref().map(|unit| format!(" {}", on_one_line(unit))).unwrap_or_default();
             format!("{number}{unit}")
         }

@@ -6,8 +6,7 @@ use super::csv::line as csv_line;
 use super::numbers::{Decimals, decimals, number};
 use super::tables::{Told, tables};
 use super::{write_markdown, write_text};
-use crate::model::{Phase, Verdict};
-use crate::statistics::Direction;
+use crate::model::{Better, Phase, Verdict};
 use crate::values::testing::{add, metric, point, series};
 use crate::values::{Kind, Metric, Reading, Summary, Values};
 
@@ -76,7 +75,7 @@ fn a_run_of_one_point_has_all_metrics_in_one_table() {
     let mut values = Values { metrics: vec![metric("goodput", 0.02)], ..Values::default() };
     let latency = Metric {
         unit: Some("ms".to_owned()),
-        better: Some(Direction::Lower),
+        better: Some(Better::Lower),
         kind: Kind::Printed,
         ..metric("latency", 0.05)
     };
