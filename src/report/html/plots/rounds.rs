@@ -41,7 +41,7 @@ pub(super) fn plot(values: &Values, block: &Block, rows: &[&Value]) -> Option<Pl
     }
     draw(&mut svg, values, block, &counted, &colors, |row, value| (across.at(round(row)), up.at(value)));
     let missing: Vec<&Value> = rows.into_iter().filter(|row| matches!(row.reading, Reading::Missing(_))).collect();
-    for (class, rows) in by_class(values, &colors, missing) {
+    for (class, rows) in by(missing, |row| colors.of(values, row)) {
         svg.crosses(&format!("missing {class}"), rows.into_iter().map(|row| (across.at(round(row)), BOTTOM - 4.0)));
     }
     Some(Plot { title: title.to_owned(), svg: svg.finish(), legend: colors.legend(values) })
@@ -56,9 +56,8 @@ fn draw(
     colors: &Colors,
     place: impl Fn(&Value, f64) -> (f64, f64),
 ) {
-    let class = |row: &Value| colors.class(values.trials[row.trial].point).unwrap_or_else(|| "other".to_owned());
     if counted.len() > NAMED {
-        for (class, own) in by_class(values, colors, counted.to_vec()) {
+        for (class, own) in by(counted.to_vec(), |(row, _)| colors.of(values, row)) {
             let (outside, inside): (Vec<_>, Vec<_>) = own.into_iter().partition(|(row, _)| is_outside(row));
             svg.dots(&class, inside.into_iter().map(|(row, value)| place(row, value)));
             let rings: Vec<(f64, f64)> = outside.into_iter().map(|(row, value)| place(row, value)).collect();
@@ -72,7 +71,7 @@ fn draw(
     for (row, value) in counted {
         let (kind, why) = if is_outside(row) { ("ring", ", not expected") } else { ("dot", "") };
         let name = format!("trial {}: {}{why}", values.trials[row.trial].number, told(block, *value));
-        svg.dot(&format!("{kind} {}", class(row)), place(row, *value), 3.0, &name);
+        svg.dot(&format!("{kind} {}", colors.of(values, row)), place(row, *value), 3.0, &name);
     }
 }
 
@@ -81,31 +80,13 @@ fn is_outside(row: &Value) -> bool {
     matches!(row.reading, Reading::Number { is_outside: true, .. })
 }
 
-/// Values by the class of their point.
-fn by_class<R: Row>(values: &Values, colors: &Colors, rows: Vec<R>) -> BTreeMap<String, Vec<R>> {
+/// Rows by their class.
+fn by<R>(rows: Vec<R>, class: impl Fn(&R) -> String) -> BTreeMap<String, Vec<R>> {
     let mut classes: BTreeMap<String, Vec<R>> = BTreeMap::new();
     for row in rows {
-        let class = colors.class(values.trials[row.row().trial].point).unwrap_or_else(|| "other".to_owned());
-        classes.entry(class).or_default().push(row);
+        classes.entry(class(&row)).or_default().push(row);
     }
     classes
-}
-
-/// A row, with its number or without.
-trait Row {
-    fn row(&self) -> &Value;
-}
-
-impl Row for &Value {
-    fn row(&self) -> &Value {
-        self
-    }
-}
-
-impl Row for (&Value, f64) {
-    fn row(&self) -> &Value {
-        self.0
-    }
 }
 
 /// The colours of the points. If there are too many points, only the baseline has one.
@@ -123,6 +104,11 @@ impl Colors {
 
     fn class(&self, point: usize) -> Option<String> {
         self.points.iter().position(|own| *own == point).map(color)
+    }
+
+    /// The class of a value: that of its point.
+    fn of(&self, values: &Values, row: &Value) -> String {
+        self.class(values.trials[row.trial].point).unwrap_or_else(|| "other".to_owned())
     }
 
     fn legend(&self, values: &Values) -> Vec<(String, String)> {
