@@ -17,6 +17,16 @@ pub enum Scale {
     Difference,
 }
 
+impl Scale {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ratio => "ratio",
+            Self::Difference => "difference",
+        }
+    }
+}
+
 /// How NEW differs from BASE.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Comparison {

@@ -1,10 +1,13 @@
 //! How many trials a comparison needs at least.
 
+use serde::Serialize;
+
 use super::number::real;
 use super::probability::Probability;
 
 /// How two points are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Design {
     /// By round: each value of one point with that of the other.
     Paired,

@@ -1,5 +1,7 @@
 //! Whether values rise or fall with time.
 
+use serde::Serialize;
+
 use super::distribution::Distribution;
 use super::normal;
 use super::number::real;
@@ -12,7 +14,8 @@ use super::shift::Method;
 const DRIFT: f64 = 0.01;
 
 /// In which direction values drift.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Drift {
     /// They rise.
     Up,

@@ -71,6 +71,27 @@ pub enum Verdict {
     Undecided(TrialsNeeded),
 }
 
+impl Verdict {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Worse => "worse",
+            Self::Different => "different",
+            Self::Same => "same",
+            Self::Undecided(_) => "undecided",
+        }
+    }
+
+    /// How many trials it needs, if that can be said.
+    pub const fn trials_needed(self) -> Option<usize> {
+        match self {
+            Self::Undecided(TrialsNeeded::About(trials)) => Some(trials),
+            _ => None,
+        }
+    }
+}
+
 /// The largest number of trials that is named.
 pub const MOST_TRIALS: usize = 200;
 

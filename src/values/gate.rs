@@ -17,7 +17,11 @@ pub(super) fn judge_all(blocks: &mut [Block], bases: &[Vec<Option<f64>>]) -> usi
             let thresholds = thresholds(threshold, base.unwrap_or(0.0));
             compared.threshold = thresholds.on(compared.comparison.scale);
             if block.metric.kind == Kind::Section {
-                rows.push(Row { comparison: compared.comparison, better: block.metric.better.map(direction), thresholds });
+                rows.push(Row {
+                    comparison: compared.comparison,
+                    better: block.metric.better.map(direction),
+                    thresholds,
+                });
             }
         }
     }

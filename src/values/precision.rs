@@ -1,9 +1,10 @@
 //! How precisely medians are known: which of them need more trials.
 
-use crate::model::{Imprecise, Margin, WorkerId};
+use crate::model::{Imprecise, Margin};
 use crate::statistics::Location;
 
 use super::sampled::Sampled;
+use super::summary::with_values;
 use super::table::{Value, Values};
 
 impl Values {
@@ -14,7 +15,7 @@ impl Values {
         let wanted = metrics.iter().enumerate().filter_map(|(at, metric)| Some((at, metric, metric.precision?)));
         for (at, metric, wanted) in wanted {
             let of_metric: Vec<&Value> = self.rows.iter().filter(|row| row.metric == at).collect();
-            for worker in workers(&of_metric) {
+            for worker in with_values(of_metric.iter().map(|row| row.worker).collect()) {
                 let own: Vec<&Value> = of_metric.iter().filter(|row| row.worker == worker).copied().collect();
                 for (point, described) in self.points.iter().enumerate() {
                     let sampled = Sampled::new(self, &own, point);
@@ -30,18 +31,6 @@ impl Values {
         found.sort_by(|one, other| other.excess().total_cmp(&one.excess()));
         found
     }
-}
-
-/// The workers that have values of their own; none where the values are made of those of several.
-fn workers(rows: &[&Value]) -> Vec<Option<WorkerId>> {
-    let mut workers: Vec<Option<WorkerId>> = rows.iter().map(|row| row.worker).collect();
-    workers.sort_unstable();
-    workers.dedup();
-    // A trial in which nothing was measured names no worker.
-    if workers.len() > 1 {
-        workers.retain(Option::is_some);
-    }
-    if workers.is_empty() { vec![None] } else { workers }
 }
 
 /// Half the interval, on the scale of what is wanted. A part of a median of zero is nothing, unless all is zero.

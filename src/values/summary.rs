@@ -44,14 +44,6 @@ pub struct Options {
     pub threshold: Option<Margin>,
 }
 
-/// What makes two series of values the same metric: name, unit and worker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Key {
-    name: String,
-    unit: Option<String>,
-    worker: Option<String>,
-}
-
 impl Summary {
     /// Of one run: each point with that which is its baseline.
     pub fn of_run(values: &Values) -> Self {
@@ -74,7 +66,7 @@ impl Summary {
 
     fn new(runs: &[Values], slots: &[Slot], threshold: Option<Margin>) -> Self {
         let skews: Vec<_> = runs.iter().map(UnusualSkews::of).collect();
-        let blocks = keys(runs).into_iter().map(|(key, metric)| block(runs, &skews, slots, key, metric));
+        let blocks = metrics(runs).into_iter().map(|(metric, worker)| block(runs, &skews, slots, metric, worker));
         let (mut blocks, bases): (Vec<_>, Vec<_>) = blocks.unzip();
         if let Some(threshold) = threshold {
             for block in &mut blocks {
@@ -113,38 +105,32 @@ pub fn failures(base: &Values, new: &Values) -> (Failures, Failures, Probability
 }
 
 /// The metrics of all runs, each worker apart, in the order in which they were first measured.
-fn keys(runs: &[Values]) -> Vec<(Key, Metric)> {
-    let mut keys: Vec<(Key, Metric)> = Vec::new();
+fn metrics(runs: &[Values]) -> Vec<(Metric, Option<String>)> {
+    let mut all: Vec<(Metric, Option<String>)> = Vec::new();
     for values in runs {
         let mut of_metrics = vec![BTreeSet::new(); values.metrics.len()];
         for row in &values.rows {
             of_metrics[row.metric].insert(row.worker);
         }
-        for (at, metric) in values.metrics.iter().enumerate().filter(|(_, metric)| metric.kind != Kind::Time) {
-            let mut workers: Vec<Option<WorkerId>> = of_metrics[at].iter().copied().collect();
-            // What could never be measured has no worker either, and does not stand for another one.
-            if workers.len() > 1 {
-                workers.retain(Option::is_some);
-            }
-            for worker in if workers.is_empty() { vec![None] } else { workers } {
+        let measured = values.metrics.iter().zip(of_metrics).filter(|(metric, _)| metric.kind != Kind::Time);
+        for (metric, workers) in measured {
+            for worker in with_values(workers) {
                 let worker = worker.map(|worker| values.worker(worker).to_owned());
-                let key = Key { name: metric.name.clone(), unit: metric.unit.clone(), worker };
-                if !keys.iter().any(|(known, _)| *known == key) {
-                    keys.push((key, metric.clone()));
+                if !all.iter().any(|(known, of)| known.is_same(metric) && *of == worker) {
+                    all.push((metric.clone(), worker));
                 }
             }
         }
     }
-    keys
+    all
 }
 
-/// The rows of a metric in a run.
-fn rows<'a>(values: &'a Values, key: &Key) -> Vec<&'a Value> {
-    let is_same = |metric: &Metric| metric.name == key.name && metric.unit == key.unit;
-    let is_same: Vec<bool> = values.metrics.iter().map(is_same).collect();
-    let is_own =
-        |row: &&Value| is_same[row.metric] && row.worker.map(|worker| values.worker(worker)) == key.worker.as_deref();
-    values.rows.iter().filter(is_own).collect()
+/// The workers that have values of their own; none where the values are made of those of several.
+pub(super) fn with_values(workers: BTreeSet<Option<WorkerId>>) -> Vec<Option<WorkerId>> {
+    let has_several = workers.len() > 1;
+    // What was not measured has no worker either, and does not stand for another one.
+    let workers: Vec<_> = workers.into_iter().filter(|worker| worker.is_some() || !has_several).collect();
+    if workers.is_empty() { vec![None] } else { workers }
 }
 
 /// The block of a metric, and the median of the baseline of each line.
@@ -152,10 +138,10 @@ fn block(
     runs: &[Values],
     skews: &[UnusualSkews],
     slots: &[Slot],
-    key: Key,
     metric: Metric,
+    worker: Option<String>,
 ) -> (Block, Vec<Option<f64>>) {
-    let rows: Vec<Vec<&Value>> = runs.iter().map(|values| rows(values, &key)).collect();
+    let rows: Vec<Vec<&Value>> = runs.iter().map(|values| values.rows_of(&metric, worker.as_deref())).collect();
     let sampled: Vec<Sampled<'_>> =
         slots.iter().map(|slot| Sampled::new(&runs[slot.run], &rows[slot.run], slot.point)).collect();
     let mut design = None;
@@ -190,7 +176,7 @@ fn block(
     }
     let median = |base: usize| lines[base].location.map(|location| location.median);
     let bases = slots.iter().map(|slot| if let Base::At(base) = slot.base { median(base) } else { None }).collect();
-    (Block { metric, worker: key.worker, design, lines }, bases)
+    (Block { metric, worker, design, lines }, bases)
 }
 
 /// Whether the values of a line are in pairs with those of other lines.

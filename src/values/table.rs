@@ -59,6 +59,13 @@ pub struct Metric {
     pub phase: Option<Phase>,
 }
 
+impl Metric {
+    /// Whether it is the same metric, perhaps in another run: it has the same name and unit.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name && self.unit == other.unit
+    }
+}
+
 /// Where a metric comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -210,15 +217,11 @@ impl Values {
         self.workers.get(worker.0).map_or("?", String::as_str)
     }
 
-    /// The names of all parameters, in the order of the points.
-    pub fn parameters(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
-        for (name, _) in self.points.iter().flat_map(|point| &point.parameters) {
-            if !names.contains(&name.as_str()) {
-                names.push(name);
-            }
-        }
-        names
+    /// The rows of a metric: those of a worker, or those that are made of the values of several.
+    pub fn rows_of(&self, metric: &Metric, worker: Option<&str>) -> Vec<&Value> {
+        let is_own: Vec<bool> = self.metrics.iter().map(|own| own.is_same(metric)).collect();
+        let is_wanted = |row: &&Value| is_own[row.metric] && row.worker.map(|own| self.worker(own)) == worker;
+        self.rows.iter().filter(is_wanted).collect()
     }
 
     /// What the points are compared with: the parameters in which they differ from their baselines, with the values of
@@ -275,4 +278,15 @@ impl Point {
         let others = self.parameters.iter().filter(|(own, _)| own != name);
         others.map(|(own, value)| (own.as_str(), value.as_str())).collect()
     }
+}
+
+/// The names of all parameters of these points, in their order.
+pub fn parameters<'a>(points: impl IntoIterator<Item = &'a Point>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in points.into_iter().flat_map(|point| &point.parameters) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    names
 }

@@ -29,9 +29,9 @@ impl Comparison {
         let differences = runs.first().map_or(Vec::new(), |base| {
             runs.iter().skip(1).map(|new| differences::between(base, new, options.by.as_deref())).collect()
         });
-        let is_twice = |run: &ComparedRun| runs.iter().filter(|other| other.name() == run.name()).count() > 1;
-        let name = |run: &ComparedRun| if is_twice(run) { run.folder().to_owned() } else { run.name().to_owned() };
-        let names = runs.iter().map(|run| on_one_line(&name(run)).into_owned()).collect();
+        let is_twice = |run: &ComparedRun| runs.iter().filter(|other| other.name == run.name).count() > 1;
+        let name = |run: &ComparedRun| on_one_line(if is_twice(run) { &run.folder } else { &run.name }).into_owned();
+        let names = runs.iter().map(name).collect();
         Self { runs, names, summary, failures, differences }
     }
 
@@ -110,18 +110,11 @@ impl Comparison {
             INCOMPLETE => "incomplete",
             _ => return "not comparable: no metric has values in both".to_owned(),
         };
-        let count = |wanted: fn(&Verdict) -> bool| self.summary.verdicts().filter(wanted).count();
-        let counts = [
-            (count(|verdict| *verdict == Verdict::Worse), "worse"),
-            (count(|verdict| *verdict == Verdict::Better), "better"),
-            (count(|verdict| *verdict == Verdict::Different), "different"),
-            (count(|verdict| *verdict == Verdict::Same), "same"),
-            (count(|verdict| matches!(verdict, Verdict::Undecided(_))), "undecided"),
-            (self.summary.missing.len(), "missing"),
-            (self.fail_more_often().count(), "failing more often"),
-        ];
-        let parts: Vec<_> =
-            counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        let count = |word: &str| self.summary.verdicts().filter(|verdict| verdict.word() == word).count();
+        let verdicts = ["worse", "better", "different", "same", "undecided"].map(|word| (count(word), word));
+        let others = [(self.summary.missing.len(), "missing"), (self.fail_more_often().count(), "failing more often")];
+        let counts = verdicts.into_iter().chain(others).filter(|(count, _)| *count > 0);
+        let parts: Vec<_> = counts.map(|(count, word)| format!("{count} {word}")).collect();
         if parts.is_empty() {
             format!("{word}: no metric has a verdict")
         } else {

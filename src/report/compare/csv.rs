@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use super::run::ComparedRun;
 use crate::report::metrics::csv_line;
-use crate::statistics::{Scale, TrialsNeeded, Verdict};
-use crate::values::{Line, Summary};
+use crate::statistics::Verdict;
+use crate::values::{Line, Summary, parameters};
 
 /// The columns before those of the parameters.
 const FIRST: [&str; 6] = ["metric", "worker", "unit", "run", "started", "point"];
@@ -32,12 +32,7 @@ pub(super) fn write(
     summary: &Summary,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut parameters: Vec<&str> = Vec::new();
-    for name in runs.iter().flat_map(|run| run.values().parameters()) {
-        if !parameters.contains(&name) {
-            parameters.push(name);
-        }
-    }
+    let parameters = parameters(runs.iter().flat_map(|run| &run.values().points));
     let head = parameters.iter().map(|name| Cow::from(format!("param.{name}")));
     csv_line(writer, FIRST.map(Cow::from).into_iter().chain(head).chain(LAST.map(Cow::from)))?;
     for block in &summary.blocks {
@@ -49,7 +44,7 @@ pub(super) fn write(
                 block.worker.clone().unwrap_or_default(),
                 block.metric.unit.clone().unwrap_or_default(),
                 names[line.run].clone(),
-                run.start().map_or(String::new(), |start| start.to_string()),
+                run.start.map_or(String::new(), |start| start.to_string()),
                 point.map(|point| point.name.clone()).unwrap_or_default(),
             ];
             let own = |name: &&str| point.and_then(|point| point.parameter(name)).unwrap_or_default().to_owned();
@@ -66,30 +61,18 @@ fn numbers(line: &Line) -> [String; 11] {
     let compared = line.compared();
     let change = compared.and_then(|compared| compared.comparison.interval());
     let verdict = compared.and_then(|compared| compared.judgement).map(|judgement| judgement.verdict);
-    let (word, needed) = match verdict {
-        None => ("", String::new()),
-        Some(Verdict::Better) => ("better", String::new()),
-        Some(Verdict::Worse) => ("worse", String::new()),
-        Some(Verdict::Different) => ("different", String::new()),
-        Some(Verdict::Same) => ("same", String::new()),
-        Some(Verdict::Undecided(TrialsNeeded::About(trials))) => ("undecided", trials.to_string()),
-        Some(Verdict::Undecided(TrialsNeeded::MoreThanMost)) => ("undecided", String::new()),
-    };
-    let scale = compared.map_or("", |compared| match compared.comparison.scale {
-        Scale::Ratio => "ratio",
-        Scale::Difference => "difference",
-    });
+    let needed = verdict.and_then(Verdict::trials_needed);
     [
         number(line.location.map(|location| location.median)),
         number(interval.map(|interval| interval.low)),
         number(interval.map(|interval| interval.high)),
         line.counted.to_string(),
         line.trials.to_string(),
-        scale.to_owned(),
+        compared.map_or("", |compared| compared.comparison.scale.word()).to_owned(),
         number(compared.map(|compared| compared.comparison.change())),
         number(change.map(|interval| interval.low)),
         number(change.map(|interval| interval.high)),
-        word.to_owned(),
-        needed,
+        verdict.map_or("", Verdict::word).to_owned(),
+        needed.map_or(String::new(), |trials| trials.to_string()),
     ]
 }

@@ -25,8 +25,8 @@ const NAMES: [&str; 2] = ["name", "step"];
 pub(super) fn between(base: &ComparedRun, new: &ComparedRun, by: Option<&str>) -> Vec<Difference> {
     let all = |run: &ComparedRun| {
         let mut found = BTreeMap::new();
-        flatten(&with_names(run.configuration()), &mut Vec::new(), &mut found);
-        found.extend(run.versions().iter().map(|(what, version)| (format!("version of {what}"), version.clone())));
+        flatten(&with_names(&run.configuration), &mut Vec::new(), &mut found);
+        found.extend(run.versions.iter().map(|(what, version)| (format!("version of {what}"), version.clone())));
         found
     };
     let (base, new) = (all(base), all(new));

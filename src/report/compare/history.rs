@@ -18,7 +18,7 @@ pub(crate) struct History {
 impl History {
     /// Of these runs.
     pub(crate) fn new(mut runs: Vec<ComparedRun>, metric: String) -> Self {
-        runs.sort_by(|a, b| (a.start(), a.name()).cmp(&(b.start(), b.name())));
+        runs.sort_by(|a, b| (a.start, &a.name).cmp(&(b.start, &b.name)));
         runs.retain(|run| run.values().metrics.iter().any(|own| own.name == metric));
         Self { runs, metric }
     }
@@ -34,7 +34,7 @@ impl History {
     ///
     /// Those of the writer.
     pub(crate) fn write(&self, format: ComparisonFormat, writer: &mut dyn Write) -> io::Result<()> {
-        let names: Vec<String> = self.runs.iter().map(|run| on_one_line(run.name()).into_owned()).collect();
+        let names: Vec<String> = self.runs.iter().map(|run| on_one_line(&run.name).into_owned()).collect();
         let values: Vec<Values> = self.runs.iter().map(|run| run.values().only(&self.metric)).collect();
         let points: Vec<_> = values.iter().map(|values| values.points.as_slice()).collect();
         let summary = Summary::of_history(&values);

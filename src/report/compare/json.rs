@@ -17,8 +17,8 @@ pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn W
         let difference = |Difference { what, base, new }: Difference| object! { what: what, base: base, new: new };
         object! {
             name: comparison.names[at].clone(),
-            folder: run.folder().to_owned(),
-            start: run.start().map(|start| start.to_string()),
+            folder: run.folder.clone(),
+            start: run.start.map(|start| start.to_string()),
             failed: failed,
             trials: trials,
             fails_more_often: comparison.fail_more_often().any(|other| other == at),

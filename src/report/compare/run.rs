@@ -7,16 +7,20 @@ use serde_json::Value;
 
 use crate::model::{Event, PrintedVersion, Stamped};
 use crate::report::dry_run_json;
-use crate::values::{Collector, Values};
+use crate::values::{Collector, Values, parameters};
 
 /// A run that is compared.
 pub(crate) struct ComparedRun {
-    folder: String,
-    name: String,
-    start: Option<Timestamp>,
+    /// Its folder, as the user named it.
+    pub(super) folder: String,
+    pub(super) name: String,
+    /// When it began.
+    pub(super) start: Option<Timestamp>,
     values: Collector,
-    configuration: Value,
-    versions: BTreeMap<String, String>,
+    /// Its configuration, as the results folder has it.
+    pub(super) configuration: Value,
+    /// The versions of the programs, by what they are.
+    pub(super) versions: BTreeMap<String, String>,
 }
 
 impl ComparedRun {
@@ -58,22 +62,7 @@ impl ComparedRun {
 
     /// Whether it has a parameter of this name.
     pub(crate) fn has_parameter(&self, name: &str) -> bool {
-        self.values().parameters().contains(&name)
-    }
-
-    /// Its folder, as the user named it.
-    pub(super) fn folder(&self) -> &str {
-        &self.folder
-    }
-
-    /// Its name.
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// When it began.
-    pub(super) const fn start(&self) -> Option<Timestamp> {
-        self.start
+        parameters(&self.values().points).contains(&name)
     }
 
     /// When it began, in local time.
@@ -85,15 +74,5 @@ impl ComparedRun {
     /// Its values.
     pub(super) const fn values(&self) -> &Values {
         self.values.values()
-    }
-
-    /// Its configuration, as the results folder has it.
-    pub(super) const fn configuration(&self) -> &Value {
-        &self.configuration
-    }
-
-    /// The versions of the programs, by what they are.
-    pub(super) const fn versions(&self) -> &BTreeMap<String, String> {
-        &self.versions
     }
 }

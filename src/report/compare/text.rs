@@ -47,7 +47,7 @@ pub(super) fn runs(comparison: &Comparison) -> Table {
     let row = |(run, name): (&ComparedRun, &String)| {
         let (failed, trials) = run.values().failures(|_| true);
         let failed = format!("{failed} of {trials}");
-        vec![name.clone(), on_one_line(run.folder()).into_owned(), run.date(), failed]
+        vec![name.clone(), on_one_line(&run.folder).into_owned(), run.date(), failed]
     };
     let heads = ["Runs", "folder", "started", "failed trials"].map(str::to_owned).to_vec();
     let is_number = vec![false, false, false, true];

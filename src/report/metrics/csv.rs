@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::report::Ended;
-use crate::values::{Collector, Reading, Value, Values};
+use crate::values::{Collector, Reading, Value, Values, parameters};
 
 /// Writes the values of a run.
 pub(in crate::report) fn write(Ended { run, .. }: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
@@ -19,12 +19,7 @@ pub(in crate::report) fn write(Ended { run, .. }: Ended<'_>, writer: &mut dyn Wr
 const EARLIER: &str = "the configuration was changed after the trial";
 
 fn write_values(collected: &Collector, writer: &mut dyn Write) -> io::Result<()> {
-    let mut parameters: Vec<&str> = Vec::new();
-    for name in collected.generations().flat_map(|(_, values)| values.parameters()) {
-        if !parameters.contains(&name) {
-            parameters.push(name);
-        }
-    }
+    let parameters = parameters(collected.generations().flat_map(|(_, values)| &values.points));
     let names: Vec<String> = parameters.iter().map(|name| format!("param.{name}")).collect();
     let head = ["trial", "round", "attempt", "generation", "point"].map(Cow::from).into_iter();
     let head = head.chain(names.into_iter().map(Cow::from));

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::tables::Told;
 use crate::model::object;
-use crate::statistics::{Design, Drift, Method, Scale, TrialsNeeded, Verdict};
+use crate::statistics::{Method, Verdict};
 use crate::values::{Against, Block, Compared, Line, Summary, Unusual};
 
 /// The metrics of a summary.
@@ -16,17 +16,13 @@ pub(in crate::report) fn entries<'a>(summary: &'a Summary, told: Told<'a>) -> Ve
 
 fn entry<'a>(block: &'a Block, told: Told<'a>) -> impl Serialize + 'a {
     let metric = &block.metric;
-    let design = block.design.map(|design| match design {
-        Design::Paired => "paired",
-        Design::Unpaired => "unpaired",
-    });
     object! {
         name: metric.name.as_str(),
         worker: block.worker.as_deref(),
         unit: metric.unit.as_deref(),
         better: metric.better,
         threshold: metric.threshold,
-        design: design,
+        design: block.design,
         points: block.lines.iter().map(|line| line_entry(line, told)).collect::<Vec<_>>(),
     }
 }
@@ -39,10 +35,6 @@ fn line_entry<'a>(line: &'a Line, told: Told<'a>) -> impl Serialize + 'a {
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
     let interval = line.location.and_then(|location| location.interval);
-    let drift = line.drift.map(|drift| match drift {
-        Drift::Up => "up",
-        Drift::Down => "down",
-    });
     let unusual =
         |Unusual { trial, value, notes }: &Unusual| object! { trial: *trial, value: *value, notes: notes.clone() };
     object! {
@@ -56,7 +48,7 @@ fn line_entry<'a>(line: &'a Line, told: Told<'a>) -> impl Serialize + 'a {
         trials: line.trials,
         outside: line.outside,
         defaults: line.defaults,
-        drift: drift,
+        drift: line.drift,
         unusual: line.unusual.iter().map(unusual).collect::<Vec<_>>(),
         is_baseline: line.against == Against::Baseline,
         comparison: line.compared().map(comparison_entry),
@@ -66,28 +58,14 @@ fn line_entry<'a>(line: &'a Line, told: Told<'a>) -> impl Serialize + 'a {
 fn comparison_entry(compared: &Compared) -> impl Serialize + use<> {
     let comparison = compared.comparison;
     let interval = comparison.interval();
-    let scale = match comparison.scale {
-        Scale::Ratio => "ratio",
-        Scale::Difference => "difference",
-    };
     let method = match comparison.shift.method {
         Method::Exact | Method::ExactWithTies => "exact",
         Method::Normal => "normal",
     };
-    let verdict = compared.judgement.map(|judgement| match judgement.verdict {
-        Verdict::Better => "better",
-        Verdict::Worse => "worse",
-        Verdict::Different => "different",
-        Verdict::Same => "same",
-        Verdict::Undecided(_) => "undecided",
-    });
-    let needed = compared.judgement.and_then(|judgement| match judgement.verdict {
-        Verdict::Undecided(TrialsNeeded::About(trials)) => Some(trials),
-        _ => None,
-    });
+    let verdict = compared.judgement.map(|judgement| judgement.verdict);
     object! {
         // A change by ratio is relative: -0.04 is 4 % less.
-        scale: scale,
+        scale: comparison.scale.word(),
         change: comparison.change(),
         low: interval.map(|interval| interval.low),
         high: interval.map(|interval| interval.high),
@@ -95,7 +73,7 @@ fn comparison_entry(compared: &Compared) -> impl Serialize + use<> {
         p: comparison.shift.p.get(),
         adjusted_p: compared.judgement.map(|judgement| judgement.adjusted.get()),
         method: method,
-        verdict: verdict,
-        trials_needed: needed,
+        verdict: verdict.map(Verdict::word),
+        trials_needed: verdict.and_then(Verdict::trials_needed),
     }
 }

@@ -214,14 +214,11 @@ fn compared_parts(block: &Block, compared: &Compared, decimals: Decimals) -> [St
 /// The verdict of a line: `worse`, `undecided, needs about 34 trials`.
 pub(in crate::report) fn verdict(verdict: Verdict) -> String {
     match verdict {
-        Verdict::Better => "better".to_owned(),
-        Verdict::Worse => "worse".to_owned(),
-        Verdict::Different => "different".to_owned(),
-        Verdict::Same => "same".to_owned(),
         Verdict::Undecided(TrialsNeeded::About(trials)) => format!("undecided, needs about {trials} trials"),
         Verdict::Undecided(TrialsNeeded::MoreThanMost) => {
             format!("undecided, needs more than {} trials", crate::statistics::MOST_TRIALS)
         }
+        decided => decided.word().to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::quantities::{Quantities, quantities};
 use super::svg::{Anchor, Svg};
 use crate::model::on_one_line;
 use crate::statistics::Location;
-use crate::values::{Block, Values};
+use crate::values::{Block, Values, parameters};
 
 /// So many parameters have a plot.
 const PARAMETERS: usize = 3;
@@ -22,8 +22,7 @@ type Line = (String, Vec<Place>);
 
 /// A plot for each parameter that has at least two numbers as values.
 pub(super) fn plots(values: &Values, block: &Block) -> Vec<Plot> {
-    let names: Vec<String> = values.parameters().into_iter().map(str::to_owned).collect();
-    names.iter().filter_map(|name| plot(values, block, name)).take(PARAMETERS).collect()
+    parameters(&values.points).into_iter().filter_map(|name| plot(values, block, name)).take(PARAMETERS).collect()
 }
 
 fn plot(values: &Values, block: &Block, parameter: &str) -> Option<Plot> {
