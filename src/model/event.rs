@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::hint::known_hint;
 use super::recorded_result::{check_ended, step_ended};
 use super::time::in_nanoseconds;
 use super::trial_started;
-use super::verdict::known_hint;
 use super::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Hint, Measurement, MetricName, Output, Phase, Plan,
     PlayerDescription, PointId, PrecisionJudgement, PrintedVersion, Slot, Start, StartSkew, StepReference, StepResult,

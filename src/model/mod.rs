@@ -17,6 +17,7 @@ mod file_pattern;
 mod format;
 mod harmless;
 mod hex;
+mod hint;
 mod line_pattern;
 mod measurement;
 mod metric;
@@ -63,6 +64,7 @@ pub use file_pattern::{FilePattern, PatternComponent, in_scratch};
 pub use format::{ComparisonFormat, Format};
 pub use harmless::{harmless, is_harmful, on_one_line};
 pub use hex::hex;
+pub use hint::Hint;
 pub use line_pattern::LinePattern;
 pub use measurement::{Measurement, shown_number};
 pub use metric::{Across, Better, Extract, LONGEST_UNIT, Margin, Metric, Pick, PlannedStep, Source, is_unit};
@@ -92,7 +94,7 @@ pub(crate) use time::in_seconds;
 pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading, nanoseconds};
 pub use transport::{Transport, TransportError, TransportSettings};
 pub use verdict::{
-    Conclusion, FAILED, Hint, INCOMPLETE, NOT_CARRIED_OUT, PASSED, Reason, USAGE, Verdict, interrupted_by,
+    Conclusion, FAILED, INCOMPLETE, NOT_CARRIED_OUT, PASSED, Reason, USAGE, Verdict, interrupted_by,
 };
 pub use version::{MOST_VERSIONS, PrintedVersion};
 pub use worker_plan::{Destination, PlayerAddress, WorkerPlan};

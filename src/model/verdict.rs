@@ -1,11 +1,10 @@
 //! The verdict of a trial and of a run.
 
-use serde::de::value::Error as ValueError;
-use serde::de::{Error, IntoDeserializer};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::named::named;
-use super::signal_name;
+use super::{Hint, signal_name};
 
 /// How a trial, or a run as a whole, went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -79,113 +78,6 @@ pub struct Conclusion {
     pub reasons: Vec<Reason>,
     /// What the user can do about it, where that is known: each once, in the order of the reasons.
     pub hints: Vec<Hint>,
-}
-
-/// What the user can do about a run that did not succeed. They are ordered: a later one is more specific.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hint {
-    /// The machine of a player answers, but nothing listens on the port.
-    StartPlayer,
-    /// The transport's command ended without giving a reason.
-    RunCommand,
-    /// A signal ended a program, or it ended without printing anything.
-    ReadSystemLog,
-    /// A system call of the conductor failed.
-    RaiseLimits,
-    /// Something changes the input or the output of the script.
-    PassUnchanged,
-    /// The machine, or the network on the way to it, does not answer.
-    CheckNetwork,
-    /// The name of the machine is unknown.
-    CorrectName,
-    /// The container is not there, or does not run.
-    StartContainer,
-    /// The pod is not there.
-    CorrectPod,
-    /// The network namespace is not there.
-    CreateNamespace,
-    /// No sshd listens on that port.
-    StartSshd,
-    /// sshd drops connections when many log in at the same time.
-    RaiseMaxStartups,
-    /// The program of the transport is missing on the conductor's machine.
-    InstallTransport,
-    /// The machine does not accept the conductor's keys.
-    AllowKey,
-    /// The key of the machine is unknown.
-    AddHostKey,
-    /// The machine has another key than before.
-    CheckHostKey,
-    /// The player cannot run as this user.
-    ChangeUser,
-    /// `become` asks for a password.
-    AllowBecome,
-    /// The machine runs another command instead of the conductor's.
-    RemoveForceCommand,
-    /// The machine has no `sh`.
-    InstallShell,
-    /// No folder has room for the program and allows files to be executed.
-    SetScratch,
-    /// The machine does not run Linux.
-    UseLinux,
-    /// There is no program for the machine's architecture.
-    BuildProgram,
-    /// The program that was sent does not run on the machine.
-    BuildStaticProgram,
-    /// `program` does not exist on the machine.
-    CorrectProgram,
-    /// A player that was connected can no longer be reached.
-    RestartPlayer,
-    /// A player that a command had started has ended before its session.
-    LookAtMachine,
-}
-
-/// For serde: a hint, unless it is one of a later version.
-pub(super) fn known_hint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Hint>, D::Error> {
-    let word = Option::<String>::deserialize(deserializer)?;
-    let known = |word: String| Hint::deserialize(IntoDeserializer::<ValueError>::into_deserializer(word)).ok();
-    Ok(word.and_then(known))
-}
-
-impl Hint {
-    /// All of them.
-    pub const ALL: [Self; 27] = [
-        Self::StartPlayer,
-        Self::RunCommand,
-        Self::ReadSystemLog,
-        Self::RaiseLimits,
-        Self::PassUnchanged,
-        Self::CheckNetwork,
-        Self::CorrectName,
-        Self::StartContainer,
-        Self::CorrectPod,
-        Self::CreateNamespace,
-        Self::StartSshd,
-        Self::RaiseMaxStartups,
-        Self::InstallTransport,
-        Self::AllowKey,
-        Self::AddHostKey,
-        Self::CheckHostKey,
-        Self::ChangeUser,
-        Self::AllowBecome,
-        Self::RemoveForceCommand,
-        Self::InstallShell,
-        Self::SetScratch,
-        Self::UseLinux,
-        Self::BuildProgram,
-        Self::BuildStaticProgram,
-        Self::CorrectProgram,
-        Self::RestartPlayer,
-        Self::LookAtMachine,
-    ];
-
-    /// Adds it to others, unless it is among them.
-    pub fn add_to(self, hints: &mut Vec<Self>) {
-        if !hints.contains(&self) {
-            hints.push(self);
-        }
-    }
 }
 
 impl Conclusion {

@@ -128,77 +128,13 @@ pub(super) fn reason_line(reason: &Reason) -> String {
     }
 }
 
+/// A line for each hint: its word, and what the user can do.
+const HINTS: &str = include_str!("hints.txt");
+
 /// What the user can do.
-#[expect(clippy::too_many_lines, reason = "it is a table with a sentence for each hint")]
 pub(crate) fn hint(hint: Hint) -> &'static str {
-    match hint {
-        Hint::StartPlayer => {
-            "start a player on that machine with `conductor player WORKER_FILE` or `conductor player TEST_FILE --worker NAME`, \
-             or set `connect`, for example to `ssh:HOST`"
-        }
-        Hint::RestartPlayer => {
-            "if the player is still running, it runs Reset by itself; otherwise, start it again on the same port: it then \
-             stops the processes that steps left in control groups, but it does not run Reset"
-        }
-        Hint::LookAtMachine => {
-            "check that machine: if it was restarted, or if the player was killed, Reset was not run there"
-        }
-        Hint::RunCommand => {
-            "run the command in a terminal, for example `ssh HOST true`: it must succeed without asking for input"
-        }
-        Hint::ReadSystemLog => {
-            "look for the cause in the system log (`journalctl` or `dmesg`): memory may have run out, \
-             or a security policy may have blocked the program"
-        }
-        Hint::RaiseLimits => "stop other programs on the conductor's machine, or raise its limits with `ulimit`",
-        Hint::PassUnchanged => {
-            "correct `connect`, `connect_options` or `become`: the command must pass on standard input and \
-             output unchanged, without a terminal"
-        }
-        Hint::CheckNetwork => "check the network between the conductor and the machine, and the address of the worker",
-        Hint::CorrectName => {
-            "correct the name in the configuration, or add it to DNS or `/etc/hosts`; for ssh, you can \
-             also add it to `~/.ssh/config`"
-        }
-        Hint::StartContainer => "start the container, or correct its name in `connect`",
-        Hint::CorrectPod => "correct the name of the pod in `connect`, or its namespace",
-        Hint::CreateNamespace => "create the network namespace, or correct its name in `connect`",
-        Hint::StartSshd => "start sshd on that machine; for another port, set `connect_options = -p PORT`",
-        Hint::RaiseMaxStartups => {
-            "if many connections are made to that machine at the same time, raise `MaxStartups` in its `sshd_config`"
-        }
-        Hint::InstallTransport => {
-            "install that program on the conductor's machine, or correct `connect`; for ssh, write `ssh:HOST`"
-        }
-        Hint::AllowKey => {
-            "add the conductor's key to `authorized_keys` on that machine, or name another key with `connect_options = -i FILE`"
-        }
-        Hint::AddHostKey => {
-            "add the key of that machine to `known_hosts`: connect once with `ssh`, or use `ssh-keyscan`"
-        }
-        Hint::CheckHostKey => {
-            "replace its key in `known_hosts` only if the machine was reinstalled; otherwise, another \
-             machine may be answering"
-        }
-        Hint::ChangeUser => "use another user in `connect`, or set `become`",
-        Hint::AllowBecome => "allow that user to run commands without a password, or change `become`",
-        Hint::RemoveForceCommand => {
-            "for this user, remove `ForceCommand` from `sshd_config` and `command=` from `authorized_keys`, and \
-             set a login shell that runs commands"
-        }
-        Hint::InstallShell => "install a shell named `sh`, for example from busybox",
-        Hint::SetScratch => {
-            "set `scratch` to a folder with enough space in which files can be executed, or set `program` \
-             to the path of an installed conductor"
-        }
-        Hint::UseLinux => "correct `connect`: it must lead to a machine that runs Linux",
-        Hint::BuildProgram => "build it with `scripts/package ARCH`, or name a file with `--program ARCH=FILE`",
-        Hint::BuildStaticProgram => {
-            "build a static program with `scripts/package` and name it with `--program`, or install one on \
-             that machine and set `program`"
-        }
-        Hint::CorrectProgram => "correct `program`, or remove it, so that the conductor sends a copy",
-    }
+    let sentence = |line: &'static str| line.split_once(": ").filter(|(word, _)| *word == hint.word());
+    HINTS.lines().find_map(sentence).map_or("", |(_, sentence)| sentence)
 }
 
 /// `1 trial`, `2 trials`.
@@ -237,5 +173,13 @@ mod tests {
         assert_eq!(duration(Duration::from_secs(7384)), "2h03m04s");
         let rough = [0, 59, 60, 61, 7199, 7384].map(|seconds| about(Duration::from_secs(seconds)));
         assert_eq!(rough, ["0 s", "59 s", "60 s", "2 min", "2 h 0 min", "2 h 4 min"]);
+    }
+
+    #[test]
+    fn each_hint_has_one_sentence_behind_the_word_by_which_it_is_recorded() {
+        let words = Hint::ALL.map(|known| serde_json::to_value(known).unwrap().as_str().unwrap().to_owned());
+        assert_eq!(Hint::ALL.map(Hint::word).to_vec(), words);
+        assert!(Hint::ALL.into_iter().all(|known| hint(known).len() > 20));
+        assert_eq!(HINTS.lines().count(), words.len());
     }
 }

@@ -2,8 +2,6 @@
 //! and `event`. Most lines are a [`crate::model::Event`] as serde has it; those of some events are a [`Part`].
 
 use jiff::Timestamp;
-use serde::de::IntoDeserializer;
-use serde::de::value::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::bytes::Bytes;
@@ -74,8 +72,7 @@ pub(super) enum Part<'a> {
 
 /// Hints, without those of a later version.
 fn hints<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Hint>, D::Error> {
-    let words = Vec::<String>::deserialize(deserializer)?.into_iter();
-    Ok(words.filter_map(|word| Hint::deserialize(IntoDeserializer::<Error>::into_deserializer(word)).ok()).collect())
+    Ok(Vec::<String>::deserialize(deserializer)?.iter().filter_map(|word| Hint::named(word)).collect())
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

@@ -1,0 +1,96 @@
+//! What the user can do about a run that did not succeed.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::named::named;
+
+/// What the user can do about a run that did not succeed. They are ordered: a later one is more specific.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hint {
+    /// The machine of a player answers, but nothing listens on the port.
+    StartPlayer,
+    /// The transport's command ended without giving a reason.
+    RunCommand,
+    /// A signal ended a program, or it ended without printing anything.
+    ReadSystemLog,
+    /// A system call of the conductor failed.
+    RaiseLimits,
+    /// Something changes the input or the output of the script.
+    PassUnchanged,
+    /// The machine, or the network on the way to it, does not answer.
+    CheckNetwork,
+    /// The name of the machine is unknown.
+    CorrectName,
+    /// The container is not there, or does not run.
+    StartContainer,
+    /// The pod is not there.
+    CorrectPod,
+    /// The network namespace is not there.
+    CreateNamespace,
+    /// No sshd listens on that port.
+    StartSshd,
+    /// sshd drops connections when many log in at the same time.
+    RaiseMaxStartups,
+    /// The program of the transport is missing on the conductor's machine.
+    InstallTransport,
+    /// The machine does not accept the conductor's keys.
+    AllowKey,
+    /// The key of the machine is unknown.
+    AddHostKey,
+    /// The machine has another key than before.
+    CheckHostKey,
+    /// The player cannot run as this user.
+    ChangeUser,
+    /// `become` asks for a password.
+    AllowBecome,
+    /// The machine runs another command instead of the conductor's.
+    RemoveForceCommand,
+    /// The machine has no `sh`.
+    InstallShell,
+    /// No folder has room for the program and allows files to be executed.
+    SetScratch,
+    /// The machine does not run Linux.
+    UseLinux,
+    /// There is no program for the machine's architecture.
+    BuildProgram,
+    /// The program that was sent does not run on the machine.
+    BuildStaticProgram,
+    /// `program` does not exist on the machine.
+    CorrectProgram,
+    /// A player that was connected can no longer be reached.
+    RestartPlayer,
+    /// A player that a command had started has ended before its session.
+    LookAtMachine,
+}
+
+named!(Hint:
+    StartPlayer "start_player", RunCommand "run_command", ReadSystemLog "read_system_log", RaiseLimits "raise_limits",
+    PassUnchanged "pass_unchanged", CheckNetwork "check_network", CorrectName "correct_name",
+    StartContainer "start_container", CorrectPod "correct_pod", CreateNamespace "create_namespace",
+    StartSshd "start_sshd", RaiseMaxStartups "raise_max_startups", InstallTransport "install_transport",
+    AllowKey "allow_key", AddHostKey "add_host_key", CheckHostKey "check_host_key", ChangeUser "change_user",
+    AllowBecome "allow_become", RemoveForceCommand "remove_force_command", InstallShell "install_shell",
+    SetScratch "set_scratch", UseLinux "use_linux", BuildProgram "build_program",
+    BuildStaticProgram "build_static_program", CorrectProgram "correct_program", RestartPlayer "restart_player",
+    LookAtMachine "look_at_machine",
+);
+
+impl Hint {
+    /// The hint with this word; none if it is one of a later version.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hint| hint.word() == word)
+    }
+
+    /// Adds it to others, unless it is among them.
+    pub fn add_to(self, hints: &mut Vec<Self>) {
+        if !hints.contains(&self) {
+            hints.push(self);
+        }
+    }
+}
+
+/// For serde: a hint, unless it is one of a later version.
+pub(super) fn known_hint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Hint>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.as_deref().and_then(Hint::named))
+}
