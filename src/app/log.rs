@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::config::{Diagnostic, Diagnostics};
 use crate::model::{
-    Action, BarrierResult, Event, Gate, Phase, Plan, PlayerDescription, Reporter, Stamped, StepReference, StepResult,
+    Action, BarrierResult, Event, Excuse, Phase, Plan, PlayerDescription, Reporter, Stamped, StepReference, StepResult,
     WorkerId, on_one_line,
 };
 use crate::report::{counted, skew_of_several};
@@ -70,8 +70,10 @@ impl LogReporter {
         let text = || format!("{} {}", self.step(step), on_one_line(&result.outcome.in_detail()));
         let planned = self.plan.as_ref().and_then(|plan| plan.step(step));
         let is_barrier = planned.is_some_and(|step| matches!(step.action, Action::Barrier(_)));
-        let counts = result.outcome.is_failure() && planned.is_none_or(|planned| planned.gate != Gate::MayFail);
-        if counts && !is_barrier && !self.is_told {
+        // A failure in Reset does not count, and yet people look for it.
+        let is_told =
+            result.outcome.is_failure() && result.outcome.excuse(planned, step.phase) != Some(Excuse::MayFail);
+        if is_told && !is_barrier && !self.is_told {
             tracing::warn!("{}", text());
         } else {
             tracing::debug!("{}", text());

@@ -74,7 +74,7 @@ pub use names::Names;
 pub use network::{Network, is_loopback, is_loopback_host};
 pub(crate) use object::object;
 pub use os_error::{is_timeout, words};
-pub use outcome::{Attempt, Ending, Forced, Outcome, StepResult};
+pub use outcome::{Attempt, Ending, Excuse, Forced, Outcome, StepResult};
 pub use output::{Output, OutputSource, Stream, Unkept};
 pub use phase::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, PhaseMap};
 pub use plan::{
@@ -93,9 +93,7 @@ pub use step_id::{PhaseId, StepId, StepReference, WorkerId};
 pub(crate) use time::in_seconds;
 pub use time::{ClockAnchor, ConductorTime, Nanoseconds, PlayerTime, Reading, nanoseconds};
 pub use transport::{Transport, TransportError, TransportSettings};
-pub use verdict::{
-    Conclusion, FAILED, INCOMPLETE, NOT_CARRIED_OUT, PASSED, Reason, USAGE, Verdict, interrupted_by,
-};
+pub use verdict::{Conclusion, FAILED, INCOMPLETE, NOT_CARRIED_OUT, PASSED, Reason, USAGE, Verdict, interrupted_by};
 pub use version::{MOST_VERSIONS, PrintedVersion};
 pub use worker_plan::{Destination, PlayerAddress, WorkerPlan};
 pub use workflow_command::WorkflowCommand;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::named::named;
 use super::signal::signal_name;
-use super::{Blame, Bound, FetchedFiles, Output, Process, Start, Step, Stream};
+use super::{Blame, Bound, FetchedFiles, Gate, Output, Phase, Process, Start, Step, Stream};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,11 +100,34 @@ impl Outcome {
         }
     }
 
-    /// Whether it makes a trial a failed one, outside of Reset and without `mayfail:`.
+    /// Whether it is a failure. Of a step, not every failure counts.
     pub const fn is_failure(&self) -> bool {
         matches!(self, Self::Failed(_) | Self::TimedOut(_) | Self::NotStarted(_) | Self::Unfulfilled(_))
     }
+
+    /// Whether it makes a trial a failed one: that of this step, in this phase.
+    pub fn fails(&self, step: Option<&Step>, phase: Phase) -> bool {
+        self.is_failure() && self.excuse(step, phase).is_none()
+    }
+
+    /// Why it does not make a trial a failed one although it is a failure: that of this step, in this phase.
+    pub fn excuse(&self, step: Option<&Step>, phase: Phase) -> Option<Excuse> {
+        let may_fail = step.is_some_and(|step| step.gate == Gate::MayFail);
+        let excuse = if may_fail { Some(Excuse::MayFail) } else { (phase == Phase::Reset).then_some(Excuse::InReset) };
+        excuse.filter(|_| self.is_failure())
+    }
 }
+
+/// Why the failure of a step does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excuse {
+    /// It is a `mayfail:` step.
+    MayFail,
+    /// It is in Reset.
+    InReset,
+}
+
+named!(Excuse: MayFail "may fail", InReset "in Reset");
 
 /// What a step left.
 #[derive(Debug, Clone, Default)]
@@ -168,6 +192,21 @@ impl StepResult {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
         }
+    }
+
+    /// Both outputs: standard output, and standard error.
+    pub fn outputs(&self) -> [&Output; 2] {
+        [&self.stdout, &self.stderr]
+    }
+
+    /// Whether it printed nothing that was kept.
+    pub fn is_silent(&self) -> bool {
+        self.outputs().iter().all(|output| output.is_empty())
+    }
+
+    /// Whether something that it printed could not be kept.
+    pub fn is_unkept(&self) -> bool {
+        self.outputs().iter().any(|output| output.unkept().is_some())
     }
 
     /// Whether more output may follow: the step was just spawned, or somebody still holds its streams.

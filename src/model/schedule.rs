@@ -23,7 +23,7 @@ pub enum Order {
 named!(Order: Shuffled "shuffled", Interleaved "interleaved", Blocked "blocked");
 
 /// A trial's place in a series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Slot {
     /// Its point.
     pub point: PointId,

@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::causes::{self, Cause, Kind, Shown};
+use super::causes::{self, Cause, Kind};
 use super::{Ended, Run, words};
 use crate::model::{FileLine, WorkerId, WorkflowCommand, harmless, on_one_line};
 
@@ -17,28 +17,19 @@ const MOST: usize = 10;
 pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
     let Ended { run, conclusion, .. } = ended;
     let causes = causes::causes(run, Some(conclusion));
-    let errors = causes.iter().map(|cause| of_cause(run, cause)).collect();
+    let errors: Vec<String> = causes.iter().map(|cause| of_cause(run, cause)).collect();
     let warnings = run.warnings.iter().map(|warning| {
         let (text, command) = (on_one_line(&warning.text), about(run, "warning", warning.worker, None));
         command.message(&format!("{}{text}", run.prefix(warning.worker)))
     });
-    for (name, what, commands) in [("error", "cause", errors), ("warning", "warning", warnings.collect())] {
-        write_most(run, (name, what), commands, writer)?;
+    for (name, what, mut commands) in [("error", "cause", errors), ("warning", "warning", warnings.collect())] {
+        if commands.len() > MOST {
+            let rest = words::counted(commands.split_off(MOST - 1).len(), &format!("more {what}"));
+            commands.push(about(run, name, None, None).message(&format!("and {rest}, which the other reports have")));
+        }
+        commands.iter().try_for_each(|command| writeln!(writer, "{command}"))?;
     }
     Ok(())
-}
-
-fn write_most(
-    run: &Run,
-    (name, what): (&str, &str),
-    mut commands: Vec<String>,
-    writer: &mut dyn Write,
-) -> io::Result<()> {
-    if commands.len() > MOST {
-        let rest = words::counted(commands.split_off(MOST - 1).len(), &format!("more {what}"));
-        commands.push(about(run, name, None, None).message(&format!("and {rest}, which the other reports have")));
-    }
-    commands.iter().try_for_each(|command| writeln!(writer, "{command}"))
 }
 
 /// The line of the configuration that a cause is about.
@@ -68,16 +59,12 @@ fn about(run: &Run, name: &str, worker: Option<WorkerId>, line: Option<&FileLine
 }
 
 fn of_cause(run: &Run, cause: &Cause) -> String {
-    let Shown { title, details, consequences, hint, .. } = causes::shown(run, cause);
-    let printed = causes::printed(run, cause).map(|printed| printed.last_lines());
-    let hint = hint.map(|hint| format!("hint: {}", words::hint(hint)));
-    let consequences = consequences.map(|all| format!("consequences: {all}"));
+    let shown = causes::shown(run, cause);
+    let title = on_one_line(&shown.title).into_owned();
     let whose = run.plan().map(|plan| format!("{}, run {}", plan.file.display(), plan.run));
-    let lines = details.into_iter().chain(printed.unwrap_or_default()).chain(hint).chain(consequences).chain(whose);
+    let lines = shown.below(causes::printed(run, cause)).into_iter().chain(whose);
     let lines: Vec<String> = lines.map(|line| harmless(&line).into_owned()).collect();
-    let command =
-        about(run, "error", cause.workers.first().copied(), line_of(run, cause)).with("title", on_one_line(&title));
+    let command = about(run, "error", cause.workers.first().copied(), line_of(run, cause)).with("title", &title);
     // A message is never empty.
-    let message = if lines.is_empty() { on_one_line(&title).into_owned() } else { lines.join("\n") };
-    command.message(&message)
+    command.message(&if lines.is_empty() { title } else { lines.join("\n") })
 }

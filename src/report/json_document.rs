@@ -80,17 +80,13 @@ fn metadata(ended: Ended<'_>) -> impl Serialize + '_ {
 
 /// Durations over trials, in seconds.
 fn statistics_entry(row: &Row) -> impl Serialize + '_ {
-    let (of, step) = match &row.subject {
-        Subject::Phase => ("phase", None),
-        Subject::Skew => ("start_skew", None),
-        Subject::Step { label, position, .. } => ("step", Some((label, position))),
-    };
+    let step = (row.subject == Subject::Step).then_some(row);
     object! {
         phase: row.phase,
-        of: of,
-        step: step.map(|(label, _)| label),
-        position: step.map(|(_, position)| position),
-        workers: step.map(|_| row.who()),
+        of: row.subject,
+        step: step.map(|row| &row.what),
+        position: row.position,
+        workers: step.map(|row| &row.who),
         count: row.spread.count,
         minimum: row.spread.minimum.as_secs_f64(),
         median: row.spread.median.as_secs_f64(),

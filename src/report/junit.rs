@@ -21,10 +21,10 @@ use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::causes::{self, Cause, Printed, Shown};
+use super::causes;
 use super::{Ended, Excerpt, PhaseOfTrial, Run, Trial, WorkerOfPhase, fair_limit, innermost, last_lines, words};
 use crate::model::{
-    Conclusion, Mode, Outcome, Output, Process, Start, Step, StepResult, Verdict, WorkerId, WorkerPlan, harmless,
+    Conclusion, Mode, Outcome, Output, Plan, Process, Start, Step, StepResult, Verdict, WorkerId, WorkerPlan, harmless,
 };
 
 /// A report has so many bytes at most: GitLab refuses files above 30 MB.
@@ -67,20 +67,22 @@ fn write_within(largest: u64, ended: Ended<'_>, writer: &mut dyn Write) -> io::R
     let limit = fair_limit(run.outputs().map(Output::length), BUDGET, MOST);
     let mut detail = Detail { limit, is_brief: false };
     let causes = causes::causes(run, Some(conclusion));
-    let printed = |index| if index < PRINTED { causes::printed(run, &causes[index]) } else { None };
-    let reasons = causes.iter().enumerate().flat_map(|(index, cause)| lines(run, cause, printed(index)));
-    let reasons: Vec<String> = reasons.collect();
+    let reason = |(index, cause)| {
+        let shown = causes::shown(run, cause);
+        let (title, printed) = (shown.title.clone(), causes::printed(run, cause).filter(|_| index < PRINTED));
+        let below = shown.below(printed).into_iter().map(|line| format!("    {line}"));
+        std::iter::once(title).chain(below)
+    };
+    let reasons: Vec<String> = causes.iter().enumerate().flat_map(reason).collect();
     let name = run.plan().map_or("conductor".into(), |plan| plan.file.to_string_lossy());
     let (head, tail) = loop {
         let mut report = Report::new(text(&name));
         report.set_time(run.took(at).unwrap_or_default());
         let mut size = 0;
-        suites(ended, &reasons, detail, &mut |suite| {
+        for suite in suites(ended, &reasons, detail) {
             report.add_test_suite(suite);
-            let suites = std::mem::take(&mut report.test_suites);
-            size += xml(suites)?.len() as u64;
-            Ok(())
-        })?;
+            size += xml(std::mem::take(&mut report.test_suites))?.len() as u64;
+        }
         let (head, tail) = frame(&report)?;
         let all = size + (head.len() + tail.len()) as u64;
         if all <= largest || detail.is_brief {
@@ -93,7 +95,9 @@ fn write_within(largest: u64, ended: Ended<'_>, writer: &mut dyn Write) -> io::R
         };
     };
     writer.write_all(valid(&head).as_bytes())?;
-    suites(ended, &reasons, detail, &mut |suite| writer.write_all(xml(vec![suite])?.as_bytes()))?;
+    for suite in suites(ended, &reasons, detail) {
+        writer.write_all(xml(vec![suite])?.as_bytes())?;
+    }
     writer.write_all(tail.as_bytes())
 }
 
@@ -119,25 +123,17 @@ fn valid(head: &str) -> String {
     parts.map_or_else(|| head.to_owned(), |(before, after)| format!("{before}{after}"))
 }
 
-/// Passes on the suites in their order.
-fn suites(
-    Ended { run, conclusion, .. }: Ended<'_>,
-    reasons: &[String],
-    detail: Detail,
-    take: &mut dyn FnMut(TestSuite) -> io::Result<()>,
-) -> io::Result<()> {
-    take(verdict(run, conclusion, reasons, detail))?;
-    let Some(plan) = run.plan() else { return Ok(()) };
-    for trial in run.trials.values() {
-        trial.check.as_ref().map_or(Ok(()), |check| take(check_suite(trial.number, check)))?;
-        metrics_suite(run, detail, trial).map_or(Ok(()), &mut *take)?;
-        for phase in trial.phases.values() {
-            for (id, worker) in plan.workers() {
-                worker_suite(run, detail, (trial, phase), (id, worker)).map_or(Ok(()), &mut *take)?;
-            }
-        }
-    }
-    Ok(())
+/// The suites in their order, each made when it is written.
+fn suites<'a>(ended: Ended<'a>, reasons: &'a [String], detail: Detail) -> impl Iterator<Item = TestSuite> + 'a {
+    let Ended { run, conclusion, .. } = ended;
+    let trials = run.plan().into_iter().flat_map(|plan| run.trials.values().map(move |trial| (plan, trial)));
+    let of_trial = move |(plan, trial): (&'a Plan, &'a Trial)| {
+        let check = trial.check.as_ref().map(|check| check_suite(trial.number, check));
+        let phases = trial.phases.values().flat_map(|phase| plan.workers().map(move |worker| (phase, worker)));
+        let workers = phases.filter_map(move |(phase, worker)| worker_suite(run, detail, (trial, phase), worker));
+        check.into_iter().chain(metrics_suite(run, detail, trial)).chain(workers)
+    };
+    std::iter::once_with(move || verdict(run, conclusion, reasons, detail)).chain(trials.flat_map(of_trial))
 }
 
 /// What speaks for the run as a whole, where no step may speak for it.
@@ -168,16 +164,6 @@ fn verdict(run: &Run, conclusion: &Conclusion, reasons: &[String], detail: Detai
     suite
 }
 
-/// A cause, the last lines that it printed, and what followed from it.
-fn lines(run: &Run, cause: &Cause, printed: Option<Printed<'_>>) -> Vec<String> {
-    let Shown { title, details, consequences, hint, .. } = causes::shown(run, cause);
-    let hint = hint.map(|hint| format!("hint: {}", words::hint(hint)));
-    let consequences = consequences.map(|all| format!("consequences: {all}"));
-    let printed = printed.map(|printed| printed.last_lines()).unwrap_or_default();
-    let below = details.into_iter().chain(printed).chain(hint).chain(consequences).map(|line| format!("    {line}"));
-    std::iter::once(title).chain(below).collect()
-}
-
 /// The test's own judgement of a trial.
 fn check_suite(trial: u32, check: &StepResult) -> TestSuite {
     let word = check.outcome.in_detail();
@@ -204,13 +190,12 @@ fn metrics_suite(run: &Run, detail: Detail, trial: &Trial) -> Option<TestSuite> 
         let name = text(&format!("{}{}", measured.metric, worker.unwrap_or_default()));
         let value = measured.measurement.text(measured.unit.as_deref());
         suite.add_property((&*name, &*text(&value)));
-        let expected = measured.expected(run, number).map(|expected| format!(", expected {expected}"));
         let is_failure = trial.is_failed_by(measured);
         if detail.is_brief && !is_failure {
             continue;
         }
         let status = if is_failure {
-            not_green(NonSuccessKind::Failure, "failed", &(value + &expected.unwrap_or_default()))
+            not_green(NonSuccessKind::Failure, "failed", &run.measured(number, measured))
         } else {
             TestCaseStatus::success()
         };
@@ -329,7 +314,7 @@ impl<'a> Cases<'a> {
             return self.case(label, status);
         };
         let result = recorded.last();
-        let excuse = words::excuse(Some(step), self.phase.phase, &result.outcome);
+        let excuse = result.outcome.excuse(Some(step), self.phase.phase);
         let status = if excuse.is_some() { TestCaseStatus::success() } else { status(step, result) };
         let mut case = self.case(label, status);
         if let Some(excuse) = excuse {

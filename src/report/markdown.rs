@@ -4,8 +4,9 @@
 use std::io::{self, Write};
 
 use super::causes::{self, Shown};
+use super::facts::facts;
 use super::metrics::{Told, markdown_cell as plain, write_markdown};
-use super::{Ended, summary, words};
+use super::{Ended, words};
 use crate::model::harmless;
 use crate::values::Summary;
 
@@ -14,10 +15,10 @@ const CAUSES: usize = 20;
 
 /// Writes the report of a run.
 pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    let Ended { run, conclusion, at: end, .. } = ended;
+    let Ended { run, conclusion, .. } = ended;
     let name = run.plan().map_or("conductor".to_owned(), |plan| plan.file.to_string_lossy().into_owned());
     writeln!(writer, "## {}: {}", plain(&name), words::verdict(conclusion))?;
-    let mut facts = summary::facts(run, end, conclusion);
+    let mut facts = facts(ended);
     facts.extend(run.plan().map(|plan| format!("run {}", plan.run)));
     writeln!(writer, "\n{}", plain(&facts.join("; ")))?;
     let values = run.values.values();
@@ -43,8 +44,8 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
         let printed = causes::printed(run, cause).map(|printed| printed.last_lines()).unwrap_or_default();
         write_lines(writer, details.into_iter().chain(printed))?;
     }
-    if let Some(more) = causes.len().checked_sub(CAUSES).filter(|more| *more > 0) {
-        writeln!(writer, "- and {}", words::counted(more, "more cause"))?;
+    if causes.len() > CAUSES {
+        writeln!(writer, "- and {}", words::counted(causes.len() - CAUSES, "more cause"))?;
     }
     Ok(())
 }

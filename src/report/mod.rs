@@ -15,8 +15,10 @@ mod compare;
 mod dry_run_json;
 mod dry_run_text;
 mod excerpt;
+mod facts;
 mod files;
 mod github;
+mod grouped;
 mod html;
 mod json_causes;
 mod json_document;
@@ -47,6 +49,7 @@ mod text_groups;
 mod text_metrics;
 mod text_page;
 mod trace;
+mod trial;
 mod words;
 
 pub(crate) use board::{Board, BoardLine};
@@ -62,14 +65,14 @@ pub(crate) use words::{counted, hint, milliseconds, skew_of_several};
 
 // What the formats have from each other.
 pub(in crate::report) use excerpt::{Excerpt, fair_limit, last_lines};
+pub(in crate::report) use grouped::grouped;
 pub(in crate::report) use json_writer::{List, Map};
 pub(in crate::report) use names::{compact, ranges};
-pub(in crate::report) use record::{
-    Ended, Finished, Measured, PhaseOfTrial, Recorded, Remark, Run, Trial, WorkerOfPhase, innermost,
-};
+pub(in crate::report) use record::{Ended, Remark, Run, innermost};
 pub(in crate::report) use seed_result::SeedResult;
-pub(in crate::report) use statistics::{Row, Spread, Subject};
+pub(in crate::report) use statistics::{Row, Subject};
 pub(in crate::report) use text_page::{Page, Tone};
+pub(in crate::report) use trial::{Finished, Measured, PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
 
 use record_reporter::{RecordReporter, Render};
 pub use shared_record::Record;

@@ -1,35 +1,21 @@
 //! On which systems and kernels the workers of a run are.
 
-use super::{Run, compact};
-use crate::model::{PlayerDescription, WorkerId};
+use super::{Run, grouped};
+use crate::model::PlayerDescription;
 
-/// The workers by system and kernel, in the order of the first of each. Those of which this is not known are left out.
-fn platforms(run: &Run) -> Vec<(String, Vec<WorkerId>)> {
-    let mut groups: Vec<(String, Vec<WorkerId>)> = Vec::new();
-    for (id, player) in &run.players {
-        let Some(platform) = PlayerDescription::platform(player) else { continue };
-        match groups.iter_mut().find(|(known, _)| *known == platform) {
-            Some((_, workers)) => workers.push(*id),
-            None => groups.push((platform, vec![*id])),
-        }
-    }
-    groups
-}
-
-/// How the systems and kernels of the machines differ, for people; `None` if they do not.
+/// How the systems and kernels of the machines differ, for people; `None` if they do not. Workers of which this is not known
+/// are left out.
 pub(super) fn differences(run: &Run) -> Option<String> {
-    let groups = platforms(run);
-    let one = |(platform, workers): &(String, Vec<WorkerId>)| {
-        let names: Vec<&str> = workers.iter().map(|worker| run.name(*worker)).collect();
-        format!("{platform} on {}", compact(&names))
-    };
-    (groups.len() > 1).then(|| groups.iter().map(one).collect::<Vec<_>>().join("; "))
+    let known = run.players.iter().filter_map(|(id, player)| Some((PlayerDescription::platform(player)?, id)));
+    let groups = grouped(known);
+    let one = |(platform, workers): (String, Vec<_>)| format!("{platform} on {}", run.names(workers));
+    (groups.len() > 1).then(|| groups.into_iter().map(one).collect::<Vec<_>>().join("; "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ConductorTime, Event};
+    use crate::model::{ConductorTime, Event, WorkerId};
 
     fn run(kernels: &[Option<&str>]) -> Run {
         let mut run = Run::default();

@@ -8,17 +8,15 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::names::compact;
 use super::sorted_map::SortedMap;
-use super::words;
+use super::trial::{Finished, Measured, PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
 use crate::model::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Event, Expectation, Hint, Measurement, MetricName, Mode,
-    Outcome, Output, Phase, Plan, PlayerDescription, PointId, PrecisionJudgement, PrintedVersion, Slot, StartSkew,
-    Step, StepReference, StepResult, Stream, Verdict, WorkerId, WorkerPlan, on_one_line,
+    ClockAnchor, Conclusion, ConductorTime, Event, Expectation, Hint, Measurement, MetricName, Mode, Output, Phase,
+    Plan, PlayerDescription, PrecisionJudgement, PrintedVersion, Schedule, Slot, Step, StepReference, StepResult,
+    WorkerId, WorkerPlan,
 };
 use crate::values::Collector;
-
-/// So many points are named that have no trial.
-const POINTS: usize = 3;
 
 /// What is known of the run so far.
 #[derive(Clone, Default)]
@@ -53,34 +51,22 @@ pub(super) struct Run {
     pub(super) precision: Option<PrecisionJudgement>,
     /// When its record ended, if that was before the run.
     pub(super) record_ended: Option<ConductorTime>,
-    pub(super) texts: Texts,
+    /// The names and units of metrics, each once.
+    pub(super) metric_names: BTreeSet<Arc<MetricName>>,
+    pub(super) units: BTreeSet<Arc<str>>,
 }
 
-/// The names and units of metrics, each once.
-#[derive(Clone, Default)]
-pub(super) struct Texts {
-    metrics: BTreeSet<Arc<MetricName>>,
-    units: BTreeSet<Arc<str>>,
-}
-
-impl Texts {
-    fn metric(&mut self, name: &MetricName) -> Arc<MetricName> {
-        let known = self.metrics.get(name).cloned();
-        known.unwrap_or_else(|| {
-            let fresh = Arc::new(name.clone());
-            self.metrics.insert(Arc::clone(&fresh));
-            fresh
-        })
-    }
-
-    fn unit(&mut self, unit: &str) -> Arc<str> {
-        let known = self.units.get(unit).cloned();
-        known.unwrap_or_else(|| {
-            let fresh = Arc::from(unit);
-            self.units.insert(Arc::clone(&fresh));
-            fresh
-        })
-    }
+/// The one of the known ones that is equal to this.
+fn shared<T: Ord + ToOwned + ?Sized>(known: &mut BTreeSet<Arc<T>>, value: &T) -> Arc<T>
+where
+    Arc<T>: From<T::Owned>,
+{
+    let found = known.get(value).cloned();
+    found.unwrap_or_else(|| {
+        let fresh: Arc<T> = value.to_owned().into();
+        known.insert(Arc::clone(&fresh));
+        fresh
+    })
 }
 
 /// A run that is over, for the formats that are written then.
@@ -100,148 +86,6 @@ pub(super) fn innermost(error: &dyn std::error::Error) -> io::Error {
     match error.source() {
         Some(source) => innermost(source),
         None => io::Error::other(error.to_string()),
-    }
-}
-
-/// A trial.
-#[derive(Clone)]
-pub(super) struct Trial {
-    pub(super) number: u32,
-    /// Its point and round.
-    pub(super) slot: Slot,
-    /// Which attempt at it this is, counted from 1.
-    pub(super) attempt: u32,
-    /// With which configuration it was run, counted from 1.
-    pub(super) generation: u32,
-    pub(super) start: ConductorTime,
-    pub(super) end: Option<ConductorTime>,
-    pub(super) verdict: Option<Verdict>,
-    pub(super) check_began: Option<ConductorTime>,
-    pub(super) check: Option<Box<StepResult>>,
-    pub(super) check_ended: Option<ConductorTime>,
-    pub(super) phases: SortedMap<Phase, PhaseOfTrial>,
-    /// Its metrics, in the order in which they were measured.
-    pub(super) metrics: Vec<Measured>,
-}
-
-/// What came of measuring a metric in a trial.
-#[derive(Clone)]
-pub(super) struct Measured {
-    pub(super) at: ConductorTime,
-    pub(super) metric: Arc<MetricName>,
-    /// The worker whose value it is, if it is that of one.
-    pub(super) worker: Option<WorkerId>,
-    pub(super) unit: Option<Arc<str>>,
-    pub(super) measurement: Measurement,
-}
-
-impl Trial {
-    /// Whether this metric makes it fail: no metric does in a trial of the warm-up.
-    pub(super) const fn is_failed_by(&self, measured: &Measured) -> bool {
-        !self.slot.warm_up && measured.measurement.is_failure()
-    }
-}
-
-impl Measured {
-    /// Which values were expected in its trial, if this one was not.
-    pub(super) fn expected<'r>(&self, run: &'r Run, trial: u32) -> Option<&'r Expectation> {
-        let is_outside = matches!(self.measurement, Measurement::Value { outside: true, .. });
-        let metric = run.plan_in(trial)?.metrics.iter().find(|metric| metric.name == *self.metric)?;
-        metric.expect.as_ref().filter(|_| is_outside)
-    }
-}
-
-/// A phase of a trial.
-#[derive(Clone)]
-pub(super) struct PhaseOfTrial {
-    pub(super) phase: Phase,
-    pub(super) start: ConductorTime,
-    pub(super) end: Option<ConductorTime>,
-    pub(super) skew: Option<Box<StartSkew>>,
-    pub(super) barriers: Vec<BarrierResult>,
-    pub(super) workers: SortedMap<WorkerId, WorkerOfPhase>,
-}
-
-/// A worker in a phase.
-#[derive(Clone)]
-pub(super) struct WorkerOfPhase {
-    pub(super) start: ConductorTime,
-    pub(super) end: Option<ConductorTime>,
-    /// Results by the position of their steps.
-    pub(super) results: SortedMap<usize, Box<Recorded>>,
-}
-
-/// A result and when it was seen.
-#[derive(Clone)]
-pub(super) struct Recorded {
-    pub(super) at: ConductorTime,
-    pub(super) result: StepResult,
-    /// How a spawned step ended at last.
-    pub(super) end: Option<Box<(ConductorTime, StepResult)>>,
-    /// What a leaky step had printed on both streams when it ended, if it has printed more since.
-    pub(super) printed_in_time: Option<Box<[Output; 2]>>,
-}
-
-impl Recorded {
-    fn new(at: ConductorTime, result: &StepResult) -> Box<Self> {
-        Box::new(Self { at, result: result.clone(), end: None, printed_in_time: None })
-    }
-
-    /// What the step came to: of a spawned one its end, when that is known.
-    pub(super) fn last(&self) -> &StepResult {
-        self.end.as_ref().map_or(&self.result, |end| &end.1)
-    }
-
-    /// What it had printed on both streams when it ended.
-    pub(super) fn in_time(&self) -> [&Output; 2] {
-        let StepResult { stdout, stderr, .. } = self.last();
-        self.printed_in_time.as_deref().map_or([stdout, stderr], |[stdout, stderr]| [stdout, stderr])
-    }
-
-    /// What it has printed on both streams since.
-    pub(super) fn late(&self) -> [Output; 2] {
-        let ([early_stdout, early_stderr], StepResult { stdout, stderr, .. }) = (self.in_time(), self.last());
-        [stdout.since(early_stdout), stderr.since(early_stderr)]
-    }
-
-    /// Whether people look for it: a failure, or a loss.
-    pub(super) fn is_bad(&self) -> bool {
-        let outcome = &self.last().outcome;
-        outcome.is_failure() || *outcome == Outcome::Lost
-    }
-
-    /// Takes what a leaky step has printed since it ended: all that came of a stream so far.
-    fn grow(&mut self, stream: Stream, output: &Output) {
-        let result = self.end.as_mut().map_or(&mut self.result, |end| &mut end.1);
-        let in_time = result.leaky.then(|| Box::new([result.stdout.clone(), result.stderr.clone()]));
-        if result.grow(stream, output) && self.printed_in_time.is_none() {
-            self.printed_in_time = in_time;
-        }
-    }
-}
-
-/// A step that is over, and what the plan says of it.
-#[derive(Clone, Copy)]
-pub(super) struct Finished<'a> {
-    pub(super) reference: StepReference,
-    pub(super) step: Option<&'a Step>,
-    pub(super) recorded: &'a Recorded,
-}
-
-impl<'a> Finished<'a> {
-    /// What the step came to.
-    pub(super) fn result(self) -> &'a StepResult {
-        self.recorded.last()
-    }
-
-    /// When that was seen.
-    pub(super) fn at(self) -> ConductorTime {
-        self.recorded.end.as_ref().map_or(self.recorded.at, |end| end.0)
-    }
-
-    /// Why its failure does not count, when it failed and that does not.
-    pub(super) fn excuse(self) -> Option<&'static str> {
-        words::excuse(self.step, self.reference.phase, &self.result().outcome)
     }
 }
 
@@ -278,6 +122,11 @@ impl Run {
         self.plan().map_or("?", |plan| plan.name(worker))
     }
 
+    /// The names of workers, in few words.
+    pub(super) fn names<'a>(&self, workers: impl IntoIterator<Item = &'a WorkerId>) -> String {
+        compact(&workers.into_iter().map(|worker| self.name(*worker)).collect::<Vec<_>>())
+    }
+
     /// The name of a worker before a text about it, and nothing before one about none.
     pub(super) fn prefix(&self, worker: Option<WorkerId>) -> String {
         worker.map_or(String::new(), |worker| format!("{}: ", self.name(worker)))
@@ -293,6 +142,19 @@ impl Run {
         let generation = self.trials.get(trial).map(|trial| trial.generation);
         let earlier = generation.and_then(|generation| self.earlier.get(&generation));
         earlier.map(|plan| &**plan).or(self.plan())
+    }
+
+    /// What came of a metric in a trial, for people, and which values were expected if this one was not.
+    pub(super) fn measured(&self, trial: u32, measured: &Measured) -> String {
+        let expected = self.expected(trial, measured).map(|expected| format!(", expected {expected}"));
+        measured.measurement.text(measured.unit.as_deref()) + &expected.unwrap_or_default()
+    }
+
+    /// Which values of a metric were expected in a trial, if this one was not.
+    pub(super) fn expected(&self, trial: u32, measured: &Measured) -> Option<&Expectation> {
+        let is_outside = matches!(measured.measurement, Measurement::Value { outside: true, .. });
+        let metric = self.plan_in(trial)?.metrics.iter().find(|metric| metric.name == *measured.metric)?;
+        metric.expect.as_ref().filter(|_| is_outside)
     }
 
     /// The trials that statistics put together: those with the latest configuration, without warm-up.
@@ -347,46 +209,9 @@ impl Run {
         })
     }
 
-    /// How many steps ended in which way, for people.
-    pub(super) fn counts(&self) -> String {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for finished in self.results() {
-            *counts.entry(finished.result().outcome.word()).or_default() += 1;
-        }
-        let counted = |word: &&str| counts.get(word).map(|count| format!("{count} {word}"));
-        let counted: Vec<String> = Outcome::WORDS.iter().filter_map(counted).collect();
-        if counted.is_empty() { "no step was run".to_owned() } else { counted.join(", ") }
-    }
-
-    /// Why trials were added to reach a precision, or no more of them, in one line.
-    pub(super) fn precision_line(&self) -> Option<String> {
-        let judgement = self.precision.as_ref()?;
-        Some(on_one_line(&judgement.text(self.plan())).into_owned())
-    }
-
     /// How long it was carried out until this moment, without the time between its conductors.
     pub(super) fn took(&self, end: ConductorTime) -> Option<Duration> {
         Some(end.since(self.start?).saturating_sub(self.idle))
-    }
-
-    /// That trials of earlier configurations are left out, and which points have no others, in one line.
-    pub(super) fn left_out_line(&self) -> Option<String> {
-        let out =
-            self.trials.values().filter(|trial| trial.generation != self.generation && !trial.slot.warm_up).count();
-        let plan = self.plan().filter(|_| out > 0)?;
-        let counted: BTreeSet<PointId> = self.together().map(|trial| trial.slot.point).collect();
-        let all = plan.points.iter().zip((0..).map(PointId)).filter(|(point, _)| !point.name.is_empty());
-        let empty: Vec<&str> =
-            all.filter(|(_, id)| !counted.contains(id)).map(|(point, _)| point.name.as_str()).collect();
-        let are = if out == 1 { "is" } else { "are" };
-        let line = format!("{} with an earlier configuration {are} not in the tables", words::counted(out, "trial"));
-        let named = empty.iter().take(POINTS).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let line = match empty.len().saturating_sub(POINTS) {
-            _ if empty.is_empty() => line,
-            0 => format!("{line}; there are no others of {named}"),
-            more => format!("{line}; there are no others of {named}, and {more} more"),
-        };
-        Some(on_one_line(&line).into_owned())
     }
 
     /// How many trials are over, of how many.
@@ -410,7 +235,7 @@ impl Run {
 
     /// Everything that was printed, a stream each.
     pub(super) fn outputs(&self) -> impl Iterator<Item = &Output> {
-        self.results().map(Finished::result).flat_map(|result| [&result.stdout, &result.stderr])
+        self.results().map(Finished::result).flat_map(StepResult::outputs)
     }
 
     /// Takes one event.
@@ -464,20 +289,18 @@ impl Run {
                 (ended.end, ended.skew) = (Some(at), skew.clone().map(Box::new));
             }
             Event::WorkerLost { worker, reason, hint } => {
-                let remark = self.remark(at, Some(*worker), reason);
-                self.lost.push(Remark { hint: *hint, ..remark });
+                self.lost.push(self.remark(at, Some(*worker), reason, *hint));
             }
             Event::WorkerUnreachable { worker, refused, reason, hint } => {
-                let remark = self.remark(at, Some(*worker), reason);
-                self.unreachable.push((*refused, Remark { hint: *hint, ..remark }));
+                self.unreachable.push((*refused, self.remark(at, Some(*worker), reason, *hint)));
             }
-            Event::OutputFailed { worker, text } => self.unwritten.push(self.remark(at, *worker, text)),
+            Event::OutputFailed { worker, text } => self.unwritten.push(self.remark(at, *worker, text, None)),
             Event::Interrupted { signal } => {
-                let remark = self.remark(at, None, "");
+                let remark = self.remark(at, None, "", None);
                 self.interrupted.get_or_insert((*signal, remark));
             }
             Event::RecordEnded => self.record_ended = Some(at),
-            Event::Warning { worker, text } => self.warnings.push(self.remark(at, *worker, text)),
+            Event::Warning { worker, text } => self.warnings.push(self.remark(at, *worker, text, None)),
             _ => self.take_of_trial(at, event),
         }
     }
@@ -492,7 +315,8 @@ impl Run {
                 (own.check, own.check_ended) = (Some(Box::new(result.clone())), Some(at));
             }
             Event::Measured { trial, metric, worker, unit, measurement } => {
-                let (metric, unit) = (self.texts.metric(metric), unit.as_deref().map(|unit| self.texts.unit(unit)));
+                let unit = unit.as_deref().map(|unit| shared(&mut self.units, unit));
+                let metric = shared(&mut self.metric_names, metric);
                 let measured = Measured { at, metric, worker: *worker, unit, measurement: measurement.clone() };
                 let metrics = &mut self.trial(*trial, at).metrics;
                 // Most trials have few.
@@ -550,40 +374,19 @@ impl Run {
         phase.workers.get_mut(step.worker)?.results.get_mut(step.position).map(Box::as_mut)
     }
 
-    fn remark(&self, at: ConductorTime, worker: Option<WorkerId>, text: &str) -> Remark {
+    fn remark(&self, at: ConductorTime, worker: Option<WorkerId>, text: &str, hint: Option<Hint>) -> Remark {
         let latest = self.latest.and_then(|trial| self.trials.get(trial));
         let open = latest.filter(|trial| trial.end.is_none());
         let phase = open.and_then(|trial| trial.phases.values().rfind(|phase| phase.end.is_none()));
-        Remark {
-            at,
-            trial: open.map(|trial| trial.number),
-            phase: phase.map(|phase| phase.phase),
-            worker,
-            text: text.to_owned(),
-            hint: None,
-        }
+        let (trial, phase) = (open.map(|trial| trial.number), phase.map(|phase| phase.phase));
+        Remark { at, trial, phase, worker, text: text.to_owned(), hint }
     }
 
     /// The trial, which is made when nothing was said of it before.
     fn trial(&mut self, number: u32, at: ConductorTime) -> &mut Trial {
-        let (end, verdict, check_began, check, check_ended, phases, metrics) = Default::default();
         let generation = self.generation;
-        let in_plan = self.plan.as_ref().map(|(plan, _)| plan.schedule.slot(number));
-        let slot = in_plan.unwrap_or(Slot { point: PointId::default(), round: number, warm_up: false });
-        let fresh = || Trial {
-            number,
-            slot,
-            attempt: 1,
-            generation,
-            start: at,
-            end,
-            verdict,
-            check_began,
-            check,
-            check_ended,
-            phases,
-            metrics,
-        };
+        let slot = self.plan().map_or_else(|| Schedule::default().slot(number), |plan| plan.schedule.slot(number));
+        let fresh = || Trial { number, slot, attempt: 1, generation, start: at, ..Trial::default() };
         self.trials.or_insert(number, fresh)
     }
 

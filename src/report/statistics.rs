@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::{Run, words};
 use crate::model::{Phase, Plan, StepReference, WorkerId};
 
@@ -30,21 +32,15 @@ impl Spread {
 }
 
 /// What a row is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Subject {
     /// The whole phase, from the order to get ready to its end.
     Phase,
     /// How far apart its workers started.
-    Skew,
+    StartSkew,
     /// A step of it, by position, on workers with the same steps.
-    Step {
-        /// Its place in the phase.
-        position: usize,
-        /// Its label.
-        label: String,
-        /// Its worker, or how many they are.
-        who: String,
-    },
+    Step,
 }
 
 /// A row.
@@ -52,26 +48,13 @@ pub(super) enum Subject {
 pub(super) struct Row {
     pub(super) phase: Phase,
     pub(super) subject: Subject,
+    /// The subject in a word: of a step, its label.
+    pub(super) what: String,
+    /// Of a step, its worker, or how many they are.
+    pub(super) who: String,
+    /// Of a step, its place in the phase.
+    pub(super) position: Option<usize>,
     pub(super) spread: Spread,
-}
-
-impl Row {
-    /// The subject in a word.
-    pub(super) fn what(&self) -> &str {
-        match &self.subject {
-            Subject::Phase => "phase",
-            Subject::Skew => "start skew",
-            Subject::Step { label, .. } => label,
-        }
-    }
-
-    /// Whose it is; nobody's when it is everybody's.
-    pub(super) fn who(&self) -> &str {
-        match &self.subject {
-            Subject::Phase | Subject::Skew => "",
-            Subject::Step { who, .. } => who,
-        }
-    }
 }
 
 /// What the rows are about, behind the word for them: `20 trials, over all points`.
@@ -89,9 +72,11 @@ pub(super) fn rows(run: &Run) -> Vec<Row> {
         let took = phases().filter_map(|phase| Some(phase.end?.since(phase.start))).collect();
         let skew = phases().filter_map(|phase| phase.skew.as_ref().filter(|skew| skew.workers > 1));
         let skew = skew.map(|skew| skew.spread).collect();
-        let whole = [(Subject::Phase, took), (Subject::Skew, skew)].into_iter();
-        let whole =
-            whole.filter_map(move |(subject, durations)| Some(Row { phase, subject, spread: Spread::of(durations)? }));
+        let whole = [(Subject::Phase, "phase", took), (Subject::StartSkew, "start skew", skew)].into_iter();
+        let whole = whole.filter_map(move |(subject, what, durations)| {
+            let (what, who, spread) = (what.to_owned(), String::new(), Spread::of(durations)?);
+            Some(Row { phase, subject, what, who, position: None, spread })
+        });
         whole.chain(steps.iter().filter(move |row| row.phase == phase).cloned()).collect::<Vec<_>>()
     };
     plan.phases.iter().flat_map(of_phase).collect()
@@ -111,11 +96,11 @@ fn steps(run: &Run) -> Vec<Row> {
     for ((phase, _, position), group) in groups {
         let Some(&first) = group.keys().next() else { continue };
         let step = run.worker(first).and_then(|worker| worker.steps[phase].get(position));
-        let label = step.map_or(String::new(), |step| step.label.as_str().to_owned());
+        let what = step.map_or(String::new(), |step| step.label.as_str().to_owned());
         let who = if group.len() == 1 { run.name(first).to_owned() } else { words::counted(group.len(), "worker") };
-        let subject = Subject::Step { position, label, who };
+        let (subject, position) = (Subject::Step, Some(position));
         let spread = Spread::of(group.into_values().flatten().collect());
-        rows.extend(spread.map(|spread| (first, Row { phase, subject, spread })));
+        rows.extend(spread.map(|spread| (first, Row { phase, subject, what, who, position, spread })));
     }
     // The workers' order is the test file's, and so is that of the rows.
     rows.sort_by_key(|(first, row)| (row.phase, *first));

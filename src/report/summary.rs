@@ -4,12 +4,11 @@
 use std::io;
 use std::path::Path;
 
+use super::facts::facts;
 use super::metrics::{Told, write_text};
-use super::text_page::INDENT;
-use super::{Finished, Page, Row, Run, Spread, Subject, Tone, Trial, causes, statistics, text_causes, words};
-use crate::model::{
-    Bound, Conclusion, ConductorTime, Outcome, Phase, Plan, Verdict, display_width, on_one_line, padded,
-};
+use super::text_page::{INDENT, JSON, aligned};
+use super::{Ended, Finished, Page, Row, Run, Subject, Tone, statistics, text_causes, words};
+use crate::model::{Bound, Outcome, Phase, on_one_line};
 use crate::values::Summary;
 
 /// So many steps are repeated with their last lines.
@@ -24,14 +23,9 @@ const ROWS: usize = 60;
 /// So many of its last lines are repeated of each stream.
 const LINES: usize = 10;
 
-/// Writes the end of the report of a run that ended at `end` and is kept in the folder `results`.
-pub(super) fn write(
-    page: &mut Page,
-    run: &Run,
-    end: ConductorTime,
-    conclusion: &Conclusion,
-    results: Option<&Path>,
-) -> io::Result<()> {
+/// Writes the end of the report of a run, which is kept in the folder `results`.
+pub(super) fn write(page: &mut Page, ended: Ended<'_>, results: Option<&Path>) -> io::Result<()> {
+    let run = ended.run;
     metrics(page, run)?;
     statistics(page, run)?;
     let mut finished: Vec<Finished<'_>> = run.results().collect();
@@ -46,9 +40,8 @@ pub(super) fn write(
     if run.plan.is_some() {
         page.line("")?;
     }
-    let causes = causes::causes(run, Some(conclusion));
-    text_causes::write(page, run, conclusion, &causes, results)?;
-    verdict(page, run, end, conclusion, results)
+    text_causes::write(page, ended, results)?;
+    verdict(page, ended, results)
 }
 
 /// The metrics, and how the points differ.
@@ -75,91 +68,33 @@ fn statistics(page: &mut Page, run: &Run) -> io::Result<()> {
     page.heading(&format!("Statistics of {}", statistics::extent(run)))?;
     let head = ["", "", "", "minimum", "median", "maximum"].map(str::to_owned);
     let cells: Vec<[String; 6]> = [head].into_iter().chain(rows.iter().take(ROWS).map(cells)).collect();
-    let width = |column: usize| cells.iter().map(|row| display_width(&row[column])).max().unwrap_or(0);
-    let widths: [usize; 6] = std::array::from_fn(width);
-    for row in &cells {
-        // Words to the left, numbers to the right.
-        let row = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
-            0..3 => padded(cell, width),
-            _ => format!("{cell:>width$}"),
-        });
-        page.line(&format!("  {}", row.collect::<Vec<_>>().join("  ")))?;
-    }
-    match rows.len().saturating_sub(ROWS) {
-        0 => Ok(()),
-        more => page.line(&format!("  and {more} more, see the `json` report")),
-    }
+    aligned(&cells, 3).iter().try_for_each(|line| page.line(&format!("  {line}")))?;
+    page.more(rows.len(), ROWS, JSON)
 }
 
 fn cells(row: &Row) -> [String; 6] {
-    let short = |duration| match row.subject {
-        Subject::Skew => words::milliseconds(duration),
-        _ => words::duration(duration),
-    };
-    let Spread { minimum, median, maximum, .. } = row.spread;
-    let [minimum, median, maximum] = [minimum, median, maximum].map(short);
-    let what = on_one_line(row.what()).into_owned();
-    [row.phase.to_string(), what, row.who().to_owned(), minimum, median, maximum]
+    let short = if row.subject == Subject::StartSkew { words::milliseconds } else { words::duration };
+    let [minimum, median, maximum] = [row.spread.minimum, row.spread.median, row.spread.maximum].map(short);
+    [row.phase.to_string(), on_one_line(&row.what).into_owned(), row.who.clone(), minimum, median, maximum]
 }
 
 /// The last line: how the run ended, and where its page is.
-fn verdict(
-    page: &mut Page,
-    run: &Run,
-    end: ConductorTime,
-    conclusion: &Conclusion,
-    results: Option<&Path>,
-) -> io::Result<()> {
-    let mut parts = facts(run, end, conclusion);
+fn verdict(page: &mut Page, ended: Ended<'_>, results: Option<&Path>) -> io::Result<()> {
+    let mut parts = facts(ended);
     // A conductor that was killed has made no page.
-    let place = results.map(|results| match run.record_ended {
+    let place = results.map(|results| match ended.run.record_ended {
         Some(_) => ("results", results.to_owned()),
         None => ("report", results.join(PAGE)),
     });
     parts.extend(place.map(|(what, path)| format!("{what}: {}", on_one_line(&path.to_string_lossy()))));
-    let word = page.toned(tone(conclusion), words::verdict(conclusion));
-    page.line(&format!("{word}: {}", parts.join("; ")))
-}
-
-/// The run in numbers, to follow its verdict: trials, steps, workers, failures that do not count, warnings, how long it took.
-pub(super) fn facts(run: &Run, end: ConductorTime, conclusion: &Conclusion) -> Vec<String> {
-    let mut parts: Vec<String> = run.plan().map(|plan| trials(run, plan, conclusion)).into_iter().collect();
-    let has_steps = run.results().next().is_some();
-    parts.push(format!("{}{}", if has_steps { "steps: " } else { "" }, run.counts()));
-    parts.extend(run.plan().map(|plan| words::counted(plan.workers.len(), "worker")));
-    let excused = run.results().filter(|finished| finished.excuse().is_some()).count();
-    if excused > 0 {
-        parts.push(format!("{} not counted", words::counted(excused, "failure")));
-    }
-    if !run.warnings.is_empty() {
-        parts.push(words::counted(run.warnings.len(), "warning"));
-    }
-    parts.extend(run.took(end).map(words::duration));
-    parts
-}
-
-/// How many trials were run, and how many of these failed.
-fn trials(run: &Run, plan: &Plan, conclusion: &Conclusion) -> String {
-    let all = words::counted(plan.trials as usize, "trial");
-    let is_failed = |trial: &&Trial| trial.verdict == Some(Verdict::Failed);
-    let failed = run.trials.values().filter(is_failed).count();
-    let warm_up = run.trials.values().filter(is_failed).filter(|trial| trial.slot.warm_up).count();
-    // Those of the warm-up are in no other number of failures.
-    let warm_up = if warm_up == 0 { String::new() } else { format!(", {warm_up} of them warm-up") };
-    match (failed, run.ended_trials()) {
-        (0, ended) if words::verdict(conclusion) == "passed" => format!("{ended} of {all}"),
-        (0, ended) => format!("{ended} of {all} ended"),
-        (failed, ended) if ended == plan.trials as usize => format!("{failed} of {all} failed{warm_up}"),
-        (failed, ended) => format!("{ended} of {all} ended, {failed} failed{warm_up}"),
-    }
-}
-
-fn tone(conclusion: &Conclusion) -> Tone {
-    match words::verdict(conclusion) {
+    let word = words::verdict(ended.conclusion);
+    let tone = match word {
         "passed" => Tone::Good,
         "incomplete" => Tone::Doubtful,
         _ => Tone::Bad,
-    }
+    };
+    let word = page.toned(tone, word);
+    page.line(&format!("{word}: {}", parts.join("; ")))
 }
 
 /// Whether a spawned step ended before it was stopped, and did not fail. One that went on for as long as it was to (`for:`)
@@ -177,10 +112,7 @@ fn repeat_all(page: &mut Page, run: &Run, title: &str, results: &[Finished<'_>])
     }
     page.heading(title)?;
     results.iter().take(REPEATED).try_for_each(|finished| repeat(page, run, *finished))?;
-    match results.len().saturating_sub(REPEATED) {
-        0 => Ok(()),
-        more => page.line(&format!("  and {more} more")),
-    }
+    page.more(results.len(), REPEATED, "")
 }
 
 fn repeat(page: &mut Page, run: &Run, finished: Finished<'_>) -> io::Result<()> {
@@ -192,5 +124,5 @@ fn repeat(page: &mut Page, run: &Run, finished: Finished<'_>) -> io::Result<()> 
     let excuse = finished.excuse().map_or(String::new(), |why| format!("  ({why}: not counted)"));
     page.line(&format!("  {place}: {outcome}  {}{excuse}", words::command(step)))?;
     words::notes(result).iter().try_for_each(|line| page.note(line))?;
-    page.last_lines(INDENT, [&result.stdout, &result.stderr], LINES)
+    page.last_lines(INDENT, result.outputs(), LINES)
 }

@@ -12,9 +12,9 @@ use jiff::Timestamp;
 
 use super::shared_record::Share;
 use super::text_groups::{Groups, Told};
-use super::{Finished, Page, Run, Style, Tone, compact, files, platforms, summary, text_metrics, words};
+use super::{Ended, Finished, Page, Run, Style, Tone, compact, files, platforms, summary, text_metrics, words};
 use crate::model::{
-    BarrierResult, ClockAnchor, Event, Gate, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
+    BarrierResult, ClockAnchor, Event, Excuse, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
     StepReference, StepResult, WorkerId, display_width, on_one_line, padded,
 };
 
@@ -109,10 +109,9 @@ impl TextReporter {
         let Told { step: reference, workers, result, fastest } = told;
         let step = self.run.step(*reference);
         let (label, command) = (words::label(step), words::command(step));
-        let may_fail = step.is_some_and(|step| step.gate == Gate::MayFail);
         // Padded before it is coloured: the escapes have no width.
         let outcome = format!("{:16}", result.outcome.in_detail());
-        let names = compact(&workers.iter().map(|worker| self.run.name(*worker)).collect::<Vec<_>>());
+        let names = self.run.names(workers);
         let fits = workers.len() == 1 || display_width(&names) <= self.columns.worker;
         let who = if fits { names.clone() } else { words::counted(workers.len(), "worker") };
         let mut line = format!(
@@ -122,7 +121,7 @@ impl TextReporter {
             self.page.toned(Tone::of(&result.outcome), &outcome),
             result.duration.map_or_else(|| "-".to_owned(), words::duration),
         );
-        if may_fail && result.outcome.is_failure() {
+        if result.outcome.excuse(step, reference.phase) == Some(Excuse::MayFail) {
             line.push_str("  (may fail)");
         }
         if let Outcome::Skipped(Some(why)) = &result.outcome {
@@ -194,7 +193,7 @@ impl TextReporter {
     fn below(&mut self, result: &StepResult) -> io::Result<()> {
         let files = result.files.iter().flat_map(|fetched| files::lines(fetched));
         words::notes(result).into_iter().chain(files).try_for_each(|line| self.page.note(&line))?;
-        self.page.outputs([&result.stdout, &result.stderr], self.run.limit())
+        self.page.outputs(result.outputs(), self.run.limit())
     }
 
     /// How far apart the workers started. One worker alone is together with itself.
@@ -317,7 +316,9 @@ impl TextReporter {
             Event::OutputFailed { worker, text } => self.remark(Tone::Bad, "error", *worker, text)?,
             Event::Warning { worker, text } => self.remark(Tone::Doubtful, "warning", *worker, text)?,
             Event::RunEnded { conclusion } => {
-                summary::write(&mut self.page, &self.record.run(), *at, conclusion, self.style.results.as_deref())?;
+                let Self { page, style: Style { time_zone, folder, results, .. }, record, .. } = self;
+                let (run, at, folder) = (&*record.run(), *at, folder.as_deref());
+                summary::write(page, Ended { run, at, conclusion, time_zone, folder }, results.as_deref())?;
             }
             _ => return Ok(false),
         }

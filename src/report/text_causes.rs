@@ -5,8 +5,8 @@ use std::io;
 use std::path::Path;
 
 use super::causes::{self, Cause, Printed, Shown};
-use super::{Page, Run, Tone, words};
-use crate::model::{Conclusion, Hint, Stream, on_one_line};
+use super::{Ended, Page, Run, Tone, words};
+use crate::model::{Hint, Stream, on_one_line};
 
 /// So many causes have their last lines; a run with more has one that they have in common, and these show it.
 const MOST: usize = 50;
@@ -15,22 +15,18 @@ const MOST: usize = 50;
 const LINES: usize = 10;
 
 /// Writes the causes. `results` is the folder of the run.
-pub(super) fn write(
-    page: &mut Page,
-    run: &Run,
-    conclusion: &Conclusion,
-    causes: &[Cause],
-    results: Option<&Path>,
-) -> io::Result<()> {
+pub(super) fn write(page: &mut Page, ended: Ended<'_>, results: Option<&Path>) -> io::Result<()> {
+    let Ended { run, conclusion, .. } = ended;
+    let causes = causes::causes(run, Some(conclusion));
     let mut told = Vec::new();
     for cause in causes.iter().take(MOST) {
         told.extend(write_cause(page, run, cause, results)?);
     }
-    if let Some(more) = causes.len().checked_sub(MOST).filter(|more| *more > 0) {
-        page.line(&format!("and {}", words::counted(more, "more cause")))?;
+    if causes.len() > MOST {
+        page.line(&format!("and {}", words::counted(causes.len() - MOST, "more cause")))?;
     }
-    let rest = conclusion.hints.iter().filter(|hint| !told.contains(*hint));
-    rest.into_iter().try_for_each(|hint| page.line(&hint_line(*hint)))
+    let mut rest = conclusion.hints.iter().filter(|hint| !told.contains(*hint));
+    rest.try_for_each(|hint| page.line(&hint_line(*hint)))
 }
 
 /// Writes a cause; the hint that it has.
@@ -44,7 +40,7 @@ fn write_cause(page: &mut Page, run: &Run, cause: &Cause, results: Option<&Path>
     }
     let printed = causes::printed(run, cause);
     if let Some(Printed { result, .. }) = &printed {
-        page.last_lines("    ", [&result.stdout, &result.stderr], LINES)?;
+        page.last_lines("    ", result.outputs(), LINES)?;
     }
     if let Some(hint) = hint {
         page.line(&hint_line(hint))?;
@@ -54,7 +50,7 @@ fn write_cause(page: &mut Page, run: &Run, cause: &Cause, results: Option<&Path>
     }
     let check = causes::check_printed(run, cause);
     if let Some(Printed { result, .. }) = &check {
-        page.last_lines("    ", [&result.stdout, &result.stderr], LINES)?;
+        page.last_lines("    ", result.outputs(), LINES)?;
     }
     for (printed, results) in printed.into_iter().chain(check).filter_map(|printed| Some((printed, results?))) {
         page.line(&format!("    {}", on_one_line(&place(run, &printed, results))))?;

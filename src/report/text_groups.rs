@@ -114,7 +114,7 @@ impl Groups {
     /// What tells a result from others: first the facts and how much it printed, then each piece of what it printed, and
     /// nothing at the end.
     fn part(&self, number: u64, step: StepReference, result: &StepResult) -> io::Result<Vec<u8>> {
-        let outputs = [&result.stdout, &result.stderr];
+        let outputs = result.outputs();
         let Some(mut number) = number.checked_sub(1) else {
             let attempts: Vec<_> = result.attempts.iter().map(|attempt| &attempt.outcome).collect();
             let printed = outputs.map(|output| (output.length(), output.unkept()));

@@ -14,8 +14,7 @@ use serde_json::Value;
 
 use super::json_writer::write_line;
 use super::placement::{Placed, place_of_check, places};
-use super::record::Measured;
-use super::{Ended, Finished, Run, Trial, words};
+use super::{Ended, Finished, Measured, Run, Trial, words};
 use crate::model::{Action, ConductorTime, Mode, Outcome, Plan, Step, Verdict, WorkerId, object};
 
 /// The process of the conductor; those of the workers follow.

@@ -5,16 +5,9 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use crate::model::{
-    Across, Attempt, Conclusion, Extract, Gate, Hint, Metric, Outcome, Phase, Pick, Plan, Reason, StartSkew, Step,
-    StepResult, on_one_line,
+    Across, Attempt, Conclusion, Extract, Hint, Metric, Outcome, Pick, Plan, Reason, StartSkew, Step, StepResult,
+    on_one_line,
 };
-
-/// Why a failure of this step does not count, when it failed and that does not.
-pub(super) fn excuse(step: Option<&Step>, phase: Phase, outcome: &Outcome) -> Option<&'static str> {
-    let may_fail = step.is_some_and(|step| step.gate == Gate::MayFail);
-    let excuse = if may_fail { Some("may fail") } else { (phase == Phase::Reset).then_some("in Reset") };
-    excuse.filter(|_| outcome.is_failure())
-}
 
 /// How long something took, for people: `0.012s`, `1m02.3s`, `2h03m04s`.
 pub(super) fn duration(duration: Duration) -> String {
@@ -111,6 +104,9 @@ pub(super) fn command(step: Option<&Step>) -> String {
 pub(super) fn label(step: Option<&Step>) -> String {
     step.map_or(String::new(), |step| on_one_line(step.label.as_str()).into_owned())
 }
+
+/// Why a run is incomplete whose record has no end.
+pub(super) const NO_END: &str = "the end of the run was not recorded: its conductor was killed or is still running";
 
 /// The word for how a run went: one that could not be carried out, or was interrupted, has no verdict worth its name.
 pub(super) fn verdict(conclusion: &Conclusion) -> &'static str {

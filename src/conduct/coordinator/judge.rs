@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use crate::conduct::event::End;
-use crate::model::{
-    Conclusion, Gate, Hint, Outcome, Phase, Plan, Reason, StepReference, StepResult, Verdict, WorkerId,
-};
+use crate::model::{Conclusion, Hint, Outcome, Plan, Reason, StepReference, StepResult, Verdict, WorkerId};
 
 /// What is known of a trial that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,8 +73,7 @@ impl Judge {
 
     /// Whether this outcome makes its trial a failed one.
     pub(in crate::conduct) fn counts(&self, step: StepReference, outcome: &Outcome) -> bool {
-        let gate = self.plan.step(step).map(|step| step.gate);
-        outcome.is_failure() && step.phase != Phase::Reset && gate != Some(Gate::MayFail)
+        outcome.fails(self.plan.step(step), step.phase)
     }
 
     /// A step failed in a way that counts.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{last_lines, words};
+use super::last_lines;
 use crate::model::{
     Action, Bound, ConductorTime, Event, Mode, Output, Phase, Plan, Stamped, Step, StepReference, StepResult, Stream,
     WorkerId, on_one_line,
@@ -189,11 +189,10 @@ impl Board {
 
     /// What a step left, if it counts, and what it printed last: that can come together with its end.
     fn left(&mut self, step: StepReference, result: &StepResult) {
-        let excuse = words::excuse(self.plan.as_ref().and_then(|plan| plan.step(step)), step.phase, &result.outcome);
+        let fails = result.outcome.fails(self.plan.as_ref().and_then(|plan| plan.step(step)), step.phase);
         let Some(worker) = self.workers.get_mut(step.worker.0) else { return };
-        let is_failure = result.outcome.is_failure();
-        worker.failures += usize::from(is_failure && excuse.is_none());
-        worker.printed.take_all(step, result, is_failure);
+        worker.failures += usize::from(fails);
+        worker.printed.take_all(step, result, result.outcome.is_failure());
     }
 
     /// Whether it is a step of the phase that is shown, and not of a Reset that a worker runs because it leaves.

@@ -20,6 +20,8 @@ pub(in crate::report) struct Cause {
     pub(in crate::report) steps: Vec<StepReference>,
     /// What followed from it.
     pub(in crate::report) consequences: Vec<Consequence>,
+    /// What the user can do about it.
+    pub(in crate::report) hint: Option<Hint>,
 }
 
 /// What went wrong.
@@ -36,11 +38,11 @@ pub(in crate::report) enum Kind {
     /// A metric was not measured, or has a value that is not expected: its name, and what came of it.
     Metric(MetricName, String),
     /// A worker was lost, for this reason.
-    Lost(String, Option<Hint>),
+    Lost(String),
     /// A worker was left out of all trials, because it could not be reached.
-    LeftOut(String, Option<Hint>),
+    LeftOut(String),
     /// A worker could not be reached, or its player refused it, so that the run did not begin or go on.
-    Unreachable { refused: bool, reason: String, hint: Option<Hint> },
+    Unreachable { refused: bool, reason: String },
     /// The workers started too far apart.
     Skew(StartSkew),
     /// Something could not be written.
@@ -101,8 +103,8 @@ pub(super) enum Trials {
 
 /// A cause that is about no step.
 pub(super) fn cause(kind: Kind, at: ConductorTime) -> Cause {
-    let (trial, more_trials, phase, workers, steps, consequences) = Default::default();
-    Cause { kind, at, trial, more_trials, phase, workers, steps, consequences }
+    let (trial, more_trials, phase, workers, steps, consequences, hint) = Default::default();
+    Cause { kind, at, trial, more_trials, phase, workers, steps, consequences, hint }
 }
 
 impl Cause {
@@ -121,13 +123,8 @@ impl Cause {
     /// What followed from it, of this sort.
     pub(super) fn follow(&mut self, effect: Effect) -> &mut Consequence {
         let place = self.consequences.iter().position(|known| known.effect == effect).unwrap_or_else(|| {
-            self.consequences.push(Consequence {
-                effect,
-                trials: BTreeSet::new(),
-                metrics: BTreeSet::new(),
-                workers: BTreeSet::new(),
-                steps: Vec::new(),
-            });
+            let (trials, metrics, workers, steps) = Default::default();
+            self.consequences.push(Consequence { effect, trials, metrics, workers, steps });
             self.consequences.len() - 1
         });
         &mut self.consequences[place]

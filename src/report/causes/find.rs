@@ -41,8 +41,8 @@ pub(super) fn found(run: &Run, conclusion: Option<&Conclusion>) -> Vec<Cause> {
 
 /// A cause of which there is a remark.
 fn of_remark(kind: Kind, remark: &Remark) -> Cause {
-    let Remark { at, trial, phase, worker, .. } = *remark;
-    Cause { trial, phase, workers: worker.into_iter().collect(), ..cause(kind, at) }
+    let Remark { at, trial, phase, worker, hint, .. } = *remark;
+    Cause { trial, phase, workers: worker.into_iter().collect(), hint, ..cause(kind, at) }
 }
 
 impl Finder<'_> {
@@ -66,16 +66,15 @@ impl Finder<'_> {
             let Some(worker) = lost.worker else { continue };
             let has_begun = self.run.trials.values().any(|trial| trial.start <= lost.at);
             let kind = if has_begun { Kind::Lost } else { Kind::LeftOut };
-            let cause = of_remark(kind(lost.text.clone(), lost.hint), lost);
+            let cause = of_remark(kind(lost.text.clone()), lost);
             self.causes.entry(Key::Lost(lost.trial, worker)).or_insert(cause);
         }
         for (refused, unreachable) in &self.run.unreachable {
             let Some(worker) = unreachable.worker else { continue };
             let was_lost = self.run.lost.iter().any(|lost| lost.worker == Some(worker) && lost.trial.is_some());
             if !was_lost {
-                let (refused, reason, hint) = (*refused, unreachable.text.clone(), unreachable.hint);
-                let cause = of_remark(Kind::Unreachable { refused, reason, hint }, unreachable);
-                self.causes.insert(Key::Unreachable(worker), cause);
+                let kind = Kind::Unreachable { refused: *refused, reason: unreachable.text.clone() };
+                self.causes.insert(Key::Unreachable(worker), of_remark(kind, unreachable));
             }
         }
         for (index, unwritten) in self.run.unwritten.iter().enumerate() {
@@ -87,15 +86,12 @@ impl Finder<'_> {
     }
 
     fn steps(&mut self) {
-        let unkept = |finished: &Finished<'_>| {
-            [&finished.result().stdout, &finished.result().stderr].iter().any(|output| output.unkept().is_some())
-        };
         for finished in self.run.results() {
             if Self::is_told(finished) {
                 let key = self.roots.of(finished);
                 self.follows(&key, finished);
             }
-            if unkept(&finished) {
+            if finished.result().is_unkept() {
                 self.unkept(finished.reference);
             }
         }
@@ -165,14 +161,8 @@ impl Finder<'_> {
                 in_phase(Kind::Deadlock(barriers.clone()), stuck)
             }
             Key::Lost(trial, worker) => {
-                let reason = "its player stopped".to_owned();
-                let workers = vec![*worker];
-                Cause {
-                    trial: *trial,
-                    phase: Some(own.phase),
-                    workers,
-                    ..cause(Kind::Lost(reason, None), finished.at())
-                }
+                let lost = cause(Kind::Lost("its player stopped".to_owned()), finished.at());
+                Cause { trial: *trial, phase: Some(own.phase), workers: vec![*worker], ..lost }
             }
             _ => return None,
         })
@@ -302,8 +292,8 @@ impl Finder<'_> {
             let again = gone.filter(|(worker, _)| cause.workers.contains(worker));
             let told = cause.follow(Effect::Trials(missing, again.map(|(_, remark)| remark.text.clone())));
             told.workers.extend(again.map(|(worker, _)| worker));
-            if let (Kind::Lost(_, hint @ None), Some((_, remark))) = (&mut cause.kind, again) {
-                *hint = remark.hint;
+            if let (Kind::Lost(_), Some((_, remark))) = (&cause.kind, again) {
+                cause.hint = cause.hint.or(remark.hint);
             }
         }
     }

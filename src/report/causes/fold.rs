@@ -61,7 +61,7 @@ fn on_several_workers(run: &Run, cause: &Cause) -> Option<Common> {
         }
         _ => return None,
     };
-    Some(Common { kind, key: format!("{:?}", (cause.trial, cause.phase, label(run, cause))) })
+    Some(Common { kind, key: format!("{:?}", (cause.trial, cause.phase, label(run, cause), cause.hint)) })
 }
 
 /// What a cause has in common with those of other trials, if there can be any.

@@ -1,7 +1,6 @@
 //! Metrics that failed their trial, as causes or as consequences of what kept them from being measured.
 
-use super::super::record::Measured;
-use super::super::{Run, Trial};
+use super::super::{Measured, Run, Trial};
 use super::cause::{Cause, Effect, Kind, cause};
 use super::find::Finder;
 use super::root::Key;
@@ -52,9 +51,7 @@ impl Finder<'_> {
         if Self::is_told(finished) {
             return self.first([self.roots.of(finished)]);
         }
-        let result = finished.result();
-        let is_unkept = [&result.stdout, &result.stderr].iter().any(|output| output.unkept().is_some());
-        self.first(self.unwritten(step.worker).filter(|_| is_unkept))
+        self.first(self.unwritten(step.worker).filter(|_| finished.result().is_unkept()))
     }
 
     /// Why a phase was not begun: the first thing that went wrong in the trial.
@@ -96,9 +93,7 @@ impl Finder<'_> {
 
 /// A metric that is a cause of its own.
 fn of_its_own(run: &Run, trial: &Trial, measured: &Measured) -> Cause {
-    let what = measured.measurement.text(measured.unit.as_deref());
-    let expected = measured.expected(run, trial.number).map(|expected| format!(", expected {expected}"));
-    let kind = Kind::Metric(MetricName::clone(&measured.metric), what + &expected.unwrap_or_default());
+    let kind = Kind::Metric(MetricName::clone(&measured.metric), run.measured(trial.number, measured));
     let workers = measured.worker.into_iter().collect();
     Cause { trial: Some(trial.number), workers, ..cause(kind, measured.at) }
 }

@@ -19,7 +19,7 @@ const LINES: usize = 10;
 impl Printed<'_> {
     /// The last lines that it printed, those on standard output first.
     pub(in crate::report) fn last_lines(&self) -> Vec<String> {
-        [&self.result.stdout, &self.result.stderr].map(|output| last_lines(output, LINES)).concat()
+        self.result.outputs().map(|output| last_lines(output, LINES)).concat()
     }
 }
 
@@ -44,8 +44,7 @@ pub(in crate::report) fn printed<'a>(run: &'a Run, cause: &Cause) -> Option<Prin
     };
     let of = |step: StepReference| {
         let result = run.finished(step)?.result();
-        let is_empty = result.stdout.is_empty() && result.stderr.is_empty();
-        (!is_empty).then_some(Printed { printer: Printer::Step(step), worker: Some(step.worker), result })
+        (!result.is_silent()).then_some(Printed { printer: Printer::Step(step), worker: Some(step.worker), result })
     };
     steps.into_iter().find_map(of)
 }
@@ -55,8 +54,7 @@ pub(in crate::report) fn check_printed<'a>(run: &'a Run, cause: &Cause) -> Optio
     let mut trials = cause.consequences.iter().filter(|one| one.effect == Effect::Check).flat_map(|one| &one.trials);
     let of = |trial: &u32| {
         let result = run.trials.get(*trial)?.check.as_ref().filter(|check| check.outcome.is_failure())?;
-        let is_empty = result.stdout.is_empty() && result.stderr.is_empty();
-        (!is_empty).then_some(Printed { printer: Printer::Check(*trial), worker: None, result })
+        (!result.is_silent()).then_some(Printed { printer: Printer::Check(*trial), worker: None, result })
     };
     trials.find_map(of)
 }

@@ -40,7 +40,7 @@ pub(super) fn is_bad(finished: Finished<'_>) -> bool {
         Outcome::Lost => true,
         _ if finished.reference.phase == Phase::Reset => false,
         Outcome::Skipped(_) => true,
-        _ => outcome.is_failure() && finished.excuse().is_none(),
+        _ => outcome.fails(finished.step, finished.reference.phase),
     }
 }
 

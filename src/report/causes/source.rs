@@ -1,6 +1,6 @@
 //! What a metric is made of, by what its `from` says, and what kept it from being measured.
 
-use super::super::{Run, Trial, record::Measured};
+use super::super::{Measured, Run, Trial};
 use super::root::Key;
 use crate::model::{Action, Phase, StepReference, WorkerId};
 

@@ -2,8 +2,9 @@
 
 use humantime::format_duration;
 
-use super::super::{Run, compact, ranges, words};
+use super::super::{Run, grouped, ranges, words};
 use super::cause::{Cause, Consequence, Effect, Kind};
+use super::printed::Printed;
 use crate::model::{
     Action, Hint, Outcome, Phase, PlayerAddress, Step, StepReference, StepResult, WorkerId, signal_name,
 };
@@ -27,10 +28,6 @@ pub(in crate::report) struct Shown {
 
 /// What is said of this cause.
 pub(in crate::report) fn shown(run: &Run, cause: &Cause) -> Shown {
-    let hint = match cause.kind {
-        Kind::Lost(_, hint) | Kind::LeftOut(_, hint) | Kind::Unreachable { hint, .. } => hint,
-        _ => None,
-    };
     let consequences: Vec<String> = cause.consequences.iter().map(|consequence| consequence.text(run)).collect();
     Shown {
         word: word(cause),
@@ -41,7 +38,17 @@ pub(in crate::report) fn shown(run: &Run, cause: &Cause) -> Shown {
         },
         details: details(run, cause),
         consequences: (!consequences.is_empty()).then(|| consequences.join("; ")),
-        hint,
+        hint: cause.hint,
+    }
+}
+
+impl Shown {
+    /// The lines below the title: more about it, the last lines that were printed, what the user can do, what followed.
+    pub(in crate::report) fn below(self, printed: Option<Printed<'_>>) -> Vec<String> {
+        let printed = printed.map(|printed| printed.last_lines()).unwrap_or_default();
+        let hint = self.hint.map(|hint| format!("hint: {}", words::hint(hint)));
+        let consequences = self.consequences.map(|all| format!("consequences: {all}"));
+        self.details.into_iter().chain(printed).chain(hint).chain(consequences).collect()
     }
 }
 
@@ -61,7 +68,7 @@ fn word(cause: &Cause) -> &'static str {
 
 /// What went wrong, where.
 fn title(run: &Run, cause: &Cause) -> String {
-    let (names, place) = (names(run, &cause.workers), place(run, cause));
+    let (names, place) = (run.names(&cause.workers), place(run, cause));
     let first = cause.steps.first().copied();
     match &cause.kind {
         Kind::Step(outcome) => {
@@ -69,10 +76,8 @@ fn title(run: &Run, cause: &Cause) -> String {
             format!("{} on {names}{place}: {}", step(run, first), how.unwrap_or_else(|| outcome.in_detail()))
         }
         Kind::Unfinished(barrier) => {
-            format!(
-                "{}{place} had not ended when the time limit of barrier `{barrier}` expired",
-                steps(run, &cause.steps)
-            )
+            let steps = steps(run, &cause.steps);
+            format!("{steps}{place} had not ended when the time limit of barrier `{barrier}` expired")
         }
         Kind::Deadlock(_) => format!("workers waited for each other{place}: {}", waiting(run, &cause.steps)),
         Kind::Check(outcome) => {
@@ -90,12 +95,12 @@ fn title(run: &Run, cause: &Cause) -> String {
             let on = if cause.workers.is_empty() { String::new() } else { format!(" on {names}") };
             format!("metric `{metric}`{on} of {}: {what}", trials(run, cause.trials()))
         }
-        Kind::Lost(reason, _) => format!("{names}{place}: {reason}"),
-        Kind::LeftOut(reason, _) => {
+        Kind::Lost(reason) => format!("{names}{place}: {reason}"),
+        Kind::LeftOut(reason) => {
             let was = if cause.workers.len() == 1 { "was" } else { "were" };
             format!("{} {was} left out: {reason}", at_players(run, &cause.workers))
         }
-        Kind::Unreachable { refused, reason, .. } => unreached(run, &cause.workers, *refused, reason),
+        Kind::Unreachable { refused, reason } => unreached(run, &cause.workers, *refused, reason),
         Kind::Skew(skew) => {
             let most = run.plan().and_then(|plan| plan.settings.max_start_skew).map(format_duration);
             let limit = most.map_or(String::new(), |most| format!(", but `max_start_skew` is {most}"));
@@ -107,9 +112,7 @@ fn title(run: &Run, cause: &Cause) -> String {
         Kind::Unwritten(text) if cause.workers.is_empty() => text.clone(),
         Kind::Unwritten(text) => format!("{names}{place}: {text}"),
         Kind::Interrupted(signal) => format!("interrupted by {}{place}", signal_name(*signal)),
-        Kind::RecordEnded => {
-            "the end of the run was not recorded: its conductor was killed or is still running".to_owned()
-        }
+        Kind::RecordEnded => words::NO_END.to_owned(),
         Kind::Other(reason) => reason.text(),
     }
 }
@@ -123,8 +126,7 @@ fn details(run: &Run, cause: &Cause) -> Vec<String> {
     let result = finished.result();
     let is_listed = result.attempts.len() > 1 && result.attempts_in_vain().is_none();
     let attempts = is_listed.then(|| words::attempts(&result.attempts));
-    let is_silent = result.stdout.is_empty() && result.stderr.is_empty();
-    let command = is_silent.then(|| command(run.step(step)?)).flatten();
+    let command = result.is_silent().then(|| command(run.step(step)?)).flatten();
     attempts.into_iter().chain(command).collect()
 }
 
@@ -138,8 +140,8 @@ fn command(step: &Step) -> Option<String> {
 impl Consequence {
     /// For people.
     pub(in crate::report) fn text(&self, run: &Run) -> String {
-        let workers: Vec<WorkerId> = self.workers.iter().copied().collect();
-        let who = if workers.len() > NAMED { words::counted(workers.len(), "worker") } else { names(run, &workers) };
+        let count = self.workers.len();
+        let who = if count > NAMED { words::counted(count, "worker") } else { run.names(&self.workers) };
         let count = self.steps.len();
         let was = if count == 1 { "was" } else { "were" };
         let steps = || match self.steps[..] {
@@ -184,14 +186,7 @@ impl Consequence {
             let check = run.trials.get(*trial).and_then(|trial| trial.check.as_deref());
             check.filter(|check| check.outcome != Outcome::Stopped).map(how)
         };
-        let mut alike: Vec<(Option<String>, Vec<u32>)> = Vec::new();
-        for trial in &self.trials {
-            let how = how(trial);
-            match alike.iter_mut().find(|(known, _)| *known == how) {
-                Some((_, trials)) => trials.push(*trial),
-                None => alike.push((how, vec![*trial])),
-            }
-        }
+        let alike = grouped(self.trials.iter().map(|trial| (how(trial), *trial)));
         let text = |(how, numbers): (Option<String>, Vec<u32>)| {
             let of = trials(run, numbers.into_iter());
             how.map_or_else(|| format!("`check` of {of} was stopped"), |how| format!("`check` of {of} failed: {how}"))
@@ -240,10 +235,6 @@ fn place(run: &Run, cause: &Cause) -> String {
     }
 }
 
-fn names(run: &Run, workers: &[WorkerId]) -> String {
-    compact(&workers.iter().map(|worker| run.name(*worker)).collect::<Vec<_>>())
-}
-
 /// Workers that could not be reached.
 fn unreached(run: &Run, workers: &[WorkerId], refused: bool, reason: &str) -> String {
     let only = workers.first().filter(|_| workers.len() == 1 && !refused).and_then(|worker| run.worker(*worker));
@@ -260,7 +251,7 @@ fn unreached(run: &Run, workers: &[WorkerId], refused: bool, reason: &str) -> St
 fn at_players(run: &Run, workers: &[WorkerId]) -> String {
     let all = if workers.len() == 1 { "worker" } else { "workers" };
     if workers.len() > NAMED {
-        return format!("{all} {}", names(run, workers));
+        return format!("{all} {}", run.names(workers));
     }
     let at = workers.iter().filter_map(|worker| run.worker(*worker));
     let at: Vec<String> = at.map(|worker| format!("`{}` at {}", worker.name, worker.player)).collect();
@@ -274,15 +265,8 @@ fn step(run: &Run, step: Option<StepReference>) -> String {
 
 /// Steps with their workers: `load` on node01, `save` on node02.
 fn steps(run: &Run, steps: &[StepReference]) -> String {
-    let mut groups: Vec<(String, Vec<WorkerId>)> = Vec::new();
-    for reference in steps {
-        let label = step(run, Some(*reference));
-        match groups.iter_mut().find(|(known, _)| *known == label) {
-            Some((_, workers)) => workers.push(reference.worker),
-            None => groups.push((label, vec![reference.worker])),
-        }
-    }
-    let texts = groups.iter().map(|(label, workers)| format!("{label} on {}", names(run, workers)));
+    let groups = grouped(steps.iter().map(|reference| (step(run, Some(*reference)), &reference.worker)));
+    let texts = groups.into_iter().map(|(label, workers)| format!("{label} on {}", run.names(workers)));
     texts.collect::<Vec<_>>().join(", ")
 }
 

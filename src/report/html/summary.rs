@@ -171,8 +171,8 @@ fn row_value(row: &Row) -> Value {
     };
     context! {
         phase => row.phase.word(),
-        what => line(row.what()),
-        who => row.who(),
+        what => line(&row.what),
+        who => row.who.as_str(),
         minimum => short(spread.minimum),
         median => short(spread.median),
         maximum => short(spread.maximum),

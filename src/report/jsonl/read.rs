@@ -11,10 +11,7 @@ use crate::model::{
     ClockAnchor, Conclusion, ConductorTime, Event, Names, Outcome, Output, OutputSource, Plan, Printer, Reason, RunId,
     Stamped, StepReference, StepResult, Stream, Unkept, Verdict,
 };
-use crate::report::dry_run_json;
-
-/// Why a run is incomplete whose record has no end.
-const NO_END: &str = "the end of the run was not recorded: its conductor was killed or is still running";
+use crate::report::{dry_run_json, words};
 
 /// A recorded run, event by event.
 pub(crate) struct Replay<R, S> {
@@ -95,7 +92,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
                 (self.ended, self.whole) = (true, false);
                 self.lose_open();
                 self.push(Event::RecordEnded);
-                self.reasons.push(Reason::Incomplete(NO_END.to_owned()));
+                self.reasons.push(Reason::Incomplete(words::NO_END.to_owned()));
                 let reasons = std::mem::take(&mut self.reasons);
                 self.push(Event::RunEnded { conclusion: Conclusion::new(Verdict::Incomplete, reasons) });
                 break;

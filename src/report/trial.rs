@@ -1,0 +1,142 @@
+//! What is recorded of a trial: its phases, its workers, the results of their steps, and its metrics.
+
+use std::sync::Arc;
+
+use super::sorted_map::SortedMap;
+use crate::model::{
+    BarrierResult, ConductorTime, Excuse, Measurement, MetricName, Outcome, Output, Phase, Slot, StartSkew, Step,
+    StepReference, StepResult, Stream, Verdict, WorkerId,
+};
+
+/// A trial.
+#[derive(Clone, Default)]
+pub(super) struct Trial {
+    pub(super) number: u32,
+    /// Its point and round.
+    pub(super) slot: Slot,
+    /// Which attempt at it this is, counted from 1.
+    pub(super) attempt: u32,
+    /// With which configuration it was run, counted from 1.
+    pub(super) generation: u32,
+    pub(super) start: ConductorTime,
+    pub(super) end: Option<ConductorTime>,
+    pub(super) verdict: Option<Verdict>,
+    pub(super) check_began: Option<ConductorTime>,
+    pub(super) check: Option<Box<StepResult>>,
+    pub(super) check_ended: Option<ConductorTime>,
+    pub(super) phases: SortedMap<Phase, PhaseOfTrial>,
+    /// Its metrics, in the order in which they were measured.
+    pub(super) metrics: Vec<Measured>,
+}
+
+/// What came of measuring a metric in a trial.
+#[derive(Clone)]
+pub(super) struct Measured {
+    pub(super) at: ConductorTime,
+    pub(super) metric: Arc<MetricName>,
+    /// The worker whose value it is, if it is that of one.
+    pub(super) worker: Option<WorkerId>,
+    pub(super) unit: Option<Arc<str>>,
+    pub(super) measurement: Measurement,
+}
+
+impl Trial {
+    /// Whether this metric makes it fail: no metric does in a trial of the warm-up.
+    pub(super) const fn is_failed_by(&self, measured: &Measured) -> bool {
+        !self.slot.warm_up && measured.measurement.is_failure()
+    }
+}
+
+/// A phase of a trial.
+#[derive(Clone)]
+pub(super) struct PhaseOfTrial {
+    pub(super) phase: Phase,
+    pub(super) start: ConductorTime,
+    pub(super) end: Option<ConductorTime>,
+    pub(super) skew: Option<Box<StartSkew>>,
+    pub(super) barriers: Vec<BarrierResult>,
+    pub(super) workers: SortedMap<WorkerId, WorkerOfPhase>,
+}
+
+/// A worker in a phase.
+#[derive(Clone)]
+pub(super) struct WorkerOfPhase {
+    pub(super) start: ConductorTime,
+    pub(super) end: Option<ConductorTime>,
+    /// Results by the position of their steps.
+    pub(super) results: SortedMap<usize, Box<Recorded>>,
+}
+
+/// A result and when it was seen.
+#[derive(Clone)]
+pub(super) struct Recorded {
+    pub(super) at: ConductorTime,
+    pub(super) result: StepResult,
+    /// How a spawned step ended at last.
+    pub(super) end: Option<Box<(ConductorTime, StepResult)>>,
+    /// What a leaky step had printed on both streams when it ended, if it has printed more since.
+    pub(super) printed_in_time: Option<Box<[Output; 2]>>,
+}
+
+impl Recorded {
+    pub(super) fn new(at: ConductorTime, result: &StepResult) -> Box<Self> {
+        Box::new(Self { at, result: result.clone(), end: None, printed_in_time: None })
+    }
+
+    /// What the step came to: of a spawned one its end, when that is known.
+    pub(super) fn last(&self) -> &StepResult {
+        self.end.as_ref().map_or(&self.result, |end| &end.1)
+    }
+
+    /// What it had printed on both streams when it ended.
+    pub(super) fn in_time(&self) -> [&Output; 2] {
+        let StepResult { stdout, stderr, .. } = self.last();
+        self.printed_in_time.as_deref().map_or([stdout, stderr], |[stdout, stderr]| [stdout, stderr])
+    }
+
+    /// What it has printed on both streams since.
+    pub(super) fn late(&self) -> [Output; 2] {
+        let ([early_stdout, early_stderr], StepResult { stdout, stderr, .. }) = (self.in_time(), self.last());
+        [stdout.since(early_stdout), stderr.since(early_stderr)]
+    }
+
+    /// Whether people look for it: a failure, or a loss.
+    pub(super) fn is_bad(&self) -> bool {
+        let outcome = &self.last().outcome;
+        outcome.is_failure() || *outcome == Outcome::Lost
+    }
+
+    /// Takes what a leaky step has printed since it ended: all that came of a stream so far.
+    pub(super) fn grow(&mut self, stream: Stream, output: &Output) {
+        let result = self.end.as_mut().map_or(&mut self.result, |end| &mut end.1);
+        let in_time = result.leaky.then(|| Box::new([result.stdout.clone(), result.stderr.clone()]));
+        if result.grow(stream, output) && self.printed_in_time.is_none() {
+            self.printed_in_time = in_time;
+        }
+    }
+}
+
+/// A step that is over, and what the plan says of it.
+#[derive(Clone, Copy)]
+pub(super) struct Finished<'a> {
+    pub(super) reference: StepReference,
+    pub(super) step: Option<&'a Step>,
+    pub(super) recorded: &'a Recorded,
+}
+
+impl<'a> Finished<'a> {
+    /// What the step came to.
+    pub(super) fn result(self) -> &'a StepResult {
+        self.recorded.last()
+    }
+
+    /// When that was seen.
+    pub(super) fn at(self) -> ConductorTime {
+        self.recorded.end.as_ref().map_or(self.recorded.at, |end| end.0)
+    }
+
+    /// Why its failure does not count, when it failed and that does not.
+    pub(super) fn excuse(self) -> Option<&'static str> {
+        self.result().outcome.excuse(self.step, self.reference.phase).map(Excuse::word)
+    }
+}
