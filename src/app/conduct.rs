@@ -96,7 +96,9 @@ fn carry_out(
         return Ok(outputs::not_carried_out(reporters, refused.join("; "), &interrupts));
     }
     DescriptorLimit::raise();
-    reporters.log = Some(Box::new(LogReporter::new(diagnostics, outputs.are_for_people_beside_log(&arguments.log))));
+    reporters.log_is_shown = outputs.share_place_with_log(&arguments.log);
+    let is_told = reporters.log_is_shown && outputs.are_for_people();
+    reporters.log = Some(Box::new(LogReporter::new(diagnostics, is_told)));
     if !arguments.log.quiet
         && let Some(view) = LiveView::start(outputs.screen())
     {

@@ -82,10 +82,14 @@ impl Outputs {
         &self.screen
     }
 
-    /// Whether a report for people goes where the log goes, so that nothing needs to be said in both.
-    pub(super) fn are_for_people_beside_log(&self, log: &LogArguments) -> bool {
-        let is_shown = self.main.path.is_none() && self.main.format == Format::Text;
-        is_shown && log.log_file.is_none() && is_one_file()
+    /// Whether the results go where the log goes.
+    pub(super) fn share_place_with_log(&self, log: &LogArguments) -> bool {
+        self.main.path.is_none() && log.log_file.is_none() && is_one_file()
+    }
+
+    /// Whether the results are for people. Then nothing needs to be in both them and a log in the same place.
+    pub(super) fn are_for_people(&self) -> bool {
+        self.main.format == Format::Text
     }
 
     /// Whether the results go into a file.

@@ -26,7 +26,7 @@ pub(super) enum Item {
     Mark(#[expect(dead_code, reason = "that it is dropped is what it says")] Sender<Infallible>),
 }
 
-/// How two threads pass on each event one after the other. The results and the log may share a terminal: the results have
+/// How two threads pass on each event one after the other, where the results and the log share a place: the results have
 /// each event first, and then the log, unless one of them takes longer than [`Wait::OutputFirst`].
 pub(super) struct Order {
     /// Tells the other thread that an event was passed on here.
@@ -126,13 +126,12 @@ fn tell(
 }
 
 impl Order {
-    /// That of the thread that passes on an event first. The next event waits until the other thread has had this one.
-    pub(super) fn first(done: Sender<()>, other: Receiver<()>) -> Self {
-        Self { done, other, ahead: None }
-    }
-
-    pub(super) fn second(done: Sender<()>, other: Receiver<()>) -> Self {
-        Self { done, other, ahead: Some(0) }
+    /// Those of the thread that passes on an event first, and of the one that passes it on next. The next event waits until
+    /// both have had this one.
+    pub(super) fn both() -> (Self, Self) {
+        let (first, by_first) = unbounded();
+        let (second, by_second) = unbounded();
+        (Self { done: first, other: by_second, ahead: None }, Self { done: second, other: by_first, ahead: Some(0) })
     }
 
     /// In the second thread, waits until the first one has passed the next event on. After a wait that took too long, it does

@@ -37,8 +37,11 @@ pub struct Reporters {
     pub kept: NamedReporters,
     /// What these count while they take an event for which they need long.
     pub progress: Arc<AtomicU64>,
-    /// The log. It is told of an event when that is shown, but does not wait for whoever reads the results slowly.
+    /// The log.
     pub log: Option<Box<dyn Reporter>>,
+    /// Whether the log goes where the results go. Then each event is in the results first and next in the log, but the log
+    /// does not wait for whoever reads the results slowly.
+    pub log_is_shown: bool,
     /// How long their readers are waited for: the end of the run decides.
     pub patience: Patience,
 }
@@ -79,17 +82,17 @@ impl Taken {
 impl Reports {
     /// Starts the threads.
     pub(super) fn start(reporters: Reporters) -> Self {
-        let Reporters { shown, apart, kept, progress, log, patience } = reporters;
+        let Reporters { shown, apart, kept, progress, log, log_is_shown, patience } = reporters;
         // At most one for each reporter and each thread.
         let (failed, failures) = unbounded();
         let mut threads = Threads::default();
-        let (show, is_shown) = unbounded();
-        let (log_it, is_logged) = unbounded();
+        // Two threads that wait for each other at every event cost a run over many workers more than the log itself.
+        let (first, second) = log_is_shown.then(Order::both).unzip();
         let mut start = |name: &str, reporters, order| Queue::start(name, reporters, order, &mut threads, &failed);
-        let mut queues = vec![start("reports", shown, Some(Order::first(show, is_logged)))];
+        let mut queues = vec![start("reports", shown, first)];
         queues.extend(apart.into_iter().map(|one| start(&format!("report {}", one.0), vec![one], None)));
         let log = log.map(|log| ("the log".to_owned(), log)).into_iter().collect();
-        queues.push(start("log of the run", log, Some(Order::second(log_it, is_shown))));
+        queues.push(start("log of the run", log, second));
         let kept = Queue::counted("results", (kept, progress), None, &mut threads, &failed);
         Self { queues, kept, failures, failed, threads, patience }
     }
@@ -312,6 +315,7 @@ mod tests {
         let reports = Reports::start(Reporters {
             shown: vec![("pager".to_owned(), Box::new(Stuck(stuck)))],
             log: Some(Box::new(Count(logged))),
+            log_is_shown: true,
             ..Reporters::default()
         });
         reports.tell(event());
