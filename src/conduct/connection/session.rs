@@ -207,7 +207,8 @@ impl Session<'_> {
         let Some(link) = self.channel.link() else { return };
         let mailbox = PollFd::new(&self.context.mailbox, PollFlags::IN);
         let mut descriptors: Vec<_> = link.waits_for().chain([mailbox]).collect();
-        let mut timeout = link.next_deadline().since(now());
+        let deadline = self.streams.next_deadline().into_iter().fold(link.next_deadline(), Ord::min);
+        let mut timeout = deadline.since(now());
         let parting = self.left.map(|left| left + Wait::Parting.time());
         for end in self.farewell.into_iter().chain(parting) {
             timeout = timeout.min(end.saturating_duration_since(Instant::now()));
@@ -309,7 +310,9 @@ impl Session<'_> {
         // What it says has answers, which it may never take.
         let unheard = self.channel.outbox.check();
         unheard.map_err(|why| End::lost(format!("its player did not acknowledge messages: {why}")))?;
-        self.tell_growth();
+        if self.streams.next_deadline().is_some_and(|deadline| deadline <= now()) {
+            self.report_growth();
+        }
         match received.broken {
             None => Ok(()),
             Some(LinkError::Fault(fault)) => Err(End::lost(fault.to_string()).into()),
@@ -339,7 +342,7 @@ impl Session<'_> {
         }
         while let Some(event) = self.streams.next() {
             self.waiting = (Instant::now(), 0);
-            self.tell_growth();
+            self.report_growth();
             self.pass_on(event);
         }
         Ok(())
@@ -405,8 +408,8 @@ impl Session<'_> {
         }
     }
 
-    fn tell_growth(&mut self) {
-        self.streams.grown().into_iter().for_each(|event| self.context.say(event));
+    fn report_growth(&mut self) {
+        self.streams.grown(now()).into_iter().for_each(|event| self.context.say(event));
     }
 
     /// Tells the coordinator; but that a worker is ready only when it was asked.

@@ -11,10 +11,14 @@ use super::fault::Fault;
 use super::step_result::{list_weight, step_result, weight};
 use crate::conduct::event::ConnectionEvent;
 use crate::conduct::store::{Store, StreamWriter};
-use crate::model::{Outcome, Printer, Start, StepId, StepResult, Stream, WorkerId};
+use crate::model::{ConductorTime, Outcome, Printer, Start, StepId, StepResult, Stream, WorkerId};
 use crate::wire::{
     Data, OutcomeMessage, PlayerMessage, StepEndedMessage, StepSettledMessage, StepStartedMessage, bounds,
 };
+
+/// How long output that grew may wait to be reported, once some was. Otherwise, a step that prints fast would wake every thread
+/// of the conductor for each piece.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A step that was started, and whose streams may still grow.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +50,9 @@ pub(super) struct Streams {
     held_bytes: usize,
     /// What is to be told of streams that are over, before the next message.
     over: VecDeque<ConnectionEvent>,
-    /// The streams that grew since that was told.
+    /// The streams that grew since that was reported, and when it was reported last.
     grown: BTreeSet<u32>,
+    grown_at: Option<ConductorTime>,
     /// The streams that were announced have numbers below this.
     announced: u64,
     /// The steps of which not all that they printed can be kept, and why that is, until it is taken.
@@ -65,6 +70,7 @@ impl Streams {
             held_bytes: 0,
             over: VecDeque::new(),
             grown: BTreeSet::new(),
+            grown_at: None,
             announced: 0,
             unkept: BTreeMap::new(),
         }
@@ -145,11 +151,21 @@ impl Streams {
         self.unkept.iter_mut().find_map(|(step, error)| Some((*step, error.take()?)))
     }
 
-    /// What came since this was asked last: once for each stream, however many pieces there were. Of one whose step has
-    /// ended meanwhile, the end tells all.
-    pub(super) fn grown(&mut self) -> Vec<ConnectionEvent> {
+    /// The streams that grew since they were reported last: each once, however many pieces came. Of a step that has ended
+    /// meanwhile, the end has the whole output.
+    pub(super) fn grown(&mut self, now: ConductorTime) -> Vec<ConnectionEvent> {
+        if self.grown.is_empty() {
+            return Vec::new();
+        }
+        self.grown_at = Some(now);
         let grown = std::mem::take(&mut self.grown).into_iter().filter_map(|stream| self.writers.get(&stream));
         grown.map(|own| ConnectionEvent::Output(own.step, own.stream, own.writer.output(u64::MAX))).collect()
+    }
+
+    /// When streams that grew have to be reported.
+    pub(super) fn next_deadline(&self) -> Option<ConductorTime> {
+        let earliest = self.grown_at.map_or(ConductorTime::default(), |reported| reported.plus(PAUSE));
+        (!self.grown.is_empty()).then_some(earliest)
     }
 
     /// Takes no more output of the leaky steps of these trials, and reports those again, in full, whose output grew after
@@ -346,12 +362,18 @@ mod tests {
         Process { pid: 7, user: "somebody".to_owned(), command: "sleep 600".to_owned() }
     }
 
+    fn at(seconds: u64) -> ConductorTime {
+        ConductorTime::from_nanoseconds(0).plus(Duration::from_secs(seconds))
+    }
+
     /// A leaky step that printed `ab` by its end.
     fn leaks(streams: &mut Streams) {
         take(streams, started(0, 10));
         take(streams, leaky(2, &holder()));
         streams.data(&data(10, 0, "ab")).unwrap();
-        assert_eq!(streams.grown().len(), 1);
+        assert_eq!(streams.next_deadline(), Some(at(0)));
+        assert_eq!(streams.grown(at(3)).len(), 1);
+        assert_eq!(streams.next_deadline(), None);
         streams.next();
         let Some(ConnectionEvent::StepEnded(_, result)) = streams.next() else { panic!("the step is whole") };
         assert_eq!((result.leaky, &result.holders[..], bytes(&result.stdout)), (true, &[holder()][..], b"ab".to_vec()));
@@ -362,7 +384,8 @@ mod tests {
         let mut streams = Streams::new(Store::unnamed().unwrap(), WorkerId(0));
         leaks(&mut streams);
         streams.data(&data(10, 2, " late")).unwrap();
-        let grown = streams.grown();
+        assert_eq!(streams.next_deadline(), Some(at(3).plus(PAUSE)));
+        let grown = streams.grown(at(4));
         let [ConnectionEvent::Output(StepId { position: 0, .. }, Stream::Stdout, output)] = &grown[..] else {
             panic!("one stream grew: {grown:?}")
         };
@@ -372,7 +395,7 @@ mod tests {
         assert_eq!(bytes(&output), b"ab late");
         assert!(matches!(streams.next(), Some(ConnectionEvent::TrialEnded(1))));
         streams.data(&data(10, 7, " too late")).unwrap();
-        assert!(streams.grown().is_empty() && streams.writers.is_empty());
+        assert!(streams.grown(at(5)).is_empty() && streams.writers.is_empty());
     }
 
     #[test]
