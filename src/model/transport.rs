@@ -30,7 +30,8 @@ pub struct TransportSettings {
     pub exclusive: Option<bool>,
 }
 
-/// A form of `connect`.
+/// A form of `connect`. In its commands, `OPTIONS` stands for `connect_options`, `TARGET` for what was written after the
+/// colon, `LIMIT` for the time limit of a connection in seconds, and `MARK` for the script's mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(clippy::struct_excessive_bools, reason = "each says something else of the form's command")]
 struct Form {
@@ -38,10 +39,10 @@ struct Form {
     name: &'static str,
     /// What is written after it, for messages.
     target: &'static str,
-    /// The command.
-    command: &'static [Word],
+    /// The command. One that has the mark runs a player without a script.
+    command: &'static str,
     /// A command that prints the hosts that the connection goes through, if there is one.
-    host_query: &'static [Word],
+    host_query: Option<&'static str>,
     /// Whether the machine's login shell reads the script, so that it has to be one quoted word.
     is_quoted: bool,
     /// Whether only one run at a time uses a machine if `exclusive` is not set.
@@ -52,28 +53,11 @@ struct Form {
     expands_variables: bool,
 }
 
-/// A part of a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Word {
-    /// A word.
-    Is(&'static str),
-    /// A word that ends with the time limit for a connection, in seconds.
-    Limit(&'static str),
-    /// `connect_options`.
-    Options,
-    /// What was written after the colon.
-    Target,
-    /// The script's mark. A command that has it runs a player without a script.
-    Mark,
-}
-
-use Word::{Is, Limit, Mark, Options, Target};
-
 const USUAL: Form = Form {
     name: "",
     target: "",
-    command: &[Target],
-    host_query: &[],
+    command: "TARGET",
+    host_query: None,
     is_quoted: false,
     is_exclusive: false,
     is_never_signalled: false,
@@ -81,8 +65,7 @@ const USUAL: Form = Form {
 };
 
 /// This machine: the conductor's own program is the player.
-const LOCAL: Form =
-    Form { name: "local", command: &[Is("/proc/self/exe"), Is("player"), Is("--stdio"), Mark], ..USUAL };
+const LOCAL: Form = Form { name: "local", command: "/proc/self/exe player --stdio MARK", ..USUAL };
 
 /// All forms with a target.
 const FORMS: [Form; 7] = [
@@ -91,59 +74,34 @@ const FORMS: [Form; 7] = [
         target: "[USER@]HOST",
         // Of several `-o` for one option, ssh uses the first. Mandatory ones come before the user's options, defaults
         // after.
-        command: &[
-            Is("ssh"),
-            Is("-T"),
-            Is("-oBatchMode=yes"),
-            Is("-oRemoteCommand=none"),
-            Is("-oControlPath=none"),
-            Is("-oControlMaster=no"),
-            Options,
-            Is("-a"),
-            Is("-x"),
-            Limit("-oConnectTimeout="),
-            Is("-oServerAliveInterval=5"),
-            Is("-oServerAliveCountMax=3"),
-            Is("-oClearAllForwardings=yes"),
-            Is("-oLogLevel=ERROR"),
-            Is("--"),
-            Target,
-        ],
-        host_query: &[Is("ssh"), Is("-G"), Options, Is("--"), Target],
+        command: "ssh -T -oBatchMode=yes -oRemoteCommand=none -oControlPath=none -oControlMaster=no OPTIONS -a -x \
+                  -oConnectTimeout=LIMIT -oServerAliveInterval=5 -oServerAliveCountMax=3 -oClearAllForwardings=yes \
+                  -oLogLevel=ERROR -- TARGET",
+        host_query: Some("ssh -G OPTIONS -- TARGET"),
         is_quoted: true,
         is_exclusive: true,
         ..USUAL
     },
-    Form {
-        name: "docker",
-        target: "CONTAINER",
-        command: &[Is("docker"), Is("exec"), Is("-i"), Options, Target],
-        ..USUAL
-    },
-    Form {
-        name: "podman",
-        target: "CONTAINER",
-        command: &[Is("podman"), Is("exec"), Is("-i"), Options, Target],
-        ..USUAL
-    },
+    Form { name: "docker", target: "CONTAINER", command: "docker exec -i OPTIONS TARGET", ..USUAL },
+    Form { name: "podman", target: "CONTAINER", command: "podman exec -i OPTIONS TARGET", ..USUAL },
     Form {
         name: "kubectl",
         target: "[NAMESPACE/]POD[/CONTAINER]",
-        command: &[Is("kubectl"), Is("exec"), Is("-i"), Options, Target, Is("--")],
+        command: "kubectl exec -i OPTIONS TARGET --",
         ..USUAL
     },
     Form {
         name: "slurm",
         target: "NODE",
-        command: &[Is("srun"), Is("-Q"), Is("-u"), Is("--overlap"), Is("-N1"), Is("-n1"), Options, Is("-w"), Target],
+        command: "srun -Q -u --overlap -N1 -n1 OPTIONS -w TARGET",
         is_never_signalled: true,
         ..USUAL
     },
-    Form { name: "netns", target: "NAME", command: &[Is("ip"), Options, Is("netns"), Is("exec"), Target], ..USUAL },
+    Form { name: "netns", target: "NAME", command: "ip OPTIONS netns exec TARGET", ..USUAL },
     Form {
         name: "machine",
         target: "NAME",
-        command: &[Is("systemd-run"), Is("-q"), Is("--pipe"), Options, Is("-M"), Target],
+        command: "systemd-run -q --pipe OPTIONS -M TARGET",
         expands_variables: true,
         ..USUAL
     },
@@ -240,7 +198,7 @@ impl Transport {
     /// The program that is run, and its arguments, so that `script`, which has this mark, is run by `sh` on the machine.
     pub fn command(&self, script: &str, mark: &str, limit: Duration) -> Vec<String> {
         let mut words = self.words(self.form.command, mark, limit);
-        if self.form.command.contains(&Mark) {
+        if self.form.command.contains("MARK") {
             return words;
         }
         if self.form.is_quoted {
@@ -256,30 +214,25 @@ impl Transport {
 
     /// The command that prints the hosts that a connection goes through: `ssh` with its configuration.
     pub fn host_query(&self) -> Option<Vec<String>> {
-        let query = self.form.host_query;
-        (!query.is_empty()).then(|| self.words(query, "", Duration::ZERO))
+        self.form.host_query.map(|query| self.words(query, "", Duration::ZERO))
     }
 
     /// The words of a command.
-    fn words(&self, command: &[Word], mark: &str, limit: Duration) -> Vec<String> {
-        let mut words = Vec::new();
-        for word in command {
-            match word {
-                Is(word) => words.push((*word).to_owned()),
-                Limit(word) => words.push(format!("{word}{}", limit.as_secs().max(1))),
-                Options => words.extend(self.settings.options.iter().cloned()),
-                Target => words.extend(self.target.iter().cloned()),
-                Mark => words.push(mark.to_owned()),
-            }
-        }
-        words
+    fn words(&self, command: &str, mark: &str, limit: Duration) -> Vec<String> {
+        let limit = limit.as_secs().max(1).to_string();
+        let words = command.split(' ').map(|word| match word {
+            "OPTIONS" => self.settings.options.clone(),
+            "TARGET" => self.target.clone(),
+            word => vec![word.replace("LIMIT", &limit).replace("MARK", mark)],
+        });
+        words.flatten().collect()
     }
 
     /// What runs the transport, for messages: the name of its program.
     pub fn program_name(&self) -> &str {
-        match self.form.command.first() {
-            Some(Is(word)) => word,
-            _ => self.target.first().map_or("", String::as_str),
+        match self.form.command.split(' ').next() {
+            Some("TARGET") | None => self.target.first().map_or("", String::as_str),
+            Some(program) => program,
         }
     }
 
