@@ -1,6 +1,5 @@
 //! The types of single values, in a file or on the command line: numbers, ports, sizes, addresses, words from a fixed set.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use clap::ValueEnum;
@@ -10,7 +9,8 @@ use super::nearest;
 use crate::model::{MOST_VERSIONS, Network, Transport, TransportError};
 
 /// What is wrong with a value, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it {problem}; {hint}")]
 pub(crate) struct Refusal {
     /// What is wrong; it can follow the value itself.
     pub(super) problem: String,
@@ -23,14 +23,6 @@ impl Refusal {
         Self { problem: problem.into(), hint: hint.into() }
     }
 }
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "it {}; {}", self.problem, self.hint)
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// A whole number of at least 1.
 pub(crate) fn count(text: &str) -> Result<u32, Refusal> {
@@ -154,7 +146,7 @@ pub(super) fn transport(text: &str) -> Result<Option<Transport>, Refusal> {
             }
             TransportError::Ssh => "write `connect = ssh:HOST`, and options in `connect_options`".to_owned(),
         };
-        Refusal::new(error.problem(), hint)
+        Refusal::new(error.to_string(), hint)
     })
 }
 

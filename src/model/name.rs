@@ -10,30 +10,21 @@ use super::on_one_line;
 pub const LONGEST_NAME: usize = 255;
 
 /// Why a text is not a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// There is nothing in it.
+    #[error("the name is empty")]
     Empty,
     /// It has a character other than letters, digits, `.`, `_` and `-`.
+    #[error("a name cannot contain `{}`", on_one_line(&.0.to_string()))]
     Character(char),
     /// It has more bytes than a name may have.
+    #[error("a name can have at most {LONGEST_NAME} bytes")]
     TooLong,
     /// It is `.` or `..`, which a folder of results cannot be called.
+    #[error("a name cannot consist of dots only")]
     Dots,
 }
-
-impl fmt::Display for NameError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => write!(out, "the name is empty"),
-            Self::Character(found) => write!(out, "a name cannot contain `{}`", on_one_line(&found.to_string())),
-            Self::TooLong => write!(out, "a name can have at most {LONGEST_NAME} bytes"),
-            Self::Dots => write!(out, "a name cannot consist of dots only"),
-        }
-    }
-}
-
-impl std::error::Error for NameError {}
 
 fn checked(text: &str) -> Result<String, NameError> {
     if text.is_empty() {

@@ -107,32 +107,24 @@ const FORMS: [Form; 7] = [
     },
 ];
 
-/// What is wrong with a value of `connect`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is wrong with a value of `connect`; it is displayed so that it can follow the value itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
     /// It is empty.
+    #[error("is empty")]
     Empty,
     /// The word before the colon is not a form.
+    #[error("begins with an unknown form, `{0}:`")]
     UnknownForm(String),
     /// Nothing follows the colon, or something that a command would read as an option.
+    #[error("has no valid target for `{0}:`")]
     Target(&'static str, &'static str),
     /// Words follow the form, this one.
+    #[error("has more than one word")]
     Words(String),
     /// It is `ssh` itself, with its arguments.
+    #[error("is a command that does not pass its arguments on unchanged")]
     Ssh,
-}
-
-impl TransportError {
-    /// What is wrong; it can follow the value itself.
-    pub fn problem(&self) -> String {
-        match self {
-            Self::Empty => "is empty".to_owned(),
-            Self::UnknownForm(name) => format!("begins with an unknown form, `{name}:`"),
-            Self::Target(form, ..) => format!("has no valid target for `{form}:`"),
-            Self::Words(_) => "has more than one word".to_owned(),
-            Self::Ssh => "is a command that does not pass its arguments on unchanged".to_owned(),
-        }
-    }
 }
 
 impl Transport {
@@ -343,7 +335,7 @@ mod tests {
             ("ssh:lab7 -p 2222", "has more than one word"),
             ("/usr/bin/ssh root@lab7", "is a command that does not pass its arguments on unchanged"),
         ] {
-            assert_eq!(Transport::read(text).unwrap_err().problem(), expected, "{text}");
+            assert_eq!(Transport::read(text).unwrap_err().to_string(), expected, "{text}");
         }
     }
 
