@@ -19,7 +19,7 @@ pub struct CompareArguments {
     #[arg(long, value_name = "PARAMETER")]
     pub by: Option<String>,
     /// From which change on a difference matters, such as `5%`, instead of the thresholds of the metrics
-    #[arg(long, value_name = "CHANGE", value_parser = margin)]
+    #[arg(long, value_name = "CHANGE")]
     pub threshold: Option<Margin>,
     /// Also fail if a comparison is undecided
     #[arg(long)]
@@ -41,8 +41,4 @@ pub struct HistoryArguments {
     /// Format of the history
     #[arg(short, long, value_enum, default_value = "text")]
     pub format: ComparisonFormat,
-}
-
-fn margin(text: &str) -> Result<Margin, String> {
-    text.parse()
 }

@@ -1,65 +1,38 @@
 //! Which values of a metric are expected: `900..1000`, `940 +-5%`, `940 +-5`, `>= 900`, `== 0`.
 
 use std::fmt;
+use std::ops::{Bound, RangeBounds};
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-/// The expected values: an interval, each end of which belongs to it or not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+/// The expected values: an interval.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Expectation {
-    low: Option<End>,
-    high: Option<End>,
+    ends: (Bound<f64>, Bound<f64>),
     written: String,
-}
-
-/// An end of an interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct End {
-    value: f64,
-    is_included: bool,
-}
-
-impl End {
-    const fn included(value: f64) -> Self {
-        Self { value, is_included: true }
-    }
-
-    const fn excluded(value: f64) -> Self {
-        Self { value, is_included: false }
-    }
 }
 
 impl Expectation {
     /// Whether this value is expected. NaN never is.
     pub fn contains(&self, value: f64) -> bool {
-        let above = |end: End| if end.is_included { value >= end.value } else { value > end.value };
-        let below = |end: End| if end.is_included { value <= end.value } else { value < end.value };
-        !value.is_nan() && self.low.is_none_or(above) && self.high.is_none_or(below)
+        !value.is_nan() && self.ends.contains(&value)
     }
 
-    fn between(low: Option<End>, high: Option<End>) -> Result<(Option<End>, Option<End>), String> {
-        match (low, high) {
-            (Some(low), Some(high)) if low.value > high.value => {
-                Err("the lower end is greater than the upper end".to_owned())
-            }
-            both => Ok(both),
+    fn ends(text: &str) -> Result<(Bound<f64>, Bound<f64>), String> {
+        use Bound::{Excluded, Included, Unbounded};
+        if let Some(least) = text.strip_prefix(">=") {
+            return Ok((Included(number(least)?), Unbounded));
         }
-    }
-
-    fn ends(text: &str) -> Result<(Option<End>, Option<End>), String> {
-        for (sign, low, high) in [
-            (">=", Some(End::included as fn(f64) -> End), None),
-            ("<=", None, Some(End::included as fn(f64) -> End)),
-            ("==", Some(End::included as fn(f64) -> End), Some(End::included as fn(f64) -> End)),
-            (">", Some(End::excluded as fn(f64) -> End), None),
-            ("<", None, Some(End::excluded as fn(f64) -> End)),
-        ] {
-            if let Some(rest) = text.strip_prefix(sign) {
-                let value = number(rest)?;
-                return Ok((low.map(|end| end(value)), high.map(|end| end(value))));
-            }
+        if let Some(most) = text.strip_prefix("<=") {
+            return Ok((Unbounded, Included(number(most)?)));
+        }
+        if let Some(only) = text.strip_prefix("==") {
+            return number(only).map(|only| (Included(only), Included(only)));
+        }
+        if let Some(low) = text.strip_prefix('>') {
+            return Ok((Excluded(number(low)?), Unbounded));
+        }
+        if let Some(high) = text.strip_prefix('<') {
+            return Ok((Unbounded, Excluded(number(high)?)));
         }
         if let Some((middle, deviation)) = text.split_once("+-").or_else(|| text.split_once('±')) {
             let middle = number(middle)?;
@@ -72,19 +45,18 @@ impl Expectation {
             }
             // 0.7 + 0.1 is less than 0.8 by rounding: what is written as the end belongs to it.
             let slack = 2.0 * f64::EPSILON * (middle.abs() + deviation);
-            let (low, high) = (middle - deviation - slack, middle + deviation + slack);
-            return Ok((Some(End::included(low)), Some(End::included(high))));
+            return Ok((Included(middle - deviation - slack), Included(middle + deviation + slack)));
         }
         let Some((low, high)) = text.split_once("..") else {
             return Err("it has none of the forms `A..B`, `A..`, `..B`, `A +-B`, `A +-B%`, `>= A`, `> A`, `<= A`, `< A`, `== A`".to_owned());
         };
-        let end = |text: &str| match text.trim() {
-            "" => Ok(None),
-            text => number(text).map(|value| Some(End::included(value))),
-        };
+        let end = |text: &str| if text.trim().is_empty() { Ok(Unbounded) } else { number(text).map(Included) };
         match (end(low)?, end(high)?) {
-            (None, None) => Err("it has no number".to_owned()),
-            (low, high) => Self::between(low, high),
+            (Unbounded, Unbounded) => Err("it has no number".to_owned()),
+            (Included(low), Included(high)) if low > high => {
+                Err("the lower end is greater than the upper end".to_owned())
+            }
+            both => Ok(both),
         }
     }
 }
@@ -94,22 +66,7 @@ impl FromStr for Expectation {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let written = text.trim();
-        let (low, high) = Self::ends(written)?;
-        Ok(Self { low, high, written: written.to_owned() })
-    }
-}
-
-impl From<Expectation> for String {
-    fn from(expectation: Expectation) -> Self {
-        expectation.written
-    }
-}
-
-impl TryFrom<String> for Expectation {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+        Ok(Self { ends: Self::ends(written)?, written: written.to_owned() })
     }
 }
 

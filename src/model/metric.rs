@@ -37,13 +37,13 @@ pub struct Metric {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub better: Option<Better>,
     /// The values that are expected.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
     pub expect: Option<Expectation>,
     /// From which change on a difference matters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
     pub threshold: Option<Margin>,
     /// How small half the interval is to be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
     pub precision: Option<Margin>,
     /// The value where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,8 +200,7 @@ pub enum Better {
 named!(Better: Higher "higher", Lower "lower");
 
 /// A difference: a part of the value, or a number in the unit of the metric. It is not negative.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Margin {
     /// Such as 0.02, which is written `2%`.
     Relative(f64),
@@ -232,20 +231,6 @@ impl fmt::Display for Margin {
             Self::Relative(part) => write!(out, "{}%", (part * 1e8).round() / 1e6),
             Self::Absolute(number) => write!(out, "{number}"),
         }
-    }
-}
-
-impl From<Margin> for String {
-    fn from(margin: Margin) -> Self {
-        margin.to_string()
-    }
-}
-
-impl TryFrom<String> for Margin {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
     }
 }
 

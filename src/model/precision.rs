@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Margin, MetricName, Plan, WorkerId};
+use super::{Margin, MetricName, Plan, WorkerId, text};
 
 /// So many values a median needs before it can be precise enough: with fewer, the interval is narrow by chance too often.
 pub const FEWEST_FOR_PRECISION: u32 = 10;
@@ -40,9 +40,10 @@ pub struct Imprecise {
     pub values: usize,
     /// How large half the interval is, as it was wanted: as a part of the median, or in the unit of the metric. Nothing
     /// where that is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
     pub reached: Option<Margin>,
     /// How large it may be.
+    #[serde(with = "text")]
     pub wanted: Margin,
 }
 

@@ -21,7 +21,7 @@ fn entry<'a>(block: &'a Block, told: Told<'a>) -> impl Serialize + 'a {
         worker: block.worker.as_deref(),
         unit: metric.unit.as_deref(),
         better: metric.better,
-        threshold: metric.threshold,
+        threshold: metric.threshold.to_string(),
         design: block.design,
         points: block.lines.iter().map(|line| line_entry(line, told)).collect::<Vec<_>>(),
     }
