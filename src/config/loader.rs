@@ -183,10 +183,8 @@ impl Loader {
     pub(super) fn test(&mut self, test: &Document, chosen: &[String], has_results: bool) -> Test {
         self.in_tests.insert(test.source.order());
         self.is_partial |= !chosen.is_empty();
-        let mut diagnostics = std::mem::take(&mut self.context.diagnostics);
-        self.parameters = series::read_parameters(test, &mut diagnostics);
-        let series = series::read_series(test, &mut diagnostics);
-        self.context.diagnostics = diagnostics;
+        self.parameters = series::read_parameters(test, &mut self.context.diagnostics);
+        let series = series::read_series(&mut self.scope(test));
         (self.names, self.values) = (self.parameters.names(), Vec::new());
         let mut settings = test_settings(&mut self.scope(test));
         let (list, sections) = self.workers(test);

@@ -1,12 +1,11 @@
 //! `[Metric NAME]` of a test file: its settings, which are taken as they are written, without variables.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::metric_section::name_of_section;
 use super::metric_source::{self, Known};
 use super::settings::Setting;
-use super::{Entry, Lint, Refusal, Scope, Section, duration_unit, nearest, quoted, quoted_section};
+use super::{Entry, Lint, Refusal, Scope, Section, duration_unit, quoted, quoted_section, value};
 use crate::metric::Reading;
 use crate::model::{
     Across, Better, Expectation, Extract, LONGEST_UNIT, Margin, Metric, MetricName, Pick, Source, is_unit,
@@ -18,8 +17,8 @@ struct Draft {
     from: Option<String>,
     json: Option<String>,
     regex: Option<String>,
-    pick: Option<Pick>,
-    across: Option<Across>,
+    pick: Pick,
+    across: Across,
     scale: Option<f64>,
     unit: Option<String>,
     better: Option<Better>,
@@ -30,17 +29,15 @@ struct Draft {
 }
 
 const SETTINGS: [Setting<Draft>; 12] = [
-    Setting::text("from", |draft, text| literal(text).map(|text| draft.from = Some(text))),
+    Setting::text("from", |draft, text| value::text(text).map(|text| draft.from = Some(text))),
     Setting::text("json", |draft, text| {
-        extract(&Extract::Json(text.to_owned())).map(|()| draft.json = Some(text.to_owned()))
+        extract(&Extract::Json(text.to_string())).map(|()| draft.json = Some(text.to_string()))
     }),
     Setting::text("regex", |draft, text| {
-        extract(&Extract::Regex(literal(text)?)).map(|()| draft.regex = Some(text.to_owned()))
+        extract(&Extract::Regex(value::text(text)?)).map(|()| draft.regex = Some(text.to_string()))
     }),
-    Setting::word("pick", |draft, text| one_of(&Pick::ALL, Pick::word, text).map(|pick| draft.pick = Some(pick))),
-    Setting::word("across", |draft, text| {
-        one_of(&Across::ALL, Across::word, text).map(|across| draft.across = Some(across))
-    }),
+    Setting::word("pick", |draft, text| value::one_of(text).map(|pick| draft.pick = pick)),
+    Setting::word("across", |draft, text| value::one_of(text).map(|across| draft.across = across)),
     Setting::word("scale", |draft, text| {
         let scale = number(text)?;
         if scale == 0.0 {
@@ -50,9 +47,7 @@ const SETTINGS: [Setting<Draft>; 12] = [
         Ok(())
     }),
     Setting::text("unit", |draft, text| unit(text).map(|unit| draft.unit = Some(unit))),
-    Setting::word("better", |draft, text| {
-        one_of(&Better::ALL, Better::word, text).map(|better| draft.better = Some(better))
-    }),
+    Setting::word("better", |draft, text| value::one_of(text).map(|better| draft.better = Some(better))),
     Setting::word("expect", |draft, text| {
         let hint = "write a form such as `900..1000`, `940 +-5%`, `>= 900` or `== 0`";
         let refusal = |why: String| Refusal::new(format!("is not a range of values: {why}"), hint);
@@ -62,10 +57,6 @@ const SETTINGS: [Setting<Draft>; 12] = [
     Setting::word("precision", |draft, text| margin(text).map(|margin| draft.precision = Some(margin))),
     Setting::word("default", |draft, text| number(text).map(|number| draft.default = Some(number))),
 ];
-
-fn literal(text: &str) -> Result<String, Refusal> {
-    super::value::text(text)
-}
 
 fn extract(extract: &Extract) -> Result<(), Refusal> {
     let hint = match extract {
@@ -93,18 +84,8 @@ fn unit(text: &str) -> Result<String, Refusal> {
             format!("write at most {LONGEST_UNIT} characters, without control characters"),
         )
     };
-    literal(text)?;
+    value::text(text)?;
     is_unit(text).then(|| text.to_owned()).ok_or_else(refusal)
-}
-
-fn one_of<T: Copy>(all: &[T], word: fn(T) -> &'static str, text: &str) -> Result<T, Refusal> {
-    let found = all.iter().copied().find(|value| word(*value).eq_ignore_ascii_case(text));
-    found.ok_or_else(|| {
-        Refusal::new(
-            "is not a known value",
-            nearest::hint(text, all.iter().map(|value| word(*value)).collect::<Vec<_>>()),
-        )
-    })
 }
 
 /// Reads the metrics of a test file, and reports their mistakes. Those of workers that do not take part are left out.
@@ -156,8 +137,8 @@ fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_
         from: written,
         source: Some(source),
         extract: draft.json.map(Extract::Json).or(draft.regex.map(Extract::Regex)).unwrap_or_default(),
-        pick: draft.pick.unwrap_or_default(),
-        across: draft.across.unwrap_or_default(),
+        pick: draft.pick,
+        across: draft.across,
         scale,
         unit: draft.unit,
         better: draft.better,
@@ -229,16 +210,4 @@ fn exclude(scope: &mut Scope<'_>, section: &Section, keys: &[&str], why: &str) {
 
 fn refuse(scope: &mut Scope<'_>, entry: &Entry, message: &str) {
     scope.report(Lint::InvalidValue, entry.key_place(), message, "remove the line");
-}
-
-impl Scope<'_> {
-    /// Reads a setting of a section as it is written: without variables, and without values from elsewhere.
-    fn set_literally<T>(&mut self, section: &Section, setting: &Setting<T>, target: &mut T) {
-        let Some(entry) = section.entry(setting.key) else { return };
-        let raw = Cow::Borrowed(&entry.value);
-        let text = if setting.is_word { self.without_comment(raw) } else { raw };
-        if let Err(refusal) = (setting.set)(target, text.as_str()) {
-            self.refuse_value(setting.key, &text, refusal);
-        }
-    }
 }

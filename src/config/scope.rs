@@ -232,7 +232,7 @@ impl<'a> Scope<'a> {
         Some(Value { text: self.without_comment(text), has_placeholder })
     }
 
-    pub(super) fn without_comment<'t>(&mut self, text: Cow<'t, Text>) -> Cow<'t, Text> {
+    fn without_comment<'t>(&mut self, text: Cow<'t, Text>) -> Cow<'t, Text> {
         let Some(start) = comment(text.as_str()) else { return text };
         let place = text.place_of(start..text.as_str().len());
         let message = "the Python conductor reads this comment as part of the value";
@@ -252,14 +252,24 @@ impl<'a> Scope<'a> {
         if has_placeholder {
             return true;
         }
-        if let Err(refusal) = (setting.set)(target, value.as_str()) {
+        if let Err(refusal) = (setting.set)(target, &value) {
             self.refuse_value(setting.key, &value, refusal);
         }
         false
     }
 
+    /// Reads a setting of a section as it is written: without variables, and without values from elsewhere.
+    pub(super) fn set_literally<T>(&mut self, section: &Section, setting: &Setting<T>, target: &mut T) {
+        let Some(entry) = section.entry(setting.key) else { return };
+        let raw = Cow::Borrowed(&entry.value);
+        let text = if setting.is_word { self.without_comment(raw) } else { raw };
+        if let Err(refusal) = (setting.set)(target, &text) {
+            self.refuse_value(setting.key, &text, refusal);
+        }
+    }
+
     /// Reports a value of a setting that is wrong.
-    pub(super) fn refuse_value(&mut self, key: &str, value: &Text, Refusal { problem, hint }: Refusal) {
+    fn refuse_value(&mut self, key: &str, value: &Text, Refusal { problem, hint }: Refusal) {
         let shown = if value.as_str().is_empty() { "the value".to_owned() } else { quoted(value.as_str()) };
         self.report(Lint::InvalidValue, value.place(), format!("{shown} {problem} (`{key}`)"), hint);
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Refusal, duration, value};
+use super::{Refusal, Text, duration, value};
 use crate::model::{Format, Network, RunSettings, Transport, TransportSettings};
 
 /// A setting of a section whose values make a `T`.
@@ -14,23 +14,26 @@ pub(super) struct Setting<T> {
     /// Only the section itself or an option of the same name sets it: its key is a likely name of a variable.
     pub(super) is_own: bool,
     /// Reads the value.
-    pub(super) set: fn(&mut T, &str) -> Result<(), Refusal>,
+    pub(super) set: Set<T>,
 }
+
+/// Reads a value into what a section says.
+type Set<T> = fn(&mut T, &Text) -> Result<(), Refusal>;
 
 impl<T> Setting<T> {
     /// A number, an address or the like: a `#` or `;` after white space begins a comment.
-    pub(super) const fn word(key: &'static str, set: fn(&mut T, &str) -> Result<(), Refusal>) -> Self {
+    pub(super) const fn word(key: &'static str, set: Set<T>) -> Self {
         Self { key, is_word: true, is_own: false, set }
     }
 
     /// A text such as a command or a folder: it may have `#` and `;`.
-    pub(super) const fn text(key: &'static str, set: fn(&mut T, &str) -> Result<(), Refusal>) -> Self {
+    pub(super) const fn text(key: &'static str, set: Set<T>) -> Self {
         Self { key, is_word: false, is_own: false, set }
     }
 
     /// The same, for a key that is a likely name of a variable.
-    const fn own(self) -> Self {
-        Self { is_own: true, ..self }
+    const fn own(key: &'static str, set: Set<T>) -> Self {
+        Self { key, is_word: false, is_own: true, set }
     }
 
     /// The keys of those that `[DEFAULT]` can set.
@@ -140,28 +143,19 @@ pub(super) const COORDINATOR_SETTINGS: [Setting<Coordinator>; 14] = [
     Setting::word("allow", |file, text| value::networks(text).map(|networks| file.allow = Some(networks))),
     Setting::text("shell", |file, text| value::text(text).map(|shell| file.shell = shell)),
     Setting::text("directory", |file, text| value::text(text).map(|folder| file.directory = Some(folder))),
-    Setting::<Coordinator>::text("connect", |file, text| {
-        value::transport(text).map(|transport| file.transport = transport)
-    })
-    .own(),
-    Setting::<Coordinator>::text("connect_options", |file, text| {
+    Setting::own("connect", |file, text| value::transport(text).map(|transport| file.transport = transport)),
+    Setting::own("connect_options", |file, text| {
         value::words(text).map(|words| file.transport_settings.options = words)
-    })
-    .own(),
-    Setting::<Coordinator>::text("become", |file, text| {
-        value::words(text).map(|words| file.transport_settings.become_user = words)
-    })
-    .own(),
-    Setting::<Coordinator>::text("program", |file, text| {
+    }),
+    Setting::own("become", |file, text| value::words(text).map(|words| file.transport_settings.become_user = words)),
+    Setting::own("program", |file, text| {
         value::remote_path(text).map(|path| file.transport_settings.program = path.filter(|path| path != COPY))
-    })
-    .own(),
-    Setting::<Coordinator>::text("scratch", |file, text| {
-        value::remote_path(text).map(|path| file.transport_settings.scratch = path)
-    })
-    .own(),
-    Setting::<Coordinator>::word("exclusive", |file, text| {
-        value::yes(text).map(|yes| file.transport_settings.exclusive = Some(yes))
-    })
-    .own(),
+    }),
+    Setting::own("scratch", |file, text| value::remote_path(text).map(|path| file.transport_settings.scratch = path)),
+    Setting {
+        is_word: true,
+        ..Setting::own("exclusive", |file, text| {
+            value::yes(text).map(|yes| file.transport_settings.exclusive = Some(yes))
+        })
+    },
 ];

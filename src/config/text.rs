@@ -1,6 +1,6 @@
 //! The text of one value; for each byte, it knows from where in the file it came.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use super::{Place, Source, Span};
@@ -29,6 +29,14 @@ struct Piece {
     origin: Span,
     /// The bytes are the origin's bytes; otherwise they stand for the origin as a whole.
     exact: bool,
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
 }
 
 impl Text {

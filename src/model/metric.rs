@@ -144,7 +144,7 @@ impl From<ExtractEntry> for Extract {
 }
 
 /// Which number of several is the value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Pick {
     /// The first one.
@@ -169,7 +169,7 @@ pub enum Pick {
 named!(Pick: First "first", Last "last", Min "min", Max "max", Mean "mean", Median "median", Sum "sum", Count "count");
 
 /// What is made of the values of several workers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Across {
     /// Each worker has a value of its own.
@@ -188,7 +188,7 @@ pub enum Across {
 named!(Across: Each "each", Sum "sum", Mean "mean", Min "min", Max "max");
 
 /// Which values of a metric are better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Better {
     /// The higher ones.

@@ -3,8 +3,7 @@
 use super::selector::Selector;
 use crate::config::metric_section::name_of_section;
 use crate::config::{
-    Diagnostic, Diagnostics, Document, Entry, Lint, Place, Refusal, SERIES, is_space, nearest, quoted, quoted_section,
-    value,
+    Diagnostic, Diagnostics, Document, Entry, Lint, Place, Refusal, SERIES, Scope, Setting, Text, is_space, value,
 };
 use crate::model::{Margin, Order};
 
@@ -27,33 +26,41 @@ pub(in crate::config) struct Series {
     pub(super) baseline: Option<(Selector, Place)>,
 }
 
-const KEYS: [&str; 7] = ["order", "seed", "warmup", "exclude", "baseline", "precision", "max_trials"];
+const SETTINGS: [Setting<Series>; 7] = [
+    Setting::text("order", |series, text| value::one_of(text).map(|order| series.order = order)),
+    Setting::text("seed", |series, text| number(text).map(|seed| series.seed = Some(seed))),
+    Setting::text("warmup", |series, text| number(text).map(|warm_up| series.warm_up = warm_up)),
+    Setting::text("exclude", exclude),
+    Setting::text("baseline", |series, text| {
+        selector(text).map(|selector| series.baseline = Some((selector, text.place())))
+    }),
+    Setting::text("precision", |series, text| {
+        let refusal = |_| Refusal::new("is neither a percentage such as `3%` nor a number", "write `3%`");
+        text.parse().map_err(refusal).map(|margin| series.precision = Some(margin))
+    }),
+    Setting::text("max_trials", |series, text| {
+        series.most_place = Some(text.place());
+        value::count(text).map(|most| series.most_trials = Some(most))
+    }),
+];
 
 /// Reads `[Series]`, and reports its mistakes. `None` if the test has none.
-pub(in crate::config) fn read(test: &Document, diagnostics: &mut Diagnostics) -> Option<Series> {
+pub(in crate::config) fn read(scope: &mut Scope<'_>) -> Option<Series> {
+    let test = scope.document;
     let Some(section) = test.section(SERIES) else {
         // Nothing says how many trials may be added.
         if let Some(place) = precision_of_metric(test) {
-            diagnostics.push(needs_most(place));
+            scope.context.diagnostics.push(needs_most(place));
         }
         return None;
     };
+    scope.check_keys::<_, Series>(section, &SETTINGS, ("", &[]));
     let mut series = Series::default();
-    for entry in &section.entries {
-        if !KEYS.contains(&entry.key()) {
-            let message = format!("{} has no setting {}", quoted_section(SERIES), quoted(entry.written_key()));
-            let hint = nearest::hint(entry.key(), KEYS);
-            diagnostics.push(Diagnostic::new(Lint::UnknownKey, entry.key_place(), message, hint));
-        } else if let Err(Refusal { problem, hint }) = set(&mut series, entry) {
-            let shown =
-                if entry.value.as_str().is_empty() { "the value".to_owned() } else { quoted(entry.value.as_str()) };
-            let message = format!("{shown} {problem} (`{}`)", entry.key());
-            diagnostics.push(Diagnostic::new(Lint::InvalidValue, entry.value.place(), message, hint));
-        }
+    for setting in &SETTINGS {
+        scope.set_literally(section, setting, &mut series);
     }
     let own = section.entry("precision").map(Entry::key_place);
-    check_precision(&mut series, own, test, diagnostics);
-    series.most_place = section.entry("max_trials").map(|entry| entry.value.place());
+    check_precision(&mut series, own, test, &mut scope.context.diagnostics);
     Some(series)
 }
 
@@ -84,28 +91,13 @@ fn precision_of_metric(test: &Document) -> Option<Place> {
     entries.next().map(Entry::key_place)
 }
 
-fn set(series: &mut Series, entry: &Entry) -> Result<(), Refusal> {
-    let text = entry.value.as_str();
-    match entry.key() {
-        "order" => series.order = value::one_of(text)?,
-        "seed" => series.seed = Some(number(text)?),
-        "warmup" => series.warm_up = number(text)?,
-        "max_trials" => series.most_trials = Some(value::count(text)?),
-        "precision" => {
-            let refusal = |_| Refusal::new("is neither a percentage such as `3%` nor a number", "write `3%`");
-            series.precision = Some(text.parse::<Margin>().map_err(refusal)?);
-        }
-        "baseline" => series.baseline = Some((selector(text)?, entry.value.place())),
-        _ => {
-            let mut at = 0;
-            for line in text.split('\n') {
-                let (start, trimmed) = (at, line.trim_matches(is_space));
-                at += line.len() + 1;
-                if !trimmed.is_empty() {
-                    let place = entry.value.place_of(start..start + line.len());
-                    series.exclude.push((selector(trimmed)?, place));
-                }
-            }
+fn exclude(series: &mut Series, text: &Text) -> Result<(), Refusal> {
+    let mut at = 0;
+    for line in text.split('\n') {
+        let (start, trimmed) = (at, line.trim_matches(is_space));
+        at += line.len() + 1;
+        if !trimmed.is_empty() {
+            series.exclude.push((selector(trimmed)?, text.place_of(start..start + line.len())));
         }
     }
     Ok(())
