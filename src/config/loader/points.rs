@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{CHECK, Loader, Reading};
 use crate::config::lints::{self, Steps, barriers, shared_player, steps, unknown_variables};
-use crate::config::series::{self, Parameter, Points, Series};
+use crate::config::series::{self, Parameter, Series};
 use crate::config::settings::{TEST_SETTINGS, TestSettings};
 use crate::config::{Diagnostic, Document, Lint, PARAMETERS, Place, SERIES, Scope, Section, Span, TEST, quoted};
 use crate::model::{Metric, PhaseMap, Point, WorkerPlan};
@@ -39,37 +39,31 @@ impl Loader {
         let series = series.unwrap_or_default();
         let place = series_place(reading.test);
         let diagnostics = &mut self.context.diagnostics;
-        let Points { all } = series::points(&self.parameters, &series, &self.chosen, &place, diagnostics);
+        let all = series::points(&self.parameters, &series, &self.chosen, &place, diagnostics);
         let trials = self.trials.or(settings.trials).unwrap_or(1);
-        series::check_most(&series, &all, trials, &place, diagnostics);
+        series::check_most(&series, all.len(), trials, &place, diagnostics);
         self.check_parameters(reading);
         // Without points, which is an error that was reported, the files of the workers are still read.
         let first = vec![self.parameters.first()];
-        let values = if all.is_empty() { first } else { all.iter().map(|made| made.values.clone()).collect() };
-        let names: Vec<&str> = all.iter().map(|made| &*made.name).collect();
+        let values = if all.is_empty() { first } else { all.iter().map(|point| point.parameters.clone()).collect() };
+        let names: Vec<&str> = all.iter().map(|point| &*point.name).collect();
         let read = self.at_points(&names, &values, |loader| {
             let check = check_at_point(&mut loader.scope(reading.test));
             (loader.read_point(reading), check)
         });
-        let mut workers = Vec::new();
+        let mut first = None;
         let mut points = Vec::new();
-        for (made, (of_point, check)) in all.into_iter().zip(read) {
-            let is_first = points.is_empty();
-            let own = if is_first { Vec::new() } else { of_point.clone() };
-            if is_first {
-                workers = of_point;
-                settings.run.check.clone_from(&check);
-            }
-            let check = check.filter(|_| !is_first);
-            points.push(Point {
-                name: made.name,
-                parameters: made.values,
-                baseline: made.baseline,
-                workers: own,
-                check,
-            });
+        for (point, (of_point, check)) in all.into_iter().zip(read) {
+            let (workers, check) = if first.is_none() {
+                settings.run.check = check;
+                first = Some(of_point);
+                (Vec::new(), None)
+            } else {
+                (of_point, check)
+            };
+            points.push(Point { workers, check, ..point });
         }
-        (workers, Some((points, series)))
+        (first.unwrap_or_default(), Some((points, series)))
     }
 
     /// Warns of too few trials to compare the points of a series.

@@ -7,6 +7,6 @@ mod settings;
 mod trials;
 
 pub(in crate::config) use parameters::{Parameter, Parameters, read as read_parameters};
-pub(in crate::config) use points::{Chosen, Points, points};
+pub(in crate::config) use points::{Chosen, points};
 pub(in crate::config) use settings::{Series, read as read_series};
 pub(in crate::config) use trials::{check_enough, check_most, most, planned, schedule};

@@ -6,7 +6,7 @@ use super::parameters::{Group, Parameters};
 use super::selector::{Selector, point_name};
 use super::settings::Series;
 use crate::config::{Diagnostic, Diagnostics, Lint, Place, hint_or, quoted};
-use crate::model::PointId;
+use crate::model::{Point, PointId};
 
 /// How many trials, and so how many points, a series may have.
 pub(in crate::config) const MOST_TRIALS: usize = 10_000;
@@ -20,20 +20,6 @@ pub(in crate::config) struct Chosen {
     pub(in crate::config) points: Vec<String>,
 }
 
-/// The points: the name of each, the values of its parameters, and with which point it is compared.
-#[derive(Debug, Clone, Default)]
-pub(in crate::config) struct Points {
-    pub(in crate::config) all: Vec<Made>,
-}
-
-/// A point.
-#[derive(Debug, Clone)]
-pub(in crate::config) struct Made {
-    pub(in crate::config) name: String,
-    pub(in crate::config) values: Vec<(String, String)>,
-    pub(in crate::config) baseline: Option<PointId>,
-}
-
 /// The points of a test, and what is wrong with them. `place` is that of the section.
 pub(in crate::config) fn points(
     parameters: &Parameters,
@@ -41,10 +27,10 @@ pub(in crate::config) fn points(
     chosen: &Chosen,
     place: &Place,
     diagnostics: &mut Diagnostics,
-) -> Points {
+) -> Vec<Point> {
     let mut work = Work { place, diagnostics, names: parameters.names(), is_guess: parameters.is_guess() };
     let groups = work.narrowed(parameters, &chosen.values);
-    let Some(mut all) = work.combined(&groups) else { return Points::default() };
+    let Some(mut all) = work.combined(&groups) else { return Vec::new() };
     work.exclude(&mut all, series);
     if let Some(before) = all.first().map(|first| first.name.clone()) {
         work.select(&mut all, &chosen.points);
@@ -56,7 +42,7 @@ pub(in crate::config) fn points(
         work.report(Lint::InvalidValue, place, "`exclude` leaves no point", "remove a line of `exclude`");
     }
     work.compare(&mut all, series);
-    Points { all }
+    all
 }
 
 struct Work<'a> {
@@ -131,7 +117,7 @@ impl Work<'_> {
     }
 
     /// Each combination once; the last parameter varies fastest. `None` if there are too many.
-    fn combined(&mut self, groups: &[Group]) -> Option<Vec<Made>> {
+    fn combined(&mut self, groups: &[Group]) -> Option<Vec<Point>> {
         let count = groups.iter().try_fold(1_usize, |count, group| count.checked_mul(group.rows.len()));
         if count.is_none_or(|count| count > MOST_TRIALS) {
             let message = format!("the parameters have more than {MOST_TRIALS} combinations");
@@ -160,29 +146,33 @@ impl Work<'_> {
             let rows: Vec<_> = group.rows.iter().filter(|row| seen.insert(*row)).collect();
             all = all.iter().flat_map(|before| rows.iter().map(move |row| with(before, row))).collect();
         }
-        Some(all.into_iter().map(|values| Made { name: point_name(&values), values, baseline: None }).collect())
+        let point = |parameters: Vec<_>| Point { name: point_name(&parameters), parameters, ..Point::default() };
+        Some(all.into_iter().map(point).collect())
     }
 
-    fn exclude(&mut self, all: &mut Vec<Made>, series: &Series) {
+    fn exclude(&mut self, all: &mut Vec<Point>, series: &Series) {
         let before = all.clone();
         for (selector, place) in &series.exclude {
             let is_known = selector.values.iter().all(|(name, _)| self.is_known(name, place));
-            if is_known && !self.is_guess && !before.iter().any(|made| selector.matches(&made.name, &made.values)) {
+            if is_known
+                && !self.is_guess
+                && !before.iter().any(|point| selector.matches(&point.name, &point.parameters))
+            {
                 let hint = "correct its values, or remove the line";
                 self.report(Lint::ExcludeMatchesNothing, place, "this line of `exclude` matches no point", hint);
             }
-            all.retain(|made| !selector.matches(&made.name, &made.values));
+            all.retain(|point| !selector.matches(&point.name, &point.parameters));
         }
     }
 
-    fn select(&mut self, all: &mut Vec<Made>, chosen: &[String]) {
+    fn select(&mut self, all: &mut Vec<Point>, chosen: &[String]) {
         if chosen.is_empty() {
             return;
         }
         let mut selectors = Vec::new();
         for text in chosen {
             match Selector::read(text) {
-                Ok(selector) if all.iter().any(|made| selector.matches(&made.name, &made.values)) => {
+                Ok(selector) if all.iter().any(|point| selector.matches(&point.name, &point.parameters)) => {
                     selectors.push(selector);
                 }
                 Ok(selector) => {
@@ -197,24 +187,24 @@ impl Work<'_> {
                 }
             }
         }
-        all.retain(|made| selectors.iter().any(|selector| selector.matches(&made.name, &made.values)));
+        all.retain(|point| selectors.iter().any(|selector| selector.matches(&point.name, &point.parameters)));
     }
 
     /// With which point each is compared: the one that has the values of the baseline, and otherwise the same.
-    fn compare(&mut self, all: &mut [Made], series: &Series) {
+    fn compare(&mut self, all: &mut [Point], series: &Series) {
         let Some((baseline, place)) = series.baseline.as_ref().filter(|_| !self.is_guess) else { return };
         if !baseline.values.iter().all(|(name, _)| self.is_known(name, place)) || all.is_empty() {
             return;
         }
         let known: HashMap<_, _> =
-            all.iter().enumerate().map(|(at, made)| (made.values.clone(), PointId(at))).collect();
+            all.iter().enumerate().map(|(at, point)| (point.parameters.clone(), PointId(at))).collect();
         let wanted: HashMap<_, _> = baseline.values.iter().cloned().collect();
-        for made in &mut *all {
-            let values = made.values.iter();
+        for point in &mut *all {
+            let values = point.parameters.iter();
             let same = |(name, value): &(String, String)| (name.clone(), wanted.get(name).unwrap_or(value).clone());
-            made.baseline = known.get(&values.map(same).collect::<Vec<_>>()).copied();
+            point.baseline = known.get(&values.map(same).collect::<Vec<_>>()).copied();
         }
-        let without: Vec<&Made> = all.iter().filter(|made| made.baseline.is_none()).collect();
+        let without: Vec<&Point> = all.iter().filter(|point| point.baseline.is_none()).collect();
         if let Some(first) = without.first() {
             let name = quoted(&first.name);
             let message = match without.len() {

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::points::{MOST_TRIALS, Made};
+use super::points::MOST_TRIALS;
 use super::settings::Series;
 use crate::config::{Diagnostic, Diagnostics, Lint, Place};
 use crate::model::{FEWEST_FOR_PRECISION, Metric, Order, Point, Rounds, RunId, Schedule};
@@ -28,12 +28,12 @@ pub(in crate::config) fn most(series: &Series, points: usize, trials: u32) -> us
 /// Refuses too many trials.
 pub(in crate::config) fn check_most(
     series: &Series,
-    points: &[Made],
+    points: usize,
     trials: u32,
     place: &Place,
     diagnostics: &mut Diagnostics,
 ) {
-    let most = most(series, points.len(), trials);
+    let most = most(series, points, trials);
     if most > MOST_TRIALS {
         let message = format!("the series has {most} trials, more than {MOST_TRIALS}");
         let hint = "use fewer values or trials, or choose points with `exclude`";
