@@ -73,7 +73,7 @@ impl<'a> Variables<'a> {
 pub(super) const PLACEHOLDER: &str = "1";
 
 /// A value whose variables were replaced.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Interpolated {
     /// The text; `None` if there is an error.
     pub text: Option<Text>,
@@ -89,35 +89,24 @@ pub struct Interpolated {
 
 /// Replaces the variables of a value that stands in `section`.
 pub fn interpolate(value: &Text, section: Option<&Section>, variables: &Variables<'_>) -> Interpolated {
-    let start = value.span(0..0);
-    let mut work = Work {
-        section,
-        variables,
-        findings: Vec::new(),
-        references: 0,
-        added: 0,
-        over: false,
-        has_placeholder: false,
-        unset: Vec::new(),
-        text: Text::new(value.source(), start),
-    };
+    let text = Text::new(value.source(), value.span(0..0));
+    let mut work = Work { section, variables, added: 0, over: false, text, result: Interpolated::default() };
     work.expand(value, None, 1);
-    let failed = work.findings.iter().any(|finding| finding.severity() == Severity::Error);
-    let Work { text, findings, references, has_placeholder, unset, .. } = work;
-    Interpolated { text: (!failed).then_some(text), findings, references, has_placeholder, unset }
+    let Work { text, mut result, .. } = work;
+    let failed = result.findings.iter().any(|finding| finding.severity() == Severity::Error);
+    result.text = (!failed).then_some(text);
+    result
 }
 
 struct Work<'a> {
     section: Option<&'a Section>,
     variables: &'a Variables<'a>,
-    findings: Vec<Diagnostic>,
-    references: usize,
     added: usize,
     /// Nothing more is to be expanded.
     over: bool,
-    has_placeholder: bool,
-    unset: Vec<(Place, Place)>,
+    /// What there is of the text so far.
     text: Text,
+    result: Interpolated,
 }
 
 impl<'a> Work<'a> {
@@ -126,10 +115,10 @@ impl<'a> Work<'a> {
         // One report for all single signs of a value is enough, and one for each reference.
         let is_same =
             |at: &Place| Arc::ptr_eq(&at.source, &place.source) && (lint == Lint::LonePercent || at.span == place.span);
-        if !self.findings.iter().any(|known| known.lint == lint && known.place.as_ref().is_some_and(is_same)) {
-            self.findings.push(Diagnostic::new(lint, place, message, hint));
+        if !self.result.findings.iter().any(|known| known.lint == lint && known.place.as_ref().is_some_and(is_same)) {
+            self.result.findings.push(Diagnostic::new(lint, place, message, hint));
         }
-        self.over |= self.findings.len() == MAX_FINDINGS;
+        self.over |= self.result.findings.len() == MAX_FINDINGS;
     }
 
     /// Appends the value's text; what came in through a reference is recorded as the reference's.
@@ -170,8 +159,8 @@ impl<'a> Work<'a> {
         let length = name.len() + 4;
         let range = at..at + length;
         let span = outer.unwrap_or_else(|| value.span(range.clone()));
-        self.references += 1;
-        if self.references > MAX_REFERENCES || self.added > MAX_ADDED {
+        self.result.references += 1;
+        if self.result.references > MAX_REFERENCES || self.added > MAX_ADDED {
             self.over = true;
             let message = "the value is too large after its variables are replaced";
             self.report(value, range, Lint::TooLarge, message, "use fewer variables");
@@ -190,11 +179,11 @@ impl<'a> Work<'a> {
                 self.report(value, range, Lint::UndefinedVariable, &message, &self.definition(&name));
             }
             Some(Found::Unset(required)) => {
-                self.has_placeholder = true;
+                self.result.has_placeholder = true;
                 if let Some(Required { place, .. }) = required {
                     let is_same = |known: &Place| Arc::ptr_eq(&known.source, &place.source) && known.span == place.span;
-                    if !self.unset.iter().any(|(_, known)| is_same(known)) {
-                        self.unset.push((value.place_of(range), place.clone()));
+                    if !self.result.unset.iter().any(|(_, known)| is_same(known)) {
+                        self.result.unset.push((value.place_of(range), place.clone()));
                     }
                 }
                 self.add(PLACEHOLDER, span);
