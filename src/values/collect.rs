@@ -178,9 +178,8 @@ impl Collector {
     }
 
     fn time(&mut self, name: &str, duration: Duration) {
-        let reading = Reading::Number { value: duration.as_secs_f64(), is_outside: false, is_default: false };
         let metric = self.metric(name, Some("s"), Kind::Time);
-        self.push(metric, None, reading);
+        self.push(metric, None, Reading::plain(duration.as_secs_f64()));
     }
 
     /// The position of a metric, which is added where it is new. One of the test file that has no unit there has the unit

@@ -7,7 +7,7 @@ use crate::model::Phase;
 use crate::statistics::{Comparison, Design, Drift, Location, Pair, Pairs, Sample, Trend, outliers};
 
 use super::block::Unusual;
-use super::table::{Reading, Trial, Value, Values};
+use super::table::{Trial, Value, Values};
 
 /// A shorter start skew explains no value, however unusual it is.
 const LEAST_SKEW: Duration = Duration::from_millis(1);
@@ -32,10 +32,8 @@ impl<'a> Sampled<'a> {
         let is_counted = |row: &&&'a Value| at_point(&values.trials[row.trial]) && values.counted(row).is_ok();
         let mut counted: Vec<&'a Value> = rows.iter().filter(is_counted).copied().collect();
         counted.sort_by_key(|row| row.trial);
-        let is_outside = |row: &&&Value| matches!(row.reading, Reading::Number { is_outside: true, .. });
-        let outside = counted.iter().filter(is_outside).count();
-        let is_default = |row: &&&Value| matches!(row.reading, Reading::Number { is_default: true, .. });
-        let defaults = counted.iter().filter(is_default).count();
+        let outside = counted.iter().filter(|row| row.reading.is_outside()).count();
+        let defaults = counted.iter().filter(|row| row.reading.is_default()).count();
         let number = |row: &Value| values.counted(row).ok().map(|value| (&values.trials[row.trial], value));
         let rows: Vec<_> = counted.into_iter().filter_map(number).collect();
         let sample = Sample::new(rows.iter().map(|(_, value)| *value).collect());

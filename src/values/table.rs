@@ -1,6 +1,5 @@
 //! The table of values: a row for each metric of each trial, and of each worker where workers have values of their own.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::model::{Better, Margin, Phase, Verdict, WorkerId};
@@ -136,34 +135,44 @@ pub enum Reading {
     Missing(Box<str>),
 }
 
-/// Why a value is not in the sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Uncounted {
-    /// Its trial is one of those before the measurement.
-    WarmUp,
-    /// Its trial was run again.
-    Replaced,
-    /// Its trial did not end.
-    NotEnded,
-    /// Its trial failed before it was measured.
-    Failed,
-    /// Its trial is incomplete.
-    Incomplete,
-    /// It could not be measured, for this reason.
-    Missing(Box<str>),
+impl Reading {
+    /// A number about which there is nothing more to say.
+    pub const fn plain(value: f64) -> Self {
+        Self::Number { value, is_outside: false, is_default: false }
+    }
+
+    /// Whether it is a number that is not among those that are expected.
+    pub const fn is_outside(&self) -> bool {
+        matches!(self, Self::Number { is_outside: true, .. })
+    }
+
+    /// Whether it is the metric's `default`.
+    pub const fn is_default(&self) -> bool {
+        matches!(self, Self::Number { is_default: true, .. })
+    }
 }
 
-impl fmt::Display for Uncounted {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::WarmUp => "warm-up",
-            Self::Replaced => "the trial was run again",
-            Self::NotEnded => "the trial did not end",
-            Self::Failed => "the trial had failed before its metrics were read",
-            Self::Incomplete => "the trial is incomplete",
-            Self::Missing(why) => why,
-        })
-    }
+/// Why a value is not in the sample.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Uncounted {
+    /// Its trial is one of those before the measurement.
+    #[error("warm-up")]
+    WarmUp,
+    /// Its trial was run again.
+    #[error("the trial was run again")]
+    Replaced,
+    /// Its trial did not end.
+    #[error("the trial did not end")]
+    NotEnded,
+    /// Its trial failed before it was measured.
+    #[error("the trial had failed before its metrics were read")]
+    Failed,
+    /// Its trial is incomplete.
+    #[error("the trial is incomplete")]
+    Incomplete,
+    /// It could not be measured, for this reason.
+    #[error("{0}")]
+    Missing(Box<str>),
 }
 
 impl Trial {

@@ -49,11 +49,6 @@ pub(crate) fn add(run: &mut Values, point: usize, value: f64) -> usize {
     let number = u32::try_from(trial + 1).unwrap();
     let passed = Some(Verdict::Passed);
     run.trials.push(Trial { before: passed, verdict: passed, ..Trial::new(number, 1, number, point) });
-    run.rows.push(Value {
-        trial,
-        metric: 0,
-        worker: None,
-        reading: Reading::Number { value, is_outside: false, is_default: false },
-    });
+    run.rows.push(Value { trial, metric: 0, worker: None, reading: Reading::plain(value) });
     trial
 }

@@ -53,11 +53,7 @@ fn cells<'a>(
     };
     // Of a value that does not count, and was not measured either, both are told.
     let why = counted.as_ref().err().map(ToString::to_string);
-    let (is_outside, is_default) = match row.reading {
-        Reading::Number { is_outside, is_default, .. } => (is_outside, is_default),
-        Reading::Missing(_) => (false, false),
-    };
-    let marks = [is_default.then_some("default"), is_outside.then_some("not expected")];
+    let marks = [row.reading.is_default().then_some("default"), row.reading.is_outside().then_some("not expected")];
     let reasons = [why.as_deref(), earlier].into_iter().chain(marks);
     let reason = reasons.flatten().collect::<Vec<_>>().join("; ");
     let numbers = [trial.number, trial.round, trial.attempt, generation].map(number);

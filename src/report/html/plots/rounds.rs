@@ -58,7 +58,7 @@ fn draw(
 ) {
     if counted.len() > NAMED {
         for (class, own) in by(counted.to_vec(), |(row, _)| colors.of(values, row)) {
-            let (outside, inside): (Vec<_>, Vec<_>) = own.into_iter().partition(|(row, _)| is_outside(row));
+            let (outside, inside): (Vec<_>, Vec<_>) = own.into_iter().partition(|(row, _)| row.reading.is_outside());
             svg.dots(&class, inside.into_iter().map(|(row, value)| place(row, value)));
             let rings: Vec<(f64, f64)> = outside.into_iter().map(|(row, value)| place(row, value)).collect();
             if !rings.is_empty() {
@@ -69,15 +69,10 @@ fn draw(
         return;
     }
     for (row, value) in counted {
-        let (kind, why) = if is_outside(row) { ("ring", ", not expected") } else { ("dot", "") };
+        let (kind, why) = if row.reading.is_outside() { ("ring", ", not expected") } else { ("dot", "") };
         let name = format!("trial {}: {}{why}", values.trials[row.trial].number, told(block, *value));
         svg.dot(&format!("{kind} {}", colors.of(values, row)), place(row, *value), 3.0, &name);
     }
-}
-
-/// Whether a value is not among those that are expected.
-fn is_outside(row: &Value) -> bool {
-    matches!(row.reading, Reading::Number { is_outside: true, .. })
 }
 
 /// Rows by their class.
