@@ -6,12 +6,10 @@ use std::process::ExitCode;
 
 use super::journal::EVENTS;
 use super::messages::{self, Refused};
-use super::record::{self, cannot_read};
+use super::record::{self, OpenRecord, cannot_read};
 use crate::cli::{CompareArguments, HistoryArguments};
-use crate::conduct::ResultsFolder;
 use crate::model::{PASSED, on_one_line};
 use crate::report::{ComparedRun, Comparison, History, write_comparison};
-use crate::telemetry;
 use crate::values::Options;
 
 /// Compares runs; 3 if something is worse, 4 if something is missing, 1 if nothing can be compared.
@@ -88,18 +86,11 @@ pub(super) fn run_folders(results: &Path) -> Result<Vec<PathBuf>, String> {
 
 /// A run.
 fn read(folder: &Path) -> Result<ComparedRun, String> {
-    let shown = folder.display().to_string();
-    let opened = ResultsFolder::open(folder).map_err(|error| cannot_read(folder, &error))?;
-    let mut replay = record::open(folder, &opened)?;
-    let mut run = ComparedRun::new(shown.clone(), record::version(&opened));
-    while let Some(stamped) = replay.next().map_err(|error| cannot_read(&folder.join(EVENTS), &error))? {
+    let mut record = OpenRecord::open(folder)?;
+    let mut run = ComparedRun::new(folder.display().to_string(), record::version(&record.folder));
+    while let Some(stamped) = record.next()? {
         run.take(&stamped);
     }
-    if !replay.is_whole() {
-        telemetry::say(&format!(
-            "warning: `{shown}` is incomplete: its conductor was killed or is still running; what was recorded until \
-             then is compared"
-        ));
-    }
+    record.warn_unless_whole("what was recorded until then is compared");
     Ok(run)
 }

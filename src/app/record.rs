@@ -4,44 +4,71 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
 use super::journal::{CONFIGURATION, EVENTS};
 use crate::conduct::{ResultsFolder, aside};
-use crate::model::{OutputSource, on_one_line};
+use crate::model::{OutputSource, Stamped, on_one_line};
 use crate::report::Replay;
+use crate::telemetry;
 
-/// What a stream printed.
-type Printed = Arc<dyn OutputSource>;
-
-/// The events of a run, which finds what was printed with `S`.
-type Events<S> = Replay<BufReader<File>, S>;
+/// Finds what a stream printed by its path, and the attempt at its trial.
+type Outputs = Box<dyn Fn(Vec<String>, u32) -> Arc<dyn OutputSource>>;
 
 /// The first event is not longer.
 const LONGEST: u64 = 1 << 20;
 
-/// The events of the run in this folder, which the user named by this path.
-///
-/// # Errors
-///
-/// Says why it cannot be read, for people.
-pub(super) fn open(
-    path: &Path,
-    folder: &ResultsFolder,
-) -> Result<Events<impl Fn(Vec<String>, u32) -> Printed + use<>>, String> {
-    let events = folder.open_file(&[EVENTS], OFlags::RDONLY).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => format!(
-            "`{}` is not the folder of a run: it does not contain `{EVENTS}`\n  hint: name the folder of one run in the \
-             results folder, such as `results/latest`",
-            path.display()
-        ),
-        _ => cannot_read(&path.join(EVENTS), &error),
-    })?;
-    let configurations = configurations(folder).map_err(|error| cannot_read(&path.join(CONFIGURATION), &error))?;
-    Ok(Replay::new(BufReader::new(events), configurations, outputs(folder)))
+/// The record of a run, to be read from its beginning.
+pub(super) struct OpenRecord {
+    /// The folder of the run, as the user named it.
+    path: PathBuf,
+    pub(super) folder: ResultsFolder,
+    events: Replay<BufReader<File>, Outputs>,
+}
+
+impl OpenRecord {
+    /// That of the run in this folder.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot be read, for people.
+    pub(super) fn open(path: &Path) -> Result<Self, String> {
+        let folder = ResultsFolder::open(path).map_err(|error| cannot_read(path, &error))?;
+        let events = folder.open_file(&[EVENTS], OFlags::RDONLY).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => format!(
+                "`{}` is not the folder of a run: it does not contain `{EVENTS}`\n  hint: name the folder of one run in the \
+                 results folder, such as `results/latest`",
+                path.display()
+            ),
+            _ => cannot_read(&path.join(EVENTS), &error),
+        })?;
+        let configurations = configurations(&folder).map_err(|error| cannot_read(&path.join(CONFIGURATION), &error))?;
+        let events = Replay::new(BufReader::new(events), configurations, outputs(&folder));
+        Ok(Self { path: path.to_owned(), folder, events })
+    }
+
+    /// The next event.
+    ///
+    /// # Errors
+    ///
+    /// Says what cannot be read, for people.
+    pub(super) fn next(&mut self) -> Result<Option<Stamped>, String> {
+        self.events.next().map_err(|error| cannot_read(&self.path.join(EVENTS), &error))
+    }
+
+    /// Warns if the end of the run was not recorded, and says what is done with the rest.
+    pub(super) fn warn_unless_whole(&self, rest: &str) {
+        if !self.events.is_whole() {
+            telemetry::flush();
+            let shown = self.path.display();
+            telemetry::say(&format!(
+                "warning: `{shown}` is incomplete: its conductor was killed or is still running; {rest}"
+            ));
+        }
+    }
 }
 
 /// Says that a file of a run cannot be read.
@@ -86,10 +113,10 @@ pub(super) fn configurations(folder: &ResultsFolder) -> io::Result<Vec<String>> 
     Ok(all)
 }
 
-/// Finds what a stream printed by its path, and the attempt at its trial.
-pub(super) fn outputs(folder: &ResultsFolder) -> impl Fn(Vec<String>, u32) -> Printed + use<> {
+/// Finds what the streams of the run in this folder printed.
+pub(super) fn outputs(folder: &ResultsFolder) -> Outputs {
     let folder = folder.clone();
-    move |path, attempt| Arc::new(RecordedFile { folder: folder.clone(), path, attempt })
+    Box::new(move |path, attempt| Arc::new(RecordedFile { folder: folder.clone(), path, attempt }))
 }
 
 /// The file of a stream. It is opened for each piece that is read: there may be more outputs than a process may have files.

@@ -7,10 +7,9 @@ use tracing::level_filters::LevelFilter;
 use super::journal::{CONFIGURATION, EVENTS};
 use super::messages::{self, Refused};
 use super::outputs::{Opened, Outputs};
-use super::record::{self, cannot_read};
+use super::record::OpenRecord;
 use super::remeasure::Remeasure;
 use crate::cli::ReportArguments;
-use crate::conduct::ResultsFolder;
 use crate::model::{NOT_CARRIED_OUT, PASSED, Stamped};
 use crate::telemetry::{self, LogFormat, Screen};
 
@@ -23,17 +22,14 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<ExitCode, Refused> {
 
 /// Whether all reports were written. Those that cannot be do not keep the others from being written.
 fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
-    let shown = arguments.folder.display();
-    let folder = ResultsFolder::open(&arguments.folder).map_err(|error| cannot_read(&arguments.folder, &error))?;
-    let mut replay = record::open(&arguments.folder, &folder)?;
+    let mut record = OpenRecord::open(&arguments.folder)?;
     let outputs = Outputs::of_report(arguments, screen);
-    for record in [EVENTS, CONFIGURATION].map(|name| arguments.folder.join(name)) {
-        outputs.spare(&record)?;
+    for file in [EVENTS, CONFIGURATION].map(|name| arguments.folder.join(name)) {
+        outputs.spare(&file)?;
     }
-    let mut remeasure = arguments.config.as_ref().map(|config| Remeasure::new(config.clone(), folder.clone()));
+    let mut remeasure = arguments.config.as_ref().map(|config| Remeasure::new(config.clone(), record.folder.clone()));
     let mut next = || -> Result<Option<Vec<Stamped>>, Refused> {
-        let read = replay.next().map_err(|error| cannot_read(&arguments.folder.join(EVENTS), &error))?;
-        match (read, &mut remeasure) {
+        match (record.next()?, &mut remeasure) {
             (Some(stamped), Some(remeasure)) => remeasure.take(stamped).map(Some),
             (stamped, _) => Ok(stamped.map(|stamped| vec![stamped])),
         }
@@ -57,12 +53,6 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
         });
         events = next()?;
     }
-    if !replay.is_whole() {
-        telemetry::flush();
-        telemetry::say(&format!(
-            "warning: `{shown}` is incomplete: its conductor was killed or is still running; the reports have what \
-             was recorded until then"
-        ));
-    }
+    record.warn_unless_whole("the reports have what was recorded until then");
     Ok(all)
 }

@@ -67,23 +67,37 @@ pub(super) fn open(
         identity.write(&opened).map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
         reporters.push(latest(results, run));
     }
-    let (mut lock, progress) = (None, Arc::default());
-    let (room, style) = (Room::of(&folder), style_in(&folder, record));
+    let kept = keep(&folder, &opened, reporters, record, report_file::create_new)?;
+    let lock = opened.open_file(&[EVENTS], OFlags::RDWR).ok().filter(|events| resume::lock(events).is_ok());
+    Ok(Kept { lock, ..kept })
+}
+
+/// Adds to `reporters` what is kept in the folder at this path, each opened by `open`. The events become a journal.
+fn keep(
+    path: &Path,
+    folder: &ResultsFolder,
+    mut reporters: NamedReporters,
+    record: &Record,
+    open: impl Fn(Format, &Path, Style, Room) -> std::io::Result<Box<dyn Reporter>>,
+) -> Result<Kept, String> {
+    let (room, progress) = (Room::of(path), Arc::default());
+    let (url, record) = (Some(String::new()), Some(record.clone()));
+    let style = Style { folder: url, results: Some(path.to_owned()), record, ..Style::plain() };
     for (format, name) in KEPT {
-        let path = folder.join(name);
-        let reporter = report_file::create_new(format, &path, style.clone(), room)
-            .map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
+        let path = path.join(name);
+        let shown = path.display().to_string();
+        let opened = open(format, &path, style.clone(), room);
+        let reporter = opened.map_err(|error| messages::cannot_write(&shown, &error))?;
         let reporter = match format {
             Format::Jsonl => {
-                lock = opened.open_file(&[EVENTS], OFlags::RDWR).ok().filter(|events| resume::lock(events).is_ok());
-                let (disk, progress) = (Box::new(opened.clone()), Arc::clone(&progress));
+                let (disk, progress) = (Box::new(folder.clone()), Arc::clone(&progress));
                 Box::new(Journal { events: reporter, disk, progress })
             }
             _ => reporter,
         };
-        reporters.push((path.display().to_string(), reporter));
+        reporters.push((shown, reporter));
     }
-    Ok(Kept { reporters, lock, progress })
+    Ok(Kept { reporters, lock: None, progress })
 }
 
 /// What writes the folder of a run.
@@ -102,35 +116,21 @@ pub(super) struct Kept {
 ///
 /// Says what cannot be made, for people.
 pub(super) fn open_again(results: &Path, resumed: &Resumed, record: &Record) -> Result<Kept, String> {
-    let (folder, recorded) = (&resumed.path, &resumed.recorded);
-    let mut reporters = vec![latest(results, &resumed.run)];
-    let (room, style, progress) = (Room::of(folder), style_in(folder, record), Arc::default());
-    for (format, name) in KEPT {
-        let path = folder.join(name);
-        let shown = path.display().to_string();
-        let failed = |error: std::io::Error| messages::cannot_write(&shown, &error);
-        let reporter: Box<dyn Reporter> = if format == Format::Jsonl {
-            let file = resumed.events.try_clone().map_err(failed)?;
-            let events = report::continued_events(Box::new(Sparing { file, room, written: recorded.length }));
-            let (disk, progress) = (Box::new(recorded.folder.clone()), Arc::clone(&progress));
-            Box::new(Journal { events, disk, progress })
-        } else {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-                _ => {}
-            }
-            let report = report_file::create_new(format, &path, style.clone(), room).map_err(failed)?;
-            Box::new(Replayed { report, recorded: Some(Arc::clone(recorded)) })
-        };
-        reporters.push((shown, reporter));
-    }
-    Ok(Kept { reporters, lock: resumed.events.try_clone().ok(), progress })
-}
-
-/// How the reports in this folder look.
-fn style_in(folder: &Path, record: &Record) -> Style {
-    let (url, record) = (Some(String::new()), Some(record.clone()));
-    Style { folder: url, results: Some(folder.to_owned()), record, ..Style::plain() }
+    let recorded = &resumed.recorded;
+    let open = |format: Format, path: &Path, style, room| -> std::io::Result<Box<dyn Reporter>> {
+        if format == Format::Jsonl {
+            let file = resumed.events.try_clone()?;
+            return Ok(report::continued_events(Box::new(Sparing { file, room, written: recorded.length })));
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let report = report_file::create_new(format, path, style, room)?;
+        Ok(Box::new(Replayed { report, recorded: Some(Arc::clone(recorded)) }))
+    };
+    let kept = keep(&resumed.path, &recorded.folder, vec![latest(results, &resumed.run)], record, open)?;
+    Ok(Kept { lock: resumed.events.try_clone().ok(), ..kept })
 }
 
 fn latest(results: &Path, run: &RunId) -> (String, Box<dyn Reporter>) {
