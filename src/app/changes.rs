@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::model::{
-    Across, Action, Definition, Extract, FileLine, Metric, Order, Origin, Phase, Pick, Plan, PointId, Schedule,
-    WorkerPlan, hex, on_one_line,
+    Action, Definition, FileLine, Metric, Order, Origin, Phase, Plan, PointId, Schedule, Step, WorkerPlan, hex,
+    on_one_line,
 };
 use crate::report;
 
@@ -47,28 +47,22 @@ pub(super) fn between(
     };
     let (before, after) = (items(before, &of_both(files_before)), items(after, &of_both(files_after)));
     let text = |items: &Items, key: &Key| items.get(key).map(|item| item.text.clone());
+    let keys: BTreeSet<&Key> = before.keys().chain(after.keys()).collect();
+    let keys = keys.into_iter().filter(|(_, point)| point.is_empty() || common.contains(point));
+    let changes = keys.map(|key| (key, Change { before: text(&before, key), after: text(&after, key) }));
+    let changes: Vec<(&Key, Change)> = changes.filter(|(_, change)| change.before != change.after).collect();
     // What has changed at several points is one change.
-    let mut changes: Vec<(&Key, Change, Vec<Change>)> = Vec::new();
-    for key in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
-        let change = Change { before: text(&before, key), after: text(&after, key) };
-        if change.before == change.after || !(key.1.is_empty() || common.contains(&key.1)) {
-            continue;
-        }
-        match changes.last_mut() {
-            Some((first, _, others)) if first.0 == key.0 => others.push(change),
-            _ => changes.push((key, change, Vec::new())),
-        }
-    }
-    lines.extend(changes.into_iter().map(|(key, change, others)| {
-        let line = after.get(key).or(before.get(key)).and_then(|item| item.line.as_ref());
+    lines.extend(changes.chunk_by(|((one, _), _), ((other, _), _)| one == other).map(|alike| {
+        let (key, change) = &alike[0];
         let (what, point) = key;
+        let line = after.get(key).or(before.get(key)).and_then(|item| item.line.as_ref());
         let is_everywhere =
-            point.is_empty() || others.len() + 1 == common.len() && others.iter().all(|own| *own == change);
-        let (at, also) = match others.len() {
+            point.is_empty() || alike.len() == common.len() && alike.iter().all(|(_, own)| own == change);
+        let (at, also) = match alike.len() {
             _ if is_everywhere => (String::new(), String::new()),
-            0 => (format!(" at `{point}`"), String::new()),
-            1 => (format!(" at `{point}`"), " (and at another point)".to_owned()),
-            count => (format!(" at `{point}`"), format!(" (and at {count} other points)")),
+            1 => (format!(" at `{point}`"), String::new()),
+            2 => (format!(" at `{point}`"), " (and at another point)".to_owned()),
+            count => (format!(" at `{point}`"), format!(" (and at {} other points)", count - 1)),
         };
         format!("{}{what}{at}: {change}{also}", placed(line))
     }));
@@ -174,33 +168,22 @@ pub(super) fn are_alike(before: &Plan, after: &Plan) -> bool {
 
 /// The SHA-256 digest of each file that is sent to a machine, by worker and path.
 pub(super) fn files(plan: &Plan) -> BTreeMap<String, String> {
-    let mut digests = BTreeMap::new();
-    let workers = plan.workers.iter().chain(plan.points.iter().flat_map(|point| &point.workers));
-    for worker in workers {
-        let steps = plan.phases.iter().flat_map(|phase| &worker.steps[*phase]);
-        for step in steps {
-            let Action::Put { local, .. } = &step.action else { continue };
-            let path = worker.file.parent().unwrap_or(Path::new("")).join(local);
-            let digest = digest_of_file(&path).unwrap_or_else(|error| format!("cannot be read: {error}"));
-            digests.insert(contents(worker, local), digest);
-        }
-    }
-    digests
+    let digest = |(name, path, _): (String, PathBuf, _)| {
+        (name, digest_of_file(&path).unwrap_or_else(|error| format!("cannot be read: {error}")))
+    };
+    sent(plan).map(digest).collect()
 }
 
-fn contents(worker: &WorkerPlan, local: &Path) -> String {
-    format!("{}, contents of `{}`", worker.name, local.display())
-}
-
-/// The line of the first step that sends this file.
-fn put_line(plan: &Plan, name: &str) -> Option<FileLine> {
+/// What is sent to machines: its name, the path of the file, and the step.
+fn sent(plan: &Plan) -> impl Iterator<Item = (String, PathBuf, &Step)> {
     let workers = plan.workers.iter().chain(plan.points.iter().flat_map(|point| &point.workers));
-    let mut steps = workers.flat_map(|worker| {
-        Phase::ALL.into_iter().flat_map(|phase| &worker.steps[phase]).map(move |step| (worker, step))
-    });
-    let found = steps
-        .find(|(worker, step)| matches!(&step.action, Action::Put { local, .. } if contents(worker, local) == name));
-    found.and_then(|(_, step)| step.origin.clone())
+    let steps = workers
+        .flat_map(|worker| plan.phases.iter().flat_map(|phase| &worker.steps[*phase]).map(move |step| (worker, step)));
+    steps.filter_map(|(worker, step)| {
+        let Action::Put { local, .. } = &step.action else { return None };
+        let path = worker.file.parent().unwrap_or(Path::new("")).join(local);
+        Some((format!("{}, contents of `{}`", worker.name, local.display()), path, step))
+    })
 }
 
 fn digest_of_file(path: &Path) -> io::Result<String> {
@@ -234,33 +217,14 @@ fn metrics(plan: &Plan) -> Items {
 
 /// The settings of a metric on which its values and the verdicts of trials depend.
 fn measured(metric: &Metric) -> String {
-    let mut settings = vec![format!("from = {}", metric.from)];
-    let mut add = |name: &str, value: &dyn fmt::Display| settings.push(format!("{name} = {value}"));
-    match &metric.extract {
-        Extract::Numbers => {}
-        Extract::Json(pointer) => add("json", pointer),
-        Extract::Regex(pattern) => add("regex", pattern),
-    }
-    if metric.pick != Pick::default() {
-        add("pick", &metric.pick);
-    }
-    if metric.across != Across::default() {
-        add("across", &metric.across);
-    }
-    let scale = rounded(metric.scale);
-    if scale != "1" {
-        add("scale", &scale);
-    }
-    if let Some(unit) = &metric.unit {
-        add("unit", unit);
-    }
-    if let Some(expect) = &metric.expect {
-        add("expect", expect);
-    }
-    if let Some(default) = metric.default {
-        add("default", &rounded(default));
-    }
-    settings.join(", ")
+    let settings = metric.settings().into_iter().map(|(name, value)| match name {
+        "scale" | "default" => (name, value.parse().map_or(value, rounded)),
+        _ => (name, value),
+    });
+    let is_of_values = |(name, value): &(&str, String)| {
+        !matches!((*name, value.as_str()), ("better" | "threshold" | "precision", _) | ("scale", "1"))
+    };
+    settings.filter(is_of_values).map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
 }
 
 /// A number, without the last bits, which can get lost in a record.
@@ -286,7 +250,7 @@ fn items(plan: &Plan, files: &BTreeMap<String, String>) -> Items {
         }
     }
     for (name, digest) in files {
-        let line = put_line(plan, name);
+        let line = sent(plan).find(|(own, ..)| own == name).and_then(|(.., step)| step.origin.clone());
         items.insert(of_all(name), Item { text: digest.clone(), line });
     }
     for (point, id) in plan.points.iter().zip((0..).map(PointId)) {

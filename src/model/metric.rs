@@ -59,6 +59,30 @@ impl Metric {
         !is_one(&self.scale)
     }
 
+    /// Its settings, as they are written, but for those that have their usual value.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let (json, regex) = match &self.extract {
+            Extract::Numbers => (None, None),
+            Extract::Json(pointer) => (Some(pointer.clone()), None),
+            Extract::Regex(pattern) => (None, Some(pattern.clone())),
+        };
+        let settings = [
+            ("from", Some(self.from.clone())),
+            ("json", json),
+            ("regex", regex),
+            ("pick", (self.pick != Pick::default()).then(|| self.pick.to_string())),
+            ("across", (self.across != Across::default()).then(|| self.across.to_string())),
+            ("scale", self.is_scaled().then(|| self.scale.to_string())),
+            ("unit", self.unit.clone()),
+            ("better", self.better.map(|better| better.to_string())),
+            ("expect", self.expect.as_ref().map(ToString::to_string)),
+            ("threshold", self.threshold.map(|threshold| threshold.to_string())),
+            ("precision", self.precision.map(|precision| precision.to_string())),
+            ("default", self.default.map(|default| default.to_string())),
+        ];
+        settings.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
     /// How many values it has in a trial: one, or one of each worker if these are not combined. Each is a row of a
     /// comparison.
     pub fn values(&self) -> usize {

@@ -5,8 +5,7 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use crate::model::{
-    Across, Attempt, Conclusion, Extract, Hint, Metric, Outcome, Pick, Plan, Reason, StartSkew, Step, StepResult,
-    on_one_line,
+    Attempt, Conclusion, Hint, Metric, Outcome, Plan, Reason, StartSkew, Step, StepResult, on_one_line,
 };
 
 /// How long something took, for people: `0.012s`, `1m02.3s`, `2h03m04s`.
@@ -140,22 +139,14 @@ pub(crate) fn counted(count: usize, word: &str) -> String {
 
 /// A metric of the plan: `metric goodput from client.run.load, json /end, pick max, in Mbit/s, expected 900..1000`.
 pub(super) fn metric(metric: &Metric) -> String {
-    let mut parts = vec![format!("metric {} from {}", metric.name, metric.from)];
-    match &metric.extract {
-        Extract::Numbers => {}
-        Extract::Json(pointer) => parts.push(format!("json {pointer}")),
-        Extract::Regex(pattern) => parts.push(format!("regex {pattern}")),
-    }
-    parts.extend((metric.pick != Pick::default()).then(|| format!("pick {}", metric.pick)));
-    parts.extend((metric.across != Across::default()).then(|| format!("across {}", metric.across)));
-    parts.extend((metric.scale.to_bits() != 1_f64.to_bits()).then(|| format!("scale {}", metric.scale)));
-    parts.extend(metric.unit.as_ref().map(|unit| format!("in {unit}")));
-    parts.extend(metric.better.map(|better| format!("{better} is better")));
-    parts.extend(metric.expect.as_ref().map(|expect| format!("expected {expect}")));
-    parts.extend(metric.threshold.map(|threshold| format!("threshold {threshold}")));
-    parts.extend(metric.precision.map(|precision| format!("precision {precision}")));
-    parts.extend(metric.default.map(|default| format!("default {default}")));
-    parts.join(", ")
+    let parts = metric.settings().into_iter().map(|(setting, value)| match setting {
+        "from" => format!("metric {} from {value}", metric.name),
+        "unit" => format!("in {value}"),
+        "better" => format!("{value} is better"),
+        "expect" => format!("expected {value}"),
+        other => format!("{other} {value}"),
+    });
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
