@@ -26,20 +26,6 @@ struct Line {
     verdict: Option<Verdict>,
 }
 
-/// How long trials took: the sum, and how many there were.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sum(Duration, u32);
-
-impl Sum {
-    fn add(&mut self, duration: Duration) {
-        (self.0, self.1) = (self.0 + duration, self.1 + 1);
-    }
-
-    fn mean(self) -> Option<Duration> {
-        self.0.checked_div(self.1)
-    }
-}
-
 /// The expectation for a plan whose results are kept in this folder, if that has an earlier run.
 pub(super) fn of(plan: &Plan, results: &Path) -> Option<Expected> {
     let latest = results.join("latest");
@@ -52,7 +38,7 @@ pub(super) fn of(plan: &Plan, results: &Path) -> Option<Expected> {
 fn by(plan: &Plan, lines: impl BufRead) -> Option<Expected> {
     let mut run = None;
     let mut open: Option<(u32, String, u64)> = None;
-    let (mut all, mut at_points) = (Sum::default(), BTreeMap::<String, Sum>::new());
+    let mut took = BTreeMap::<String, Vec<Duration>>::new();
     for line in lines.split(b'\n').map_while(Result::ok) {
         let Ok(line) = serde_json::from_slice::<Line>(&line) else { continue };
         match line.event.as_str() {
@@ -65,17 +51,17 @@ fn by(plan: &Plan, lines: impl BufRead) -> Option<Expected> {
                     continue;
                 };
                 if line.verdict.is_some_and(|verdict| verdict != Verdict::Incomplete) {
-                    let took = Duration::from_nanos(line.at_ns.saturating_sub(began));
-                    all.add(took);
-                    at_points.entry(point).or_default().add(took);
+                    took.entry(point).or_default().push(Duration::from_nanos(line.at_ns.saturating_sub(began)));
                 }
             }
             _ => {}
         }
     }
-    let mean_of = |trial| {
-        let own = at_points.get(plan.point_name(plan.point_of(trial)));
-        own.copied().and_then(Sum::mean).or_else(|| all.mean())
+    let mean = |all: &[Duration]| all.iter().sum::<Duration>().checked_div(u32::try_from(all.len()).ok()?);
+    let of_all = mean(&took.values().flatten().copied().collect::<Vec<_>>());
+    let mean_of = |trial| match took.get(plan.point_name(plan.point_of(trial))) {
+        Some(own) => mean(own),
+        None => of_all,
     };
     let duration = (1..=plan.trials).map(mean_of).sum::<Option<Duration>>()?;
     Some(Expected { run: run?, duration })

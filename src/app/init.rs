@@ -13,21 +13,12 @@ use crate::model::{PASSED, on_one_line, words};
 /// The name of the file that is written.
 const FILE: &str = "test.cfg";
 
-/// The text of a template. Each is one file.
-const fn text(template: Template) -> &'static str {
+/// The text of a template, which is one file, and what is said of the programs that it needs.
+const fn content(template: Template) -> (&'static str, &'static str) {
     match template {
-        Template::Minimal => include_str!("init/minimal.cfg"),
-        Template::Web => include_str!("init/web.cfg"),
-        Template::Iperf3 => include_str!("init/iperf3.cfg"),
-    }
-}
-
-/// The programs that a template needs.
-const fn needs(template: Template) -> Option<&'static str> {
-    match template {
-        Template::Minimal => None,
-        Template::Web => Some("python3 and curl"),
-        Template::Iperf3 => Some("iperf3"),
+        Template::Minimal => (include_str!("init/minimal.cfg"), ""),
+        Template::Web => (include_str!("init/web.cfg"), "It needs python3 and curl. "),
+        Template::Iperf3 => (include_str!("init/iperf3.cfg"), "It needs iperf3. "),
     }
 }
 
@@ -35,15 +26,15 @@ const fn needs(template: Template) -> Option<&'static str> {
 pub(super) fn run(arguments: &InitArguments) -> Result<ExitCode, Refused> {
     let file = arguments.folder.join(FILE);
     let shown = on_one_line(&file.to_string_lossy()).into_owned();
-    write(&arguments.folder, &file, text(arguments.template))
+    let (text, needs) = content(arguments.template);
+    write(&arguments.folder, &file, text)
         .map_err(|error| format!("cannot write `{shown}`: {}\n  hint: {}", words(&error), hint(&error)))?;
     let program = std::env::args_os().next().map_or_else(|| "conductor".into(), |name| shell_word(Path::new(&name)));
-    messages::print(&next_steps(arguments.template, &shown, &program, &shell_word(&file)))?;
+    messages::print(&next_steps(needs, &shown, &program, &shell_word(&file)))?;
     Ok(ExitCode::from(PASSED))
 }
 
-fn next_steps(template: Template, shown: &str, program: &str, file: &str) -> String {
-    let needs = needs(template).map(|programs| format!("It needs {programs}. ")).unwrap_or_default();
+fn next_steps(needs: &str, shown: &str, program: &str, file: &str) -> String {
     format!(
         "wrote {shown}\n\n{needs}Run the test on this machine:\n  {program} conduct --local {file}\n\nTo run it on other \
          machines, set their addresses and `connect` in the file, then check it:\n  {program} validate {file}\nThen run \

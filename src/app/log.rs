@@ -142,9 +142,6 @@ impl LogReporter {
                 let (about, text) = (self.about(*worker), measurement.text(unit.as_deref()));
                 tracing::debug!("Trial {trial}: {about}{metric}: {}", on_one_line(&text));
             }
-            Event::PrecisionJudged { judgement } => {
-                tracing::info!("{}", on_one_line(&judgement.text(self.plan.as_deref())));
-            }
             Event::TrialEnded { trial, verdict } => tracing::info!("Trial {trial} of {trials}: {}", verdict.word()),
             _ => {}
         }
@@ -167,17 +164,12 @@ impl Reporter for LogReporter {
                     }
                 }
             }
-            Event::VersionsPrinted { .. } => {}
             Event::PhaseStarted { trial, phase } => tracing::debug!("Trial {trial}: {phase} begins"),
             Event::PhaseReceived { phase, worker, .. } => {
                 tracing::debug!("{}: ready for {phase}", self.worker(*worker));
             }
             Event::PhaseGo { phase, lead, .. } => tracing::debug!("{phase}: starts in {lead:.1?}"),
             event if self.is_told && is_in_results(event) => {}
-            Event::OutputReceived { .. }
-            | Event::OutputEnded { .. }
-            | Event::Interrupted { .. }
-            | Event::RecordEnded => {}
             Event::StepStarted { step, .. } => tracing::debug!("{} started", self.step(*step)),
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => self.step_ended(*step, result),
             Event::BarrierReleased { phase, name, lead, .. } => {
@@ -192,24 +184,17 @@ impl Reporter for LogReporter {
                 tracing::debug!("Trial {trial}: {phase} ended{}", skew.unwrap_or_default());
             }
             Event::OutputFailed { worker, text } => tracing::error!("{}{}", self.about(*worker), on_one_line(text)),
-            Event::WorkerBroken { .. }
-            | Event::WorkerResumed { .. }
-            | Event::WorkerLost { .. }
-            | Event::WorkerUnreachable { .. } => self.of_connection(&stamped.event),
             Event::Warning { worker, text } => tracing::warn!("{}{}", self.about(*worker), on_one_line(text)),
             Event::RunEnded { conclusion } => tracing::debug!("Run ended: {}", conclusion.verdict.word()),
-            Event::RunResumed { .. }
-            | Event::TrialStarted { .. }
-            | Event::CheckStarted { .. }
-            | Event::CheckEnded { .. }
-            | Event::MeasuringStarted { .. }
-            | Event::Measured { .. }
-            | Event::TrialEnded { .. } => self.of_trial(&stamped.event),
             Event::PrecisionJudged { judgement } => {
-                self.of_trial(&stamped.event);
+                tracing::info!("{}", on_one_line(&judgement.text(self.plan.as_deref())));
                 if let Some(plan) = &mut self.plan {
                     Plan::extend(plan, judgement.trials);
                 }
+            }
+            other => {
+                self.of_connection(other);
+                self.of_trial(other);
             }
         }
         Ok(())

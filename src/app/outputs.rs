@@ -144,15 +144,7 @@ impl Outputs {
         let json = match self.main.format {
             Format::Json => true,
             Format::Text | Format::Classic => false,
-            other @ (Format::Jsonl
-            | Format::Junit
-            | Format::Html
-            | Format::Github
-            | Format::Trace
-            | Format::Markdown
-            | Format::Csv) => {
-                return Err(format!("{what} does not support the format `{other}`; use `text` or `json`"));
-            }
+            other => return Err(format!("{what} does not support the format `{other}`; use `text` or `json`")),
         };
         let name = self.main.name();
         let patience = Patience::default();
