@@ -132,9 +132,8 @@ impl Row {
 impl Board {
     /// The rows, of which there are no more than `most` if that can be had by leaving out what workers printed.
     pub(super) fn rows(&self, plan: &Plan, now: ConductorTime, most: usize) -> Vec<Row> {
-        // Who is missing is the same for all who wait at a barrier.
-        let mut barriers = BTreeMap::new();
-        let each: Vec<Row> = plan.workers().map(|(id, _)| self.row(plan, id, now, &mut barriers)).collect();
+        let barriers = self.barriers(plan);
+        let each: Vec<Row> = plan.workers().map(|(id, _)| self.row(plan, id, now, &barriers)).collect();
         let mut rows = fold(each.clone(), true);
         if rows.len() > most {
             rows = fold(each, false);
@@ -150,13 +149,18 @@ impl Board {
         rows
     }
 
-    fn row<'b>(
-        &'b self,
-        plan: &Plan,
-        id: WorkerId,
-        now: ConductorTime,
-        barriers: &mut BTreeMap<&'b str, String>,
-    ) -> Row {
+    /// What is said of those who wait at each barrier: who is missing is the same for all of them.
+    fn barriers(&self, plan: &Plan) -> BTreeMap<&str, String> {
+        let mut barriers = BTreeMap::new();
+        for step in plan.workers().filter_map(|(id, _)| Some(self.current(id)?.1)) {
+            if let Action::Barrier(name) = &step.action {
+                barriers.entry(name.as_str()).or_insert_with(|| self.at_barrier(plan, name));
+            }
+        }
+        barriers
+    }
+
+    fn row(&self, plan: &Plan, id: WorkerId, now: ConductorTime, barriers: &BTreeMap<&str, String>) -> Row {
         let worker = &self.workers[id.0];
         let reason = |why: &str| About::Reason(on_one_line(why).into_owned());
         let row = match (&worker.standing, &worker.broken) {
@@ -183,21 +187,14 @@ impl Board {
         }
     }
 
-    fn at_work<'b>(
-        &'b self,
-        plan: &Plan,
-        id: WorkerId,
-        now: ConductorTime,
-        barriers: &mut BTreeMap<&'b str, String>,
-    ) -> Row {
+    fn at_work(&self, plan: &Plan, id: WorkerId, now: ConductorTime, barriers: &BTreeMap<&str, String>) -> Row {
         let Some((position, step, since)) = self.current(id) else {
             return Row::plain(if self.gone { State::Finishing } else { State::Ready });
         };
         let took = now.since(since);
         let (state, about) = match &step.action {
             Action::Barrier(name) => {
-                let missing = barriers.entry(name).or_insert_with(|| self.at_barrier(plan, name));
-                (State::Waiting, About::Reason(missing.clone()))
+                (State::Waiting, About::Reason(barriers.get(name.as_str()).cloned().unwrap_or_default()))
             }
             Action::Await { label, .. } => {
                 (State::Waiting, About::Reason(format!("for a line of {}", on_one_line(label.as_str()))))

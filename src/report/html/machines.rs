@@ -40,16 +40,17 @@ pub(super) fn machine(run: &Run, id: WorkerId) -> Machine {
 
 /// A line for all workers whose players and machines are alike, in the order of the first of each.
 pub(super) fn lines(run: &Run) -> Vec<Value> {
-    let mut groups: Vec<((String, String), Vec<WorkerId>)> = Vec::new();
+    let mut groups: Vec<Vec<(WorkerId, Machine)>> = Vec::new();
     for (id, _) in run.plan().into_iter().flat_map(Plan::workers) {
-        let Machine { version, platform, .. } = machine(run, id);
-        match groups.iter_mut().find(|(known, _)| (&known.0, &known.1) == (&version, &platform)) {
-            Some((_, workers)) => workers.push(id),
-            None => groups.push(((version, platform), vec![id])),
+        let own = machine(run, id);
+        let is_like = |known: &Machine| known.version == own.version && known.platform == own.platform;
+        match groups.iter_mut().find(|group| is_like(&group[0].1)) {
+            Some(group) => group.push((id, own)),
+            None => groups.push(vec![(id, own)]),
         }
     }
     let counts = counts(run);
-    groups.iter().map(|(kind, workers)| value(run, kind, workers, &counts)).collect()
+    groups.iter().map(|group| value(run, group, &counts)).collect()
 }
 
 /// How many steps each worker has, and how many of them failed or were lost.
@@ -63,24 +64,19 @@ fn counts(run: &Run) -> BTreeMap<WorkerId, (usize, usize)> {
     counts
 }
 
-fn value(
-    run: &Run,
-    (version, platform): &(String, String),
-    workers: &[WorkerId],
-    counts: &BTreeMap<WorkerId, (usize, usize)>,
-) -> Value {
-    let machines: Vec<Machine> = workers.iter().map(|worker| machine(run, *worker)).collect();
-    let names: Vec<&str> = workers.iter().map(|worker| run.name(*worker)).collect();
+fn value(run: &Run, group: &[(WorkerId, Machine)], counts: &BTreeMap<WorkerId, (usize, usize)>) -> Value {
+    let machines = || group.iter().map(|(_, machine)| machine);
+    let names: Vec<&str> = group.iter().map(|(worker, _)| run.name(*worker)).collect();
     let of = |part: fn(&(usize, usize)) -> usize| -> usize {
-        workers.iter().filter_map(|id| counts.get(id)).map(part).sum()
+        group.iter().filter_map(|(worker, _)| counts.get(worker)).map(part).sum()
     };
     context! {
-        count => workers.len(),
+        count => group.len(),
         names => compact(&names),
-        players => told(machines.iter().map(|machine| machine.player.as_str())),
-        hosts => told(machines.iter().filter_map(|machine| machine.host.as_deref())),
-        version,
-        platform,
+        players => told(machines().map(|machine| machine.player.as_str())),
+        hosts => told(machines().filter_map(|machine| machine.host.as_deref())),
+        version => &group[0].1.version,
+        platform => &group[0].1.platform,
         steps => of(|(steps, _)| *steps),
         bad => of(|(_, bad)| *bad),
     }

@@ -44,17 +44,19 @@ impl Serialize for Columns {
 
 /// Texts, each once, with their numbers.
 #[derive(Default)]
-struct Texts(BTreeMap<String, usize>);
+pub(super) struct Texts(BTreeMap<String, usize>);
 
 impl Texts {
     fn number(&mut self, text: String) -> usize {
         let next = self.0.len();
         *self.0.entry(text).or_insert(next)
     }
+}
 
-    fn list(self) -> Vec<String> {
-        let list: BTreeMap<usize, String> = self.0.into_iter().map(|(text, number)| (number, text)).collect();
-        list.into_values().collect()
+impl Serialize for Texts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let list: BTreeMap<usize, &String> = self.0.iter().map(|(text, number)| (*number, text)).collect();
+        serializer.collect_seq(list.into_values())
     }
 }
 
@@ -77,16 +79,17 @@ impl Times {
 
 /// All steps of a run, and the texts that they name by their numbers.
 pub(super) struct Steps {
-    pub(super) labels: Vec<String>,
-    pub(super) commands: Vec<String>,
-    pub(super) details: Vec<String>,
+    times: Times,
+    pub(super) labels: Texts,
+    pub(super) commands: Texts,
+    pub(super) details: Texts,
     pub(super) columns: Columns,
 }
 
 /// The steps, numbered in the order of [`Run::results`], and the checks behind them.
 pub(super) fn steps(run: &Run, times: Times, roles: &Roles) -> Steps {
     let (labels, commands, details, columns) = Default::default();
-    let mut made = Maker { times, labels, commands, details, columns };
+    let mut made = Steps { times, labels, commands, details, columns };
     let phases = run.trials.values().flat_map(|trial| trial.phases.keys().map(|phase| (trial.number, phase)));
     let numbers: BTreeMap<(u32, Phase), u64> = phases.zip(0..).collect();
     let all: Vec<Finished<'_>> = run.results().collect();
@@ -102,19 +105,10 @@ pub(super) fn steps(run: &Run, times: Times, roles: &Roles) -> Steps {
             made.check([row, number], trial, command, check, roles.checks.get(&trial.number).copied());
         }
     }
-    let Maker { labels, commands, details, columns, .. } = made;
-    Steps { labels: labels.list(), commands: commands.list(), details: details.list(), columns }
+    made
 }
 
-struct Maker {
-    times: Times,
-    labels: Texts,
-    commands: Texts,
-    details: Texts,
-    columns: Columns,
-}
-
-impl Maker {
+impl Steps {
     /// Adds a step of the phase with this number.
     fn step(&mut self, phase: u64, finished: Finished<'_>, placed: Placed, role: Option<Role>) {
         let Finished { reference, step, .. } = finished;
