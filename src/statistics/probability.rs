@@ -1,7 +1,5 @@
 //! Probabilities.
 
-use std::fmt;
-
 /// The accepted probability of a wrong statement: intervals cover with 95 %, and tests are at 5 %.
 pub const ERROR: f64 = 0.05;
 
@@ -39,11 +37,5 @@ impl Probability {
     /// Whether a p-value is small enough for a statement: at most 5 %.
     pub fn is_significant(self) -> bool {
         self.is_at_most(ERROR)
-    }
-}
-
-impl fmt::Display for Probability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }

@@ -9,7 +9,7 @@ use rustix::fs::fstat;
 
 use super::for_reader::ForReader;
 use super::log_thread;
-use crate::model::{beginning_within, display_width};
+use crate::model::display_width;
 use crate::wait::{Patience, Wait};
 
 /// The terminal. A copy is the same terminal.
@@ -26,14 +26,13 @@ impl Screen {
         *self.lock() = Some(View::default());
     }
 
-    /// Draws the view: lines, each with its colour or none. They are cut at the edge of the terminal.
-    pub(crate) fn draw(&self, lines: Vec<(String, &'static str)>) {
+    /// Draws the view: lines, each with its colour or none, that leave the last column free. A terminal may begin a new line
+    /// behind that.
+    pub(crate) fn draw(&self, mut lines: Vec<(String, &'static str)>) {
         let Some(view) = &mut *self.lock() else { return };
-        let (columns, rows) = terminal_size();
-        let too_many = lines.len().saturating_sub(rows.into());
-        let fitting = lines.into_iter().skip(too_many).map(|(line, color)| (cut(&line, columns), color)).collect();
+        let too_many = lines.len().saturating_sub(terminal_size().1.into());
         let beginning = view.beginning();
-        *view = View(fitting);
+        *view = View(lines.split_off(too_many));
         write(&(beginning + &view.text()));
     }
 
@@ -122,11 +121,6 @@ impl View {
     }
 }
 
-/// As much of a line as leaves the last column free: a terminal may begin a new line behind that.
-fn cut(line: &str, columns: u16) -> String {
-    beginning_within(line, usize::from(columns).saturating_sub(1)).to_owned()
-}
-
 /// Writes to the terminal at once. Nobody can be told that it could not be written.
 fn write(text: &str) {
     let mut terminal = io::stderr().lock();
@@ -192,9 +186,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_end_where_their_text_ends_and_leave_the_last_column_free() {
+    fn lines_end_where_their_text_ends() {
         let view = View(vec![("first".to_owned(), ""), ("last".to_owned(), "\x1b[31m")]);
         assert_eq!(view.text(), "first\x1b[K\r\n\x1b[31mlast\x1b[0m\x1b[J");
-        assert_eq!((cut("12345", 5), cut("1234", 5), cut("日本語", 5)), ("1234".into(), "1234".into(), "日本".into()));
     }
 }
