@@ -28,15 +28,12 @@ pub(super) fn run(
     let fine = answers.len() == plan.workers.len() && answers.iter().all(fine);
     let writer = &mut *output.writer;
     let told = if output.json { tell_json(plan, &answers, writer) } else { tell_text(plan, &answers, writer) };
-    match told {
-        // A closed standard output leaves nobody to tell; the exit status says it all the same.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Refused(output.cannot(&error))),
-        _ => Ok(ExitCode::from(match interrupted {
-            Some(signal) => interrupted_by(signal),
-            None if fine => PASSED,
-            None => NOT_CARRIED_OUT,
-        })),
-    }
+    output.finish(told)?;
+    Ok(ExitCode::from(match interrupted {
+        Some(signal) => interrupted_by(signal),
+        None if fine => PASSED,
+        None => NOT_CARRIED_OUT,
+    }))
 }
 
 /// A line for each worker, with what its player holds or has left below it.

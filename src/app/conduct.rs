@@ -192,14 +192,11 @@ fn instead_of_results(arguments: &ConductArguments) -> Outputs {
 /// Prints the plan.
 fn dry_run(arguments: &ConductArguments, plan: &Plan) -> Result<ExitCode, Refused> {
     let mut output = instead_of_results(arguments).open_plain("`--dry-run`", &crossbeam_channel::never())?;
-    let printed = if output.json {
-        report::dry_run_json(plan, &mut output.writer)
-    } else {
-        let results = plan.settings.results.as_deref().filter(|_| plan.is_series());
-        let expected = results.and_then(|results| expected::of(plan, results));
-        report::dry_run_text(plan, expected.as_ref(), &mut output.writer)
-    };
-    printed.map_err(|error| output.cannot(&error))?;
+    let results = plan.settings.results.as_deref().filter(|_| plan.is_series());
+    let expected = results.and_then(|results| expected::of(plan, results));
+    let write = if output.json { report::dry_run_json } else { report::dry_run_text };
+    let written = write(plan, expected.as_ref(), &mut output.writer);
+    output.finish(written)?;
     Ok(ExitCode::from(PASSED))
 }
 

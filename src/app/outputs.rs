@@ -191,9 +191,17 @@ pub(super) struct Plain {
 }
 
 impl Plain {
-    /// Says that it cannot be written.
-    pub(super) fn cannot(&self, error: &io::Error) -> String {
-        messages::cannot_write(&self.name, error)
+    /// Says that it could not be written. A reader that has gone away wants no more, and the exit status answers its
+    /// question.
+    ///
+    /// # Errors
+    ///
+    /// Says so, for people.
+    pub(super) fn finish(self, written: io::Result<()>) -> Result<(), String> {
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(messages::cannot_write(&self.name, &error)),
+            _ => Ok(()),
+        }
     }
 }
 

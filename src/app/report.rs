@@ -1,5 +1,6 @@
 //! `report`: makes the reports of a run again, from its folder of results.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use tracing::level_filters::LevelFilter;
@@ -40,14 +41,21 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
     for why in &refused {
         messages::refuse(why);
     }
-    let mut reporters: Vec<_> = reporters.shown.into_iter().chain(reporters.apart).collect();
+    let is_to_stdout = !outputs.is_elsewhere();
+    let shown = reporters.shown.into_iter().map(|own| (is_to_stdout, own));
+    let mut reporters: Vec<_> = shown.chain(reporters.apart.into_iter().map(|own| (false, own))).collect();
     let mut all = refused.is_empty();
     while let Some(stamped) = events {
-        reporters.retain_mut(|(name, reporter)| {
+        reporters.retain_mut(|(is_to_stdout, (name, reporter))| {
             let written = stamped.iter().try_for_each(|stamped| reporter.report(stamped));
-            if let Err(error) = &written {
-                messages::refuse(&messages::cannot_write(name, error));
-                all = false;
+            match &written {
+                // A reader that has gone away wants no more.
+                Err(error) if *is_to_stdout && error.kind() == ErrorKind::BrokenPipe => {}
+                Err(error) => {
+                    messages::refuse(&messages::cannot_write(name, error));
+                    all = false;
+                }
+                Ok(()) => {}
             }
             written.is_ok()
         });

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{dry_run_text, json_writer};
+use super::{Expected, dry_run_text, json_writer};
 use crate::model::{
     Action, Bound, Definitions, FileLine, Gate, Metric, Mode, Order, Phase, PhaseMap, Plan, Point, PointId, Rounds,
     RunId, RunSettings, Schedule, Step, StepLabel, Until, WorkerPlan, environment, in_seconds, text,
@@ -16,13 +16,14 @@ use crate::model::{
 
 /// Writes the plan as one JSON document: `{"trials", "phases", "workers": [{"name", "player", "phases": {…}}]}`.
 ///
-/// A step's `command` is exactly what the shell will be given, and `timeout` is in seconds (`null` for none).
+/// A step's `command` is exactly what the shell will be given, and `timeout` is in seconds (`null` for none). A series has
+/// its expected duration, if that is known.
 ///
 /// # Errors
 ///
 /// Says why `writer` did not take it.
-pub fn write(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
-    json_writer::write(writer, &document(plan))
+pub fn write(plan: &Plan, expected: Option<&Expected>, writer: &mut dyn Write) -> io::Result<()> {
+    json_writer::write(writer, &Document { expected_duration: expected.cloned(), ..of(plan) })
 }
 
 /// Writes the same for the folder of results, with a digest of what the run does.
@@ -52,6 +53,7 @@ fn of(plan: &Plan) -> Document<'_> {
         metrics: Cow::Borrowed(&plan.metrics),
         workers: plan.workers.iter().map(|worker| worker_entry(plan, worker)).collect(),
         series: plan.is_series().then(|| SeriesEntry::new(plan)),
+        expected_duration: None,
     }
 }
 
@@ -114,6 +116,9 @@ struct Document<'a> {
     workers: Vec<WorkerEntry<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     series: Option<SeriesEntry<'a>>,
+    /// Only in a dry run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expected_duration: Option<Expected>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use humantime::format_duration;
+use serde::{Deserialize, Serialize};
 
 use super::words;
 use crate::model::{
-    Bound, Gate, Mode, OnInterrupt, Order, Phase, Plan, PointId, Schedule, Step, WorkerPlan, display_width,
+    Bound, Gate, Mode, OnInterrupt, Order, Phase, Plan, PointId, Schedule, Step, WorkerPlan, display_width, in_seconds,
     on_one_line, padded,
 };
 
@@ -15,11 +16,12 @@ use crate::model::{
 const POINTS: usize = 20;
 
 /// How long a series is expected to take, by an earlier run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
     /// The name of that run.
     pub run: String,
     /// How long its trials took, as often as the series has them.
+    #[serde(rename = "seconds", with = "in_seconds")]
     pub duration: Duration,
 }
 
@@ -207,7 +209,7 @@ mod tests {
     #[test]
     fn the_plan_as_json_has_each_command_exactly() {
         let mut written = Vec::new();
-        dry_run_json(&planned(), &mut written).unwrap();
+        dry_run_json(&planned(), None, &mut written).unwrap();
         snapshot("dry_run.json", String::from_utf8(written).unwrap());
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Stdio;
 
-use crate::support::{Finished, Folder, Player, conductor, eventually, finish, kill, run, start};
+use crate::support::{Finished, Folder, Player, conductor, eventually, finish, kill, run, spawn, start};
 use serde_json::Value;
 use snapbox::str;
 
@@ -282,4 +283,21 @@ fn an_output_that_is_not_there_any_more_is_told_of_and_no_link_is_followed() {
     ] {
         assert!(finished.stdout.contains(told), "{finished:#?}");
     }
+}
+
+#[test]
+fn a_reader_of_standard_output_that_goes_away_ends_a_report_and_a_plan_quietly() {
+    let folder = Folder::new();
+    folder.file("test.cfg", "[Workers]\nw = @ 127.0.0.1\n[w:Run]\ns = echo a\n");
+    let first = run(&folder, ["conduct", "--local", "-q", "--results", "kept", "--run-id", "r", "test.cfg"]);
+    assert_eq!(first.status, Some(0), "{first:#?}");
+    for line in ["report kept/r --report json=again.json", "report kept/r -f json", "conduct --dry-run test.cfg"] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = conductor(&folder, line.split(' '));
+        command.stdout(writer).stderr(Stdio::piped());
+        let finished = finish(spawn(command));
+        assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{line}");
+    }
+    assert!(folder.join("again.json").exists(), "the other reports are written");
 }

@@ -179,6 +179,10 @@ at the point qdisc=pfifo,rtt=10ms
     let finished = conduct(&folder, &["--dry-run"]);
     assert!(finished.stdout.contains("\nexpected duration about "), "{finished:#?}");
     assert!(finished.stdout.contains(" s, by the trials of run r\n"), "{finished:#?}");
+    let finished = conduct(&folder, &["--dry-run", "-f", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    let expected = &json["expected_duration"];
+    assert!(expected["run"] == "r" && expected["seconds"].as_f64().is_some_and(|own| own > 0.0), "{finished:#?}");
 }
 
 #[test]

@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
             // Nothing was begun that could go on.
             ensure(self.promised.is_empty(), || "the record is lost".to_owned())?;
             let mut configuration = Vec::new();
-            report::dry_run_json(self.plan, &mut configuration)?;
+            report::dry_run_json(self.plan, None, &mut configuration)?;
             self.disk = self.disk.emptied();
             self.disk.append(&path(CONFIGURATION), &configuration)?;
             let record = Box::new(Record(self.disk.clone()));

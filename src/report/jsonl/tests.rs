@@ -72,7 +72,7 @@ impl Files {
 fn configuration(events: &[Stamped]) -> Option<String> {
     let Event::RunStarted { plan, .. } = &events.first()?.event else { return None };
     let mut written = Vec::new();
-    dry_run_json(plan, &mut written).unwrap();
+    dry_run_json(plan, None, &mut written).unwrap();
     Some(String::from_utf8(written).unwrap())
 }
 
