@@ -84,16 +84,18 @@ fn by<R>(rows: Vec<R>, class: impl Fn(&R) -> String) -> BTreeMap<String, Vec<R>>
     classes
 }
 
-/// The colours of the points. If there are too many points, only the baseline has one.
+/// The colours of the points. If there are too many points, the baselines and the first others have one.
 struct Colors {
     points: Vec<usize>,
 }
 
 impl Colors {
     fn new(values: &Values, block: &Block) -> Self {
-        let all: Vec<usize> = block.lines.iter().map(|line| line.point).collect();
-        let is_baseline = |point: &usize| values.points.get(*point).is_some_and(|own| own.baseline == Some(*point));
-        let points = if all.len() <= COLORS { all } else { all.into_iter().filter(is_baseline).take(COLORS).collect() };
+        let mut points: Vec<usize> = block.lines.iter().map(|line| line.point).collect();
+        if points.len() > COLORS {
+            points.sort_by_key(|point| values.points.get(*point).is_none_or(|own| own.baseline != Some(*point)));
+            points.truncate(COLORS);
+        }
         Self { points }
     }
 
