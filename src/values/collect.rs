@@ -22,8 +22,8 @@ pub struct Collector {
     earlier: Vec<(u32, Values)>,
     /// The highest number of a trial that has begun.
     highest: u32,
-    /// The positions of the metrics of each name.
-    known: BTreeMap<String, Vec<usize>>,
+    /// The positions of the metrics, by their names.
+    known: BTreeMap<String, usize>,
     plan: Option<Arc<Plan>>,
     /// The phase that began last.
     phase: Phase,
@@ -121,7 +121,7 @@ impl Collector {
     fn begin(&mut self, plan: &Arc<Plan>) {
         self.values.workers = plan.workers.iter().map(|worker| worker.name.to_string()).collect();
         self.values.metrics = plan.metrics.iter().map(|metric| of_section(plan, metric)).collect();
-        self.known = plan.metrics.iter().zip(0..).map(|(metric, at)| (metric.name.to_string(), vec![at])).collect();
+        self.known = plan.metrics.iter().zip(0..).map(|(metric, at)| (metric.name.to_string(), at)).collect();
         if !plan.points.is_empty() {
             self.values.points = plan.points.iter().map(of_point).collect();
         }
@@ -182,20 +182,19 @@ impl Collector {
         self.push(metric, None, Reading::plain(duration.as_secs_f64()));
     }
 
-    /// The position of a metric, which is added where it is new. One of the test file that has no unit there has the unit
-    /// of what is measured.
+    /// The position of a metric, which is added where it is new. One that has no unit so far has the unit of what is
+    /// measured.
     fn metric(&mut self, name: &str, unit: Option<&str>, kind: Kind) -> usize {
         let metrics = &mut self.values.metrics;
-        let is_same = |known: &Metric| known.kind == Kind::Section || known.unit.as_deref() == unit;
-        let of_name = self.known.get(name).into_iter().flatten().copied();
-        let Some(known) = of_name.into_iter().find(|at| is_same(&metrics[*at])) else {
-            self.known.entry(name.to_owned()).or_default().push(metrics.len());
-            let (name, unit) = (name.to_owned(), unit.map(str::to_owned));
-            metrics.push(Metric { name, unit, better: None, threshold: usual_threshold(), kind, phase: None });
+        let unit = unit.map(str::to_owned);
+        let Some(known) = self.known.get(name).copied() else {
+            self.known.insert(name.to_owned(), metrics.len());
+            let threshold = usual_threshold();
+            metrics.push(Metric { name: name.to_owned(), unit, better: None, threshold, kind, phase: None });
             return metrics.len() - 1;
         };
         let own = &mut metrics[known].unit;
-        *own = own.take().or_else(|| unit.map(str::to_owned));
+        *own = own.take().or(unit);
         known
     }
 

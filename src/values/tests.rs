@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::testing::{add, metric, point, run, series};
 use super::*;
-use crate::model::{Margin, Phase, Verdict as TrialVerdict, WorkerId};
+use crate::model::{Event, Margin, Measurement, MetricName, Phase, PointId, Verdict as TrialVerdict, WorkerId};
 use crate::statistics::{Design, Drift, Location, Random, Scale, TrialsNeeded, Verdict};
 
 /// Ten values around 100, no two of them equal.
@@ -337,4 +337,21 @@ fn each_point_and_each_worker_is_to_be_precise_and_the_worst_comes_first() {
     values.trials[0].is_warm_up = true;
     let fewer = ["qdisc=fq_codel 9 values, at least 10 are needed"; 2];
     assert_eq!(imprecise(&values, "6%")[..2], fewer);
+}
+
+#[test]
+fn a_metric_that_check_prints_with_another_unit_later_is_one_metric_whose_unit_is_the_first() {
+    let mut collector = Collector::default();
+    for (trial, unit) in [(1, None), (2, Some("ms")), (3, Some("us")), (4, Some("ms"))] {
+        collector.take(&Event::TrialStarted { trial, attempt: 1, point: PointId(0), round: trial, warm_up: false });
+        let measurement = Measurement::Value { value: 1.0, outside: false, missing: None };
+        let (metric, unit) = (MetricName::new("latency").unwrap(), unit.map(str::to_owned));
+        collector.take(&Event::Measured { trial, metric, worker: None, unit, measurement });
+        collector.take(&Event::TrialEnded { trial, verdict: TrialVerdict::Passed });
+    }
+    let values = collector.values();
+    let counted = |row: &Value| (row.metric, values.counted(row).map_err(|why| why.to_string()));
+    let other = Err("its unit is `us`, but that of earlier trials is `ms`".to_owned());
+    let expected = [(0, Ok(1.0)), (0, Ok(1.0)), (0, other), (0, Ok(1.0))];
+    assert_eq!(values.rows.iter().map(counted).collect::<Vec<_>>(), expected);
 }
