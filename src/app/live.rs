@@ -56,8 +56,10 @@ impl LiveView {
     fn end(&mut self) {
         if let Some((wanted, ended)) = self.thread.take() {
             drop(wanted);
-            // A terminal that takes nothing holds up the drawing, and nothing else.
-            let _ = Wait::ThreadsEnd.receive(&ended, None);
+            // A terminal that takes nothing holds up the drawing, which holds the screen, and nothing else.
+            if Wait::ThreadsEnd.receive(&ended, None) == Err(RecvTimeoutError::Timeout) {
+                return;
+            }
         }
         self.shared.screen.end();
     }

@@ -4,8 +4,10 @@
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::termios::{Action, tcflow};
+
 use crate::support::surroundings::skip;
-use crate::support::{CONDUCTOR, DEADLINE, Folder};
+use crate::support::{CONDUCTOR, DEADLINE, Folder, conductor, spawn, terminal, wait};
 
 /// A terminal in which a command runs, with a server of its own.
 struct Terminal<'a> {
@@ -133,4 +135,15 @@ fn without_colour_it_has_none() {
         folder.file("go", "").file("end", "");
         terminal.wait("the end", |screen| screen.contains("status 3"));
     }
+}
+
+#[test]
+fn a_terminal_that_takes_nothing_does_not_keep_a_run_from_ending() {
+    let (folder, terminal) = (Folder::new(), terminal::Terminal::new());
+    folder.test("", &["w"]).worker("w", 6970, "[Run]\ns = sleep 0.5\n");
+    tcflow(terminal.end(), Action::OOff).expect("the terminal is stopped");
+    let mut command = conductor(&folder, ["conduct", "--local", "-o", "out", "-p", "run", "test.cfg"]);
+    command.env("TERM", "xterm").stdout(Stdio::null()).stderr(terminal.end());
+    assert_eq!(wait(&mut spawn(command)).code(), Some(0));
+    terminal.hang_up();
 }

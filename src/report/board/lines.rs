@@ -4,7 +4,7 @@
 
 use super::failures::Failure;
 use super::rows::{About, Row, WIDEST_COLUMN, few, tenths};
-use super::{Board, Standing};
+use super::{Board, Standing, steps_of_trial};
 use crate::model::{ConductorTime, Plan, WorkerId, beginning_within, display_width, padded};
 use crate::report::words;
 
@@ -82,8 +82,7 @@ impl Board {
 
     /// How many steps are over, and how many there will be.
     fn progress(&self, plan: &Plan, columns: usize) -> String {
-        let steps = |phase| plan.workers.iter().map(|worker| worker.steps[phase].len()).sum::<usize>();
-        let all = plan.phases.iter().map(|phase| steps(*phase)).sum::<usize>() as u64 * u64::from(plan.trials);
+        let all = steps_of_trial(plan) * u64::from(plan.trials);
         let bar = LONGEST_BAR.min(columns / 3);
         let filled = usize::try_from(self.done * bar as u64 / all.max(1)).unwrap_or(bar).min(bar);
         let head = if self.done > 0 && filled < bar { ">" } else { "" };
@@ -92,10 +91,11 @@ impl Board {
 
     /// How long the rest of a series takes, by the trials that are over.
     fn time_left(&self, plan: &Plan, now: ConductorTime) -> Option<String> {
-        let over = self.trial.checked_sub(1).filter(|over| *over > 0 && plan.is_series())?;
+        let over = self.begun.checked_sub(1).filter(|over| *over > 0 && plan.is_series())?;
         let (first, latest) = self.trials_began?;
         let each = latest.since(first) / over;
-        let left = each.checked_mul(plan.trials.saturating_sub(over))?.saturating_sub(now.since(latest));
+        let left =
+            each.checked_mul(plan.trials.saturating_sub(self.done_before + over))?.saturating_sub(now.since(latest));
         Some(words::about(left))
     }
 

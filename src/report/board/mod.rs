@@ -36,7 +36,10 @@ const LAST_LINES: usize = 8;
 pub(crate) struct Board {
     plan: Option<Arc<Plan>>,
     trial: u32,
-    /// When the first trial began, and the latest.
+    /// How many trials were done before the run was resumed, and how many have begun since.
+    done_before: u32,
+    begun: u32,
+    /// When the first of these began, and the latest.
     trials_began: Option<(ConductorTime, ConductorTime)>,
     /// Since when the players are being reached.
     began: Option<ConductorTime>,
@@ -100,6 +103,10 @@ impl Board {
                 (self.plan, self.began) = (Some(Arc::clone(plan)), Some(*at));
                 self.alike = plan.first_alike();
             }
+            Event::RunResumed { plan, done, .. } => {
+                self.done_before = *done;
+                self.done = u64::from(*done) * steps_of_trial(plan);
+            }
             Event::WorkerConnected { worker, .. } => self.stand(*worker, Standing::Ready),
             Event::TrialStarted { trial, .. } => self.begin_trial(*trial, *at),
             Event::PhaseStarted { phase, .. } => self.begin(*phase, *at),
@@ -149,6 +156,7 @@ impl Board {
     /// What steps of an earlier trial print is not shown any more.
     fn begin_trial(&mut self, trial: u32, at: ConductorTime) {
         self.trial = trial;
+        self.begun += 1;
         self.trials_began = Some((self.trials_began.map_or(at, |(first, _)| first), at));
         for worker in &mut self.workers {
             worker.printed = Printed::default();
@@ -230,6 +238,12 @@ impl Board {
         };
         took > usual
     }
+}
+
+/// How many steps a trial has.
+fn steps_of_trial(plan: &Plan) -> u64 {
+    let steps = |phase| plan.workers.iter().map(|worker| worker.steps[phase].len()).sum::<usize>();
+    plan.phases.iter().map(|phase| steps(*phase)).sum::<usize>() as u64
 }
 
 impl Printed {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::model::{
-    Blame, Ending, Gate, Imprecise, Margin, MetricName, Outcome, PrecisionJudgement, Start, Verdict, WorkerPlan,
-    display_width,
+    Blame, Ending, Gate, Imprecise, Margin, MetricName, Order, Outcome, PointId, PrecisionJudgement, Rounds, Schedule,
+    Start, Verdict, WorkerPlan, display_width,
 };
 use crate::report::recorded::{Recording, left, plan, snapshot, spawned, worker};
 
@@ -354,4 +354,24 @@ fn a_cause_that_is_longer_than_a_line_has_several() {
     let shown = lines(&run, 0);
     let begin = shown[..3].iter().map(|line| line.trim_start_matches(['*', ' '])).collect::<Vec<_>>().join(" ");
     assert_eq!(begin, format!("failed: `measure` on dut in run of trial 1: could not be started: {why}"));
+}
+
+#[test]
+fn the_time_left_of_a_run_that_is_resumed_follows_from_the_trials_since_then() {
+    let mut planned = plan(vec![worker("dut", Vec::new(), vec![Step::plain("measure", "measure")])]);
+    planned.trials = 10;
+    let rounds = Rounds { warm_up: 0, counted: 10, most: 10 };
+    planned.schedule = Schedule::recorded(Order::Interleaved, 1, rounds, &[PointId(0); 10]);
+    let mut run = Recording::of(planned.clone());
+    run.add(Event::RunResumed { plan: Arc::new(planned), done: 6, generation: 1 });
+    for trial in [7, 8] {
+        run.number(trial);
+        run.trial();
+    }
+    // The first of them takes a minute, and three are left.
+    let last = run.events.last_mut().unwrap();
+    last.at = last.at.plus(Duration::from_mins(1));
+    let shown = lines(&run, 0);
+    assert!(shown.iter().any(|line| line.contains("Trial 8 of 10, about 3 min left")), "{shown:#?}");
+    assert!(shown.last().unwrap().ends_with("] 6 of 10 steps"), "{shown:#?}");
 }
