@@ -211,7 +211,8 @@ impl Resumed {
             }
         }
         let done = history.done(arguments.failed);
-        if let Some(last) = done.last().filter(|last| **last > plan.most_trials()) {
+        // One that failed, and would be run again, is in the reports too.
+        if let Some(last) = history.done(false).last().filter(|last| **last > plan.most_trials()) {
             return Err(too_few(run, plan, arguments.overrides.trials, *last));
         }
         plan.schedule =

@@ -103,7 +103,7 @@ pub(crate) fn common_variables(plan: &Plan) -> Vec<(String, String)> {
     let names: Vec<_> = plan.workers.iter().map(|worker| worker.name.as_str()).collect();
     let own = [
         ("CONDUCTOR_RUN", plan.run.to_string()),
-        ("CONDUCTOR_TRIALS", plan.trials.to_string()),
+        ("CONDUCTOR_TRIALS", plan.planned_trials().to_string()),
         ("CONDUCTOR_WORKERS", names.join(" ")),
     ];
     let address = |worker: &WorkerPlan| (variable("CONDUCTOR_ADDR", worker.name.as_str()), worker.player_host.clone());

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::named::named;
 use super::time::in_seconds;
 use super::{
-    Definitions, FileLine, Metric, Phase, Point, PointId, RunId, Schedule, Slot, Step, StepReference, WorkerId,
+    Definitions, FileLine, Metric, Phase, Point, PointId, Rounds, RunId, Schedule, Slot, Step, StepReference, WorkerId,
     WorkerPlan,
 };
 
@@ -81,6 +81,12 @@ impl Plan {
     pub fn most_trials(&self) -> u32 {
         let scheduled = u32::try_from(self.schedule.points().len()).unwrap_or(u32::MAX);
         if self.wants_precision() { self.trials.max(scheduled) } else { self.trials }
+    }
+
+    /// How many trials are planned, without those that were added to reach a precision.
+    pub fn planned_trials(&self) -> usize {
+        let of_series = |rounds: Rounds| (rounds.warm_up + rounds.counted) as usize * self.points.len();
+        self.schedule.rounds.map_or(self.trials as usize, of_series)
     }
 
     /// The same plan with so many trials, because some were added.

@@ -397,6 +397,23 @@ error: cannot resume run `r` with `--trials 2`: trial 3 is done
 }
 
 #[test]
+fn a_run_with_a_failed_trial_is_not_resumed_with_fewer_trials() {
+    let (player, folder) = (Player::start(), Folder::new());
+    folder.test("trials = 2\nresults = kept", &["w"]);
+    folder.worker("w", player.port, "[Run]\ns = test $CONDUCTOR_TRIAL != 2\n");
+    let finished = run(&folder, ["conduct", "-q", "--run-id", "r", "test.cfg", "-o", "out"]);
+    assert_eq!(finished.status, Some(3), "{finished:#?}");
+    run(&folder, ["conduct", "-q", "--resume", "kept/r", "--failed", "--trials", "1", "-o", "out"]).assert(
+        1,
+        str![""],
+        str![[r#"
+error: cannot resume run `r` with `--trials 1`: trial 2 is done
+
+"#]],
+    );
+}
+
+#[test]
 fn a_run_that_is_still_carried_out_is_not_resumed() {
     let (player, folder) = (Player::start(), Folder::new());
     folder.test("results = kept", &["w"]).worker("w", player.port, "[Run]\ns = sleep 60\n");

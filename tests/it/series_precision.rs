@@ -97,8 +97,10 @@ fn a_series_that_is_killed_while_trials_are_added_goes_on_as_if_it_had_not_been(
     let folder = Folder::new();
     test(&folder, "precision = 3%\nmax_trials = 30");
     let here = folder.path().display();
-    let wait =
-        format!("[ $CONDUCTOR_TRIAL != 22 ] || until test -e {here}/go; do : > {here}/waits; sleep 0.02; done; ");
+    let wait = format!(
+        "[ $CONDUCTOR_TRIAL != 22 ] || until test -e {here}/go; do : > {here}/waits; sleep 0.02; done; \
+                 echo $CONDUCTOR_TRIALS >> {here}/planned; "
+    );
     folder.file("test.cfg", &folder.read("test.cfg").replace("load = ", &format!("load = {wait}")));
     let mut child =
         start(conductor(&folder, ["conduct", "--local", "--quiet", "--run-id", "r", "test.cfg", "-o", "out"]));
@@ -110,6 +112,8 @@ fn a_series_that_is_killed_while_trials_are_added_goes_on_as_if_it_had_not_been(
     assert_eq!(finished.status, Some(0), "{finished:#?}");
     assert_eq!(lines(&finished.stdout), [FIRST, SECOND, ENOUGH], "{finished:#?}");
     assert!(finished.stdout.contains(": 21 of 22 trials are done"), "{finished:#?}");
+    let told = folder.read("planned");
+    assert!(told.lines().all(|trials| trials == "20"), "those that were added are not counted: {told}");
     let begun: Vec<_> = planned(22).into_iter().chain(planned(24).split_off(21)).collect();
     assert_eq!(trials(&folder), begun);
 }
