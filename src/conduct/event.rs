@@ -75,8 +75,6 @@ pub(crate) enum ConnectionEvent {
     /// The worker's own attempt to reach its machine has begun or makes progress: it may take so long from now on. Others may
     /// have to wait for it.
     Reaching(Duration),
-    /// The player is held by somebody else whose conductor is gone: it is waited for, so long at most.
-    Held(String, Duration),
     /// The connection is broken, and is being made again.
     Broken(String),
     /// It is there again; so long nothing was received from the player.

@@ -100,7 +100,7 @@ impl History {
                 let measured = Measured { metric, worker: *worker, unit, measurement };
                 let failure = self.plan.as_ref().and_then(|(plan, _)| measured.failure(plan, *trial));
                 if let Some(text) = failure {
-                    judge.measured(text);
+                    judge.fails(text);
                 }
             }
             _ => {}

@@ -120,7 +120,8 @@ fn reach(context: &Context, way: &Way<'_>, hello: &mut Hello) -> Result<Dialled,
         } else if !std::mem::replace(&mut held, true) {
             let within = Wait::BusyPlayer.given(Duration::from_secs(holder.free_within).min(most));
             deadline = deadline.max(Instant::now() + within);
-            context.say(ConnectionEvent::Held(waiting_for(holder, &context.hello), within));
+            context.say(ConnectionEvent::Reaching(within));
+            context.say(ConnectionEvent::Warning(waiting_for(holder, &context.hello)));
         }
         if let Some(end) = context.mailbox.unless_ended(pause) {
             return Err(end);

@@ -23,7 +23,6 @@ impl Coordinator {
         let entry = &mut self.workers[worker.0];
         entry.due = Some(self.now.plus(limit));
         entry.standing = Standing::Departing(reason.clone());
-        self.departing.insert(worker);
         match self.stage {
             Stage::Connecting | Stage::Planning | Stage::EndingTrial => {
                 self.pending.insert(worker);

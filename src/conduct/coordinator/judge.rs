@@ -79,20 +79,15 @@ impl Judge {
     /// A step failed in a way that counts.
     pub(in crate::conduct) fn failed(&mut self, step: StepReference, how: &str) {
         let StepReference { trial, phase, worker, .. } = step;
-        let (text, name) = (self.failure(step, how), self.plan.name(worker));
-        let text = format!("{text} on worker `{name}` in {phase} of {}", self.plan.trial_text(trial));
-        self.fails(text);
+        let (label, name, trial) = (self.plan.label(step), self.plan.name(worker), self.plan.trial_text(trial));
+        self.fails(format!("step `{label}` {how} on worker `{name}` in {phase} of {trial}"));
     }
 
-    fn fails(&mut self, text: String) {
+    /// Something failed, such as a metric that could not be measured.
+    pub(in crate::conduct) fn fails(&mut self, text: String) {
         self.trial = self.trial.max(Verdict::Failed);
         self.failures += 1;
         self.first_failure.get_or_insert(text);
-    }
-
-    /// A metric could not be measured, or has a value that is not expected.
-    pub(in crate::conduct) fn measured(&mut self, text: String) {
-        self.fails(text);
     }
 
     /// The verdict of the trial until now.
@@ -114,16 +109,6 @@ impl Judge {
             Outcome::Lost => self.incomplete(format!("the result of `check` of {of} is unknown")),
             _ => self.incomplete(format!("`check` of {of} was stopped")),
         }
-    }
-
-    /// A step's label.
-    pub(super) fn label(&self, step: StepReference) -> &str {
-        self.plan.label(step)
-    }
-
-    /// What is to be said of a step that failed, without its worker.
-    pub(super) fn failure(&self, step: StepReference, how: &str) -> String {
-        format!("step `{}` {how}", self.label(step))
     }
 
     /// The verdict of the trial that is over now; the next one begins.

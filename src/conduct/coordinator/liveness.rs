@@ -22,14 +22,6 @@ const STEP_MARGIN: Duration = Duration::from_secs(10);
 const MARGIN: Duration = Wait::PhaseStop.time();
 
 impl Coordinator {
-    /// The player is held by somebody whose conductor is gone: all that are connecting get so much time.
-    pub(super) fn held(&mut self, worker: WorkerId, text: String, within: Duration) {
-        if self.stage == Stage::Connecting && self.pending.contains(&worker) {
-            self.reaches(worker, within);
-            self.report(Event::Warning { worker: Some(worker), text });
-        }
-    }
-
     /// A worker may need so much longer to connect. All that are connecting get that time, since others may have to wait
     /// until it has connected.
     pub(super) fn reaches(&mut self, worker: WorkerId, within: Duration) {
@@ -135,25 +127,23 @@ impl Coordinator {
         })
     }
 
-    /// When the first worker that is waited for is given up.
-    pub(super) fn first_due(&self) -> Option<ConductorTime> {
-        self.pending.union(&self.departing).filter_map(|id| self.due(*id)).chain(self.measuring_due()).min()
+    /// Those that the stage waits for, and those that leave: each until a limit of its own.
+    fn awaited(&self) -> impl Iterator<Item = (WorkerId, ConductorTime)> {
+        let ids = self.plan.workers().map(|(id, _)| id);
+        let awaited = ids.filter(|id| self.pending.contains(id) || self.workers[id.0].is_departing());
+        awaited.filter_map(|id| Some((id, self.due(id)?)))
     }
 
-    /// When [`super::Input::Tick`] is due.
+    /// When the first worker that is waited for is given up, or the metrics: [`super::Input::Tick`] is due then.
     pub(in crate::conduct) fn next_deadline(&self) -> Option<ConductorTime> {
-        self.deadline
+        self.awaited().map(|(_, due)| due).chain(self.measured_by).min()
     }
 
-    /// Gives up those that have used up their time. Nothing that happens brings a limit forward to before now.
+    /// Gives up those that have used up their time.
     pub(super) fn give_up_overdue(&mut self) {
-        if self.deadline.is_none_or(|deadline| deadline > self.now) {
-            return;
-        }
-        for worker in self.pending.union(&self.departing).copied().collect::<Vec<_>>() {
-            if self.due(worker).is_some_and(|due| due <= self.now) {
-                self.give_up(worker, self.too_late(worker));
-            }
+        let overdue: Vec<_> = self.awaited().filter(|(_, due)| *due <= self.now).map(|(id, _)| id).collect();
+        for worker in overdue {
+            self.give_up(worker, self.too_late(worker));
         }
         self.give_up_measuring();
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::metric::{Measured, unmeasured};
-use crate::model::{ConductorTime, Event, Verdict};
+use crate::model::{Event, Verdict};
 use crate::wait::Wait;
 
 use super::{Action, Coordinator, Stage};
@@ -41,7 +41,7 @@ impl Coordinator {
         for own in all {
             let failure = own.failure(&self.plan, trial);
             if let Some(text) = failure.filter(|_| has_passed || own.measurement.value().is_some()) {
-                self.judge.measured(text);
+                self.judge.fails(text);
             }
             let Measured { metric, worker, unit, measurement } = own;
             self.report(Event::Measured { trial, metric, worker, unit, measurement });
@@ -67,21 +67,17 @@ impl Coordinator {
         }
     }
 
-    /// When that is due.
-    pub(super) fn measuring_due(&self) -> Option<ConductorTime> {
-        self.measured_by
-    }
-
     /// All planned trials are over. Whether others are added, because medians are not precise enough.
     pub(super) fn adds_trials(&mut self) -> bool {
         let Some(precision) = &self.precision else { return false };
-        let mut judgement = precision.judge(&self.plan, self.todo.last());
-        self.todo.extend(judgement.trials);
-        // A run that was resumed with fewer trials has those of some rounds already.
-        while judgement.added > 0 && self.todo.left() == 0 {
-            judgement = precision.judge(&self.plan, self.todo.last());
+        let judgement = loop {
+            let judgement = precision.judge(&self.plan, self.todo.last());
             self.todo.extend(judgement.trials);
-        }
+            // A run that was resumed with fewer trials has those of some rounds already.
+            if judgement.added == 0 || self.todo.left() > 0 {
+                break judgement;
+            }
+        };
         self.report(Event::PrecisionJudged { judgement });
         self.todo.left() > 0
     }

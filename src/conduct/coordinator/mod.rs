@@ -132,10 +132,6 @@ pub(super) struct Coordinator {
     /// When the stage began.
     since: ConductorTime,
     pending: BTreeSet<WorkerId>,
-    /// Those that leave, each until a limit of its own.
-    departing: BTreeSet<WorkerId>,
-    /// When the first of them all is given up, after all that has happened.
-    deadline: Option<ConductorTime>,
     /// How long a worker of the stage may take from when its connection is there again, if its limit has passed.
     allowance: Duration,
     /// How much later the stage's limits come for taking what came while the conductor itself was held up.
@@ -183,8 +179,6 @@ impl Coordinator {
             stage: Stage::Connecting,
             since: anchor.conductor,
             pending: BTreeSet::new(),
-            departing: BTreeSet::new(),
-            deadline: None,
             allowance: Duration::ZERO,
             extra: Duration::ZERO,
             workers: plan.workers.iter().map(|_| Worker::default()).collect(),
@@ -237,7 +231,6 @@ impl Coordinator {
             }
             self.give_up_overdue();
             self.advance();
-            self.deadline = self.first_due();
         }
         std::mem::take(&mut self.actions)
     }
@@ -272,7 +265,6 @@ impl Coordinator {
             ConnectionEvent::Warning(text) => self.report(Event::Warning { worker: Some(worker), text }),
             ConnectionEvent::OutputFailed(text) => self.output_failed(Some(worker), text),
             ConnectionEvent::Reaching(within) => self.reaches(worker, within),
-            ConnectionEvent::Held(text, within) => self.held(worker, text, within),
             ConnectionEvent::Broken(reason) => self.broken(worker, reason),
             ConnectionEvent::Resumed(silent) => self.resumed(worker, silent),
             ConnectionEvent::Ended(end) => self.ended(worker, end),

@@ -69,7 +69,7 @@ impl Coordinator {
         let warnings = what_stays(&result, self.plan.has(Phase::Reset));
         self.report(told(step, result));
         for what in warnings {
-            let text = format!("step `{}` in {} of trial {} {what}", self.judge.label(step), step.phase, step.trial);
+            let text = format!("step `{}` in {} of trial {} {what}", self.plan.label(step), step.phase, step.trial);
             self.report(Event::Warning { worker: Some(worker), text });
         }
         let part = &mut self.workers[worker.0].part;
@@ -110,7 +110,7 @@ impl Coordinator {
 
     fn judge_step(&mut self, step: StepReference, outcome: &Outcome, how: &str) {
         if *outcome == Outcome::Lost {
-            let (label, name) = (self.judge.label(step), self.plan.name(step.worker));
+            let (label, name) = (self.plan.label(step), self.plan.name(step.worker));
             self.judge.incomplete(format!("the result of step `{label}` of worker `{name}` is unknown"));
         } else if self.judge.counts(step, outcome) {
             self.judge.failed(step, how);
@@ -121,7 +121,7 @@ impl Coordinator {
                 }
             }
         } else if step.phase == Phase::Reset && outcome.is_failure() {
-            let text = format!("{} in reset of trial {}", self.judge.failure(step, how), step.trial);
+            let text = format!("step `{}` {how} in reset of trial {}", self.plan.label(step), step.trial);
             self.report(Event::Warning { worker: Some(step.worker), text });
         }
     }

@@ -73,7 +73,6 @@ impl Coordinator {
     /// A worker's connection is over, or nobody waits for it any more.
     pub(super) fn ended(&mut self, worker: WorkerId, end: End) {
         self.pending.remove(&worker);
-        self.departing.remove(&worker);
         let in_trial = self.is_in_trial();
         // Between two trials, a worker that took part in one may come back for the next.
         let entry = &mut self.workers[worker.0];
@@ -353,7 +352,6 @@ impl Coordinator {
         for worker in &pending {
             self.workers[worker.0].standing = Standing::Leaving;
         }
-        self.departing.clear();
         self.wait(Stage::Leaving, pending, Some(Wait::Leave.time()));
         self.command_pending(&Command::Bye);
     }
@@ -362,7 +360,6 @@ impl Coordinator {
     pub(super) fn leave_now(&mut self) {
         let in_trial = self.is_in_trial();
         self.name_whose_reset_is_open();
-        self.departing.clear();
         for worker in self.who(|worker| !worker.is_gone()) {
             self.command(worker, Command::Abandon);
             self.workers[worker.0].standing = Standing::Gone;

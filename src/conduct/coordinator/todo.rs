@@ -28,6 +28,11 @@ impl Todo {
         self.last = self.last.max(last);
     }
 
+    /// Those that are left.
+    fn due(&self) -> impl Iterator<Item = u32> {
+        (self.next..=self.last).filter(|trial| !self.done.contains(trial))
+    }
+
     /// How many are left.
     pub(super) fn left(&self) -> u32 {
         let all = self.last.saturating_add(1).saturating_sub(self.next);
@@ -37,12 +42,12 @@ impl Todo {
 
     /// The next trial; the last one where none is left.
     pub(super) fn next(&self) -> u32 {
-        (self.next..=self.last).find(|trial| !self.done.contains(trial)).unwrap_or(self.last)
+        self.due().next().unwrap_or(self.last)
     }
 
     /// Takes the next trial, and which attempt at it this is.
     pub(super) fn take(&mut self) -> Option<(u32, u32)> {
-        let trial = (self.next..=self.last).find(|trial| !self.done.contains(trial))?;
+        let trial = self.due().next()?;
         self.next = trial.saturating_add(1);
         Some((trial, self.attempts.get(&trial).copied().unwrap_or(1)))
     }
