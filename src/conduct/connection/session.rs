@@ -464,7 +464,7 @@ impl Session<'_> {
                     let end = match way {
                         Way::Port(_) => End::lost(&refusal.message),
                         // The player that answers was started for this connection, so the one of the session has ended.
-                        Way::Transport(_) => ReachError::Gone.end().0,
+                        Way::Transport(_) => ReachError::gone(),
                     };
                     Err(End { reason: format!("{reason}: {}", end.reason), ..end })
                 }

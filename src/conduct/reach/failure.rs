@@ -1,22 +1,21 @@
 //! Why a machine could not be reached, as sentences for people. The reason follows from what the script and the
 //! transport printed, never from an exit status: the status 255 of `ssh` can mean three things.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
 use super::process::{Streams, TransportProcess};
-use super::programs::ProgramError;
 use crate::conduct::event::End;
 use crate::model::{Hint, on_one_line, signal_name, words};
 
 /// Why a machine could not be reached.
 #[derive(Debug)]
 pub(in crate::conduct) enum ReachError {
-    /// The connection is no longer needed.
-    Unwanted(End),
-    /// The transport's program cannot be run.
-    Start(String, io::Error),
-    /// A system call of the conductor failed.
-    System(io::Error),
+    /// The connection ends, whatever the machine does: it is no longer needed, or the session's player has ended.
+    Over(End),
+    /// This, with what the user can do about it. What the transport printed does not matter.
+    Known(String, Hint),
+    /// This is what the script answered, with what the user can do about it.
+    Answer(String, Hint),
     /// The time limit has passed.
     TimedOut,
     /// The transport ended before a player had started.
@@ -25,27 +24,8 @@ pub(in crate::conduct) enum ReachError {
     Killed(i32),
     /// Something other than the script is running, and keeps printing output.
     Greeting,
-    /// Something other than the script is running; this is the last line that it printed.
-    OtherProgram(String),
-    /// The script printed a line that it cannot print.
-    Unexpected(String),
-    /// There is no program for the machine.
-    Program(ProgramError),
-    /// No folder is suitable for the program: each one that was tried, and what is wrong with it.
-    NoFolder(Vec<String>),
     /// The program did not arrive complete.
     CutShort,
-    /// The player of the session has ended on the machine.
-    Gone,
-    /// The program arrived, but cannot be run on the machine.
-    Broken {
-        /// The exit status of its first run, and what the shell or the loader printed.
-        said: String,
-        /// The loader that the program needs, unless it is static.
-        loader: Option<String>,
-    },
-    /// `program` does not exist there.
-    NotInstalled(String),
     /// One of the above, and what the transport printed.
     Said(Box<Self>, Vec<String>),
 }
@@ -97,19 +77,47 @@ pub(in crate::conduct) fn hint_in(lines: &[String]) -> Option<Hint> {
 }
 
 impl ReachError {
+    /// The player of the session has ended on the machine.
+    pub(in crate::conduct) fn gone() -> End {
+        End::lost("its player is no longer running on that machine").with(Hint::LookAtMachine)
+    }
+
+    /// A system call of the conductor failed.
+    pub(super) fn system(error: io::Error) -> Self {
+        Self::Known(words(&error), Hint::RaiseLimits)
+    }
+
+    /// The transport's program cannot be run.
+    pub(super) fn start(program: &str, error: &io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => {
+                let sentence = format!("`{program}` is not installed on the conductor's machine");
+                Self::Known(sentence, Hint::InstallTransport)
+            }
+            kind => {
+                let is_forbidden = kind == ErrorKind::PermissionDenied;
+                let hint = if is_forbidden { Hint::InstallTransport } else { Hint::RaiseLimits };
+                Self::Known(format!("cannot run `{program}`: {}", words(error)), hint)
+            }
+        }
+    }
+
+    /// The script printed a line that it cannot print.
+    pub(super) fn unexpected(line: &str) -> Self {
+        let sentence = format!("the machine gave an unexpected answer: `{}`", on_one_line(line));
+        Self::Answer(sentence, Hint::PassUnchanged)
+    }
+
+    /// `program` does not exist there.
+    pub(super) fn not_installed(path: &str) -> Self {
+        let sentence = format!("`program` names `{path}`, which is not an executable file on that machine");
+        Self::Known(sentence, Hint::CorrectProgram)
+    }
+
     /// Adds what the transport printed. The transport is not needed after this.
     pub(super) fn with_words_of(self, mut process: TransportProcess, streams: Streams, greeting: &[u8]) -> Self {
-        let has_own_words = matches!(
-            self,
-            Self::Unwanted(_)
-                | Self::System(_)
-                | Self::Program(_)
-                | Self::Broken { .. }
-                | Self::NotInstalled(_)
-                | Self::Gone
-        );
         drop(streams);
-        if has_own_words {
+        if matches!(self, Self::Over(_) | Self::Known(..)) {
             return self;
         }
         let said = process.last_words();
@@ -120,21 +128,43 @@ impl ReachError {
         let last = greeting.lines().rev().map(str::trim).find(|line| !line.is_empty());
         match (self, last, process.killed_by()) {
             (Self::Ended, _, Some(signal)) => Self::Killed(signal),
-            (Self::Ended | Self::TimedOut | Self::Greeting, Some(line), _) => {
-                Self::OtherProgram(on_one_line(line).into_owned())
-            }
+            (Self::Ended | Self::TimedOut | Self::Greeting, Some(line), _) => other_program(line),
             (error, ..) => error,
         }
     }
 
     /// What it means for the connection, and whether another attempt may succeed.
     pub(in crate::conduct) fn end(self) -> (End, bool) {
-        let (sentence, hint, may_pass) = (self.sentence(), self.hint(), self.may_pass());
-        match self {
-            Self::Unwanted(end) => (end, false),
-            Self::Gone => (End::lost(sentence).with(hint), false),
-            _ => (End::unreachable(sentence).with(hint), may_pass),
-        }
+        let may_pass = matches!(self, Self::Ended | Self::TimedOut | Self::CutShort | Self::Killed(_));
+        let (sentence, hint) = match self {
+            Self::Over(end) => return (end, false),
+            Self::Said(error, said) => return error.end_with(&said),
+            Self::Known(sentence, hint) | Self::Answer(sentence, hint) => (sentence, hint),
+            Self::TimedOut => ("the machine did not answer in time".to_owned(), Hint::CheckNetwork),
+            Self::Ended => ("the connection ended before a player started".to_owned(), Hint::RunCommand),
+            Self::Killed(signal) => {
+                let signal = signal_name(signal);
+                (format!("the command was ended by {signal} before a player started"), Hint::ReadSystemLog)
+            }
+            Self::Greeting => {
+                let sentence = "the machine keeps printing output and does not run the conductor's script";
+                (sentence.to_owned(), Hint::PassUnchanged)
+            }
+            Self::CutShort => {
+                let sentence = "the copy of the program is incomplete: the folder is full, or the connection broke";
+                (sentence.to_owned(), Hint::SetScratch)
+            }
+        };
+        (End::unreachable(sentence).with(hint), may_pass)
+    }
+
+    /// The same, with what the transport printed: where nothing else is known, that says everything.
+    fn end_with(self, said: &[String]) -> (End, bool) {
+        let (is_ended, known, printed) = (matches!(self, Self::Ended), hint_in(said), said.join(" / "));
+        let (end, may_pass) = self.end();
+        let reason = if is_ended { printed } else { format!("{}: {printed}", end.reason) };
+        let may_pass = may_pass && known.is_none_or(|hint| MAY_PASS.contains(&hint));
+        (End { reason, hint: known.or(end.hint), ..end }, may_pass)
     }
 
     /// Whether the time limit has passed.
@@ -144,102 +174,43 @@ impl ReachError {
             error => matches!(error, Self::TimedOut),
         }
     }
+}
 
-    /// Whether another attempt may succeed.
-    fn may_pass(&self) -> bool {
-        match self {
-            Self::Ended | Self::TimedOut | Self::CutShort | Self::Killed(_) => true,
-            Self::Said(error, said) => error.may_pass() && hint_in(said).is_none_or(|hint| MAY_PASS.contains(&hint)),
-            _ => false,
-        }
-    }
-
-    /// What the user can do about it.
-    fn hint(&self) -> Hint {
-        match self {
-            Self::Start(_, error) => match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Hint::InstallTransport,
-                _ => Hint::RaiseLimits,
-            },
-            Self::System(_) => Hint::RaiseLimits,
-            Self::TimedOut => Hint::CheckNetwork,
-            Self::Unwanted(_) | Self::Ended => Hint::RunCommand,
-            Self::Killed(_) => Hint::ReadSystemLog,
-            Self::OtherProgram(_) => Hint::RemoveForceCommand,
-            Self::Greeting | Self::Unexpected(_) => Hint::PassUnchanged,
-            Self::Program(ProgramError::System(_)) => Hint::UseLinux,
-            Self::Program(_) => Hint::BuildProgram,
-            Self::NoFolder(_) | Self::CutShort => Hint::SetScratch,
-            Self::Broken { said, .. } if killed(said).is_some() => Hint::ReadSystemLog,
-            Self::Broken { .. } => Hint::BuildStaticProgram,
-            Self::NotInstalled(_) => Hint::CorrectProgram,
-            Self::Gone => Hint::LookAtMachine,
-            Self::Said(error, said) => hint_in(said).unwrap_or_else(|| error.hint()),
-        }
-    }
-
-    /// The sentence.
-    fn sentence(&self) -> String {
-        match self {
-            Self::Unwanted(_) => "it is no longer needed".to_owned(),
-            Self::Start(program, error) if error.kind() == io::ErrorKind::NotFound => {
-                format!("`{program}` is not installed on the conductor's machine")
-            }
-            Self::Start(program, error) => format!("cannot run `{program}`: {}", words(error)),
-            Self::System(error) => words(error),
-            Self::TimedOut => "the machine did not answer in time".to_owned(),
-            Self::Ended => "the connection ended before a player started".to_owned(),
-            Self::Killed(signal) => {
-                format!("the command was ended by {} before a player started", signal_name(*signal))
-            }
-            Self::Greeting => "the machine keeps printing output and does not run the conductor's script".to_owned(),
-            Self::OtherProgram(line) => {
-                format!("the machine ran another command instead of the conductor's script; it printed `{line}`")
-            }
-            Self::Unexpected(line) => format!("the machine gave an unexpected answer: `{}`", on_one_line(line)),
-            Self::Program(error) => error.to_string(),
-            Self::NoFolder(tried) => no_folder(tried),
-            Self::CutShort => {
-                "the copy of the program is incomplete: the folder is full, or the connection broke".to_owned()
-            }
-            Self::Gone => "its player is no longer running on that machine".to_owned(),
-            Self::Broken { said, loader } => broken(said, loader.as_deref()),
-            Self::NotInstalled(path) => {
-                format!("`program` names `{path}`, which is not an executable file on that machine")
-            }
-            // Then what the transport printed says everything.
-            Self::Said(error, said) if matches!(**error, Self::Ended) => said.join(" / "),
-            Self::Said(error, said) => format!("{}: {}", error.sentence(), said.join(" / ")),
-        }
-    }
+/// Something other than the script is running; this is the last line that it printed.
+fn other_program(line: &str) -> ReachError {
+    let printed = on_one_line(line);
+    let sentence = format!("the machine ran another command instead of the conductor's script; it printed `{printed}`");
+    ReachError::Known(sentence, Hint::RemoveForceCommand)
 }
 
 /// Why a program that arrived does not run, from the exit status of its first run and what it or the shell printed. A
 /// shell reports a missing loader as if the program itself were missing.
-fn broken(said: &str, loader: Option<&str>) -> String {
+pub(super) fn broken(said: &str, loader: Option<&str>) -> ReachError {
     let (status, printed) = said.split_once(' ').unwrap_or((said, ""));
     let printed = on_one_line(printed.trim());
     let is_missing =
         ["not found", "No such file"].iter().any(|text| printed.contains(text)) && !printed.contains("GLIBC");
-    let why = match (loader.filter(|_| is_missing), killed(said)) {
+    let killed = killed(status);
+    let why = match (loader.filter(|_| is_missing), killed) {
         // The shell prints that as well, but not which signal it was.
         (_, Some(signal)) => format!("it was ended by {}", signal_name(signal)),
         (Some(loader), _) => format!("it needs the dynamic loader `{loader}`, which does not exist there"),
         _ if printed.is_empty() => format!("it exits immediately with status {status}"),
         _ => printed.into_owned(),
     };
-    format!("the program cannot be run there: {why}")
+    let hint = if killed.is_some() { Hint::ReadSystemLog } else { Hint::BuildStaticProgram };
+    ReachError::Known(format!("the program cannot be run there: {why}"), hint)
 }
 
 /// The signal that ended it, if one did: a shell reports 128 plus its number.
-fn killed(said: &str) -> Option<i32> {
-    let status: i32 = said.split(' ').next()?.parse().ok()?;
+fn killed(status: &str) -> Option<i32> {
+    let status: i32 = status.parse().ok()?;
     status.checked_sub(128).filter(|signal| (1..=64).contains(signal))
 }
 
-/// What is wrong with each folder that was tried.
-fn no_folder(tried: &[String]) -> String {
-    let lacks = |tried: &String| {
+/// No folder is suitable for the program: each one that was tried, and what is wrong with it.
+pub(super) fn no_folder(tried: &str) -> ReachError {
+    let lacks = |tried: &str| {
         let (folder, what) = tried.rsplit_once(':').unwrap_or((tried, ""));
         let what = match what {
             "space" => "not enough space",
@@ -249,17 +220,13 @@ fn no_folder(tried: &[String]) -> String {
         };
         format!("`{}` ({what})", on_one_line(folder))
     };
-    let tried: Vec<_> = tried.iter().map(lacks).collect();
-    format!("no folder can hold the program: {}", tried.join(", "))
+    let tried: Vec<_> = tried.split_whitespace().map(lacks).collect();
+    ReachError::Answer(format!("no folder can hold the program: {}", tried.join(", ")), Hint::SetScratch)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn broken_with(said: &str, loader: Option<&str>) -> ReachError {
-        ReachError::Broken { said: said.to_owned(), loader: loader.map(str::to_owned) }
-    }
 
     #[test]
     fn what_a_transport_prints_is_the_reason_and_has_a_hint() {
@@ -306,11 +273,9 @@ mod tests {
     #[test]
     fn each_failure_has_a_sentence_and_a_hint() {
         let missing = || io::Error::from(io::ErrorKind::NotFound);
-        let no_program =
-            ProgramError::Missing { machine: "riscv64".to_owned(), tried: vec!["/p/conductor-riscv64".into()] };
         assert_ends([
             (
-                ReachError::Start("kubectl".to_owned(), missing()),
+                ReachError::start("kubectl", &missing()),
                 "`kubectl` is not installed on the conductor's machine",
                 Hint::InstallTransport,
             ),
@@ -323,7 +288,7 @@ mod tests {
                 Hint::SetScratch,
             ),
             (
-                ReachError::Unexpected("copy that".to_owned()),
+                ReachError::unexpected("copy that"),
                 "the machine gave an unexpected answer: `copy that`",
                 Hint::PassUnchanged,
             ),
@@ -332,33 +297,25 @@ mod tests {
                 "the machine keeps printing output and does not run the conductor's script",
                 Hint::PassUnchanged,
             ),
-            (ReachError::System(io::Error::from_raw_os_error(libc::EMFILE)), "too many open files", Hint::RaiseLimits),
+            (ReachError::system(io::Error::from_raw_os_error(libc::EMFILE)), "too many open files", Hint::RaiseLimits),
             (
-                ReachError::Program(ProgramError::System("Darwin".to_owned())),
-                "the machine runs Darwin, but players run only on Linux",
-                Hint::UseLinux,
+                ReachError::Over(ReachError::gone()),
+                "its player is no longer running on that machine",
+                Hint::LookAtMachine,
             ),
-            (ReachError::Gone, "its player is no longer running on that machine", Hint::LookAtMachine),
             (
-                ReachError::OtherProgram("sftp only".to_owned()),
+                other_program("sftp only"),
                 "the machine ran another command instead of the conductor's script; it printed `sftp only`",
                 Hint::RemoveForceCommand,
             ),
             (
-                ReachError::Program(no_program),
-                "no program was found for riscv64: `/p/conductor-riscv64` does not exist",
-                Hint::BuildProgram,
-            ),
-            (
-                ReachError::NoFolder(
-                    ["/tmp:execute", "/dev/shm:space", "/home/u:network", "/x:write"].map(str::to_owned).into(),
-                ),
+                no_folder("/tmp:execute /dev/shm:space /home/u:network /x:write"),
                 "no folder can hold the program: `/tmp` (files cannot be executed), `/dev/shm` (not enough space), \
                  `/home/u` (a network file system), `/x` (not writable)",
                 Hint::SetScratch,
             ),
             (
-                ReachError::NotInstalled("/opt/conductor".to_owned()),
+                ReachError::not_installed("/opt/conductor"),
                 "`program` names `/opt/conductor`, which is not an executable file on that machine",
                 Hint::CorrectProgram,
             ),
@@ -369,38 +326,38 @@ mod tests {
     fn a_program_that_cannot_be_run_there_has_its_reason() {
         assert_ends([
             (
-                broken_with("127 sh: 1: /tmp/conductor-m/p: not found", None),
+                broken("127 sh: 1: /tmp/conductor-m/p: not found", None),
                 "the program cannot be run there: sh: 1: /tmp/conductor-m/p: not found",
                 Hint::BuildStaticProgram,
             ),
             (
-                broken_with("127 p: error while loading shared libraries: libz.so.1: cannot open", None),
+                broken("127 p: error while loading shared libraries: libz.so.1: cannot open", None),
                 "the program cannot be run there: p: error while loading shared libraries: libz.so.1: cannot open",
                 Hint::BuildStaticProgram,
             ),
             (
-                broken_with("1 p: /lib/libc.so.6: version `GLIBC_2.34' not found", None),
+                broken("1 p: /lib/libc.so.6: version `GLIBC_2.34' not found", None),
                 "the program cannot be run there: p: /lib/libc.so.6: version `GLIBC_2.34' not found",
                 Hint::BuildStaticProgram,
             ),
             (
-                broken_with("127 sh: /tmp/c/p: not found", Some("/lib64/ld.so")),
+                broken("127 sh: /tmp/c/p: not found", Some("/lib64/ld.so")),
                 "the program cannot be run there: it needs the dynamic loader `/lib64/ld.so`, which does not \
                  exist there",
                 Hint::BuildStaticProgram,
             ),
             (
-                broken_with("1 p: version `GLIBC_2.39' not found (required by p)", Some("/lib64/ld.so")),
+                broken("1 p: version `GLIBC_2.39' not found (required by p)", Some("/lib64/ld.so")),
                 "the program cannot be run there: p: version `GLIBC_2.39' not found (required by p)",
                 Hint::BuildStaticProgram,
             ),
             (
-                broken_with("1 ", Some("/lib64/ld.so")),
+                broken("1 ", Some("/lib64/ld.so")),
                 "the program cannot be run there: it exits immediately with status 1",
                 Hint::BuildStaticProgram,
             ),
             (
-                broken_with("137 Killed", None),
+                broken("137 Killed", None),
                 "the program cannot be run there: it was ended by SIGKILL",
                 Hint::ReadSystemLog,
             ),

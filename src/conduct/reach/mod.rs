@@ -25,6 +25,7 @@ use crate::wire::{Connection, Secret};
 
 use copies::{Copies, Running, Sending, Turn};
 pub(super) use failure::{ReachError, hint_in};
+use failure::{broken, no_folder};
 use hosts::KnownHosts;
 use interpreter::interpreter;
 pub(super) use places::Place;
@@ -182,7 +183,7 @@ pub(super) fn reach(
     patience: Patience<'_>,
     waited: &mut Duration,
 ) -> Result<Reached, ReachError> {
-    let mark = Secret::random().map_err(ReachError::System)?;
+    let mark = Secret::random().map_err(ReachError::system)?;
     let mark = mark.reveal();
     let size = machine.access.programs.size();
     let script = Script { mark, running: machine.running, size, limit: Wait::ProgramCopy.time() };
@@ -190,8 +191,7 @@ pub(super) fn reach(
     let command = machine.transport.command(&script.text(machine.transport), mark, left);
     let Access { descriptors, endings, .. } = machine.access;
     let started = TransportProcess::start(machine.transport, &command, machine.worker, *descriptors, endings);
-    let (process, streams) =
-        started.map_err(|error| ReachError::Start(machine.transport.program_name().to_owned(), error))?;
+    let (process, streams) = started.map_err(|error| ReachError::start(machine.transport.program_name(), &error))?;
     let mut talk = Talk {
         streams,
         mark,
@@ -207,7 +207,7 @@ pub(super) fn reach(
     match talk.bring_player(machine) {
         Ok(()) => {
             let connection = Connection::new(talk.streams.output.into(), Some(talk.streams.input.into()))
-                .map_err(ReachError::System)?;
+                .map_err(ReachError::system)?;
             let printed = process.printed.clone();
             Ok(Reached { connection: connection.with_guard(process), site: talk.site, printed, sending: talk.sending })
         }
@@ -240,7 +240,7 @@ struct Talk<'a, 'p> {
 impl Talk<'_, '_> {
     fn bring_player(&mut self, machine: &Machine<'_>) -> Result<(), ReachError> {
         for stream in [&self.streams.input, &self.streams.output] {
-            stream.set_nonblocking(true).map_err(ReachError::System)?;
+            stream.set_nonblocking(true).map_err(ReachError::system)?;
         }
         loop {
             let line = self.line()?;
@@ -250,8 +250,7 @@ impl Talk<'_, '_> {
                 "found" => drop(self.learn_site(rest)),
                 "copy" if self.sent.is_none() || self.asked_for.is_some() => {
                     let (system, architecture) = self.learn_site(rest);
-                    let program =
-                        machine.access.programs.for_machine(&system, &architecture).map_err(ReachError::Program)?;
+                    let program = machine.access.programs.for_machine(&system, &architecture)?;
                     match self.turn(machine)? {
                         None => self.send(&program, &machine.progress)?,
                         // A new connection has room for this. If it is broken, no further line arrives.
@@ -259,19 +258,15 @@ impl Talk<'_, '_> {
                     }
                     self.sent = Some(program);
                 }
-                "none" => return Err(ReachError::NoFolder(rest.split_whitespace().map(str::to_owned).collect())),
+                "none" => return Err(no_folder(rest)),
                 "short" => return Err(ReachError::CutShort),
-                "gone" => return Err(ReachError::Gone),
-                "broken" => {
-                    let loader = self.sent.as_deref().and_then(interpreter);
-                    return Err(ReachError::Broken { said: rest.to_owned(), loader });
-                }
+                "gone" => return Err(ReachError::Over(ReachError::gone())),
+                "broken" => return Err(broken(rest, self.sent.as_deref().and_then(interpreter).as_deref())),
                 "missing" => {
-                    return Err(ReachError::NotInstalled(
-                        machine.transport.settings.program.clone().unwrap_or_default(),
-                    ));
+                    let program = machine.transport.settings.program.as_deref();
+                    return Err(ReachError::not_installed(program.unwrap_or_default()));
                 }
-                _ => return Err(ReachError::Unexpected(line)),
+                _ => return Err(ReachError::unexpected(&line)),
             }
         }
     }
@@ -299,7 +294,7 @@ impl Talk<'_, '_> {
                 told = Some(Instant::now());
             }
             if let Some(end) = (self.patience)(Wait::SharedCopy.within(TURN)) {
-                return Err(ReachError::Unwanted(end));
+                return Err(ReachError::Over(end));
             }
             self.hear()?;
         };
@@ -386,9 +381,9 @@ impl Talk<'_, '_> {
                 Err(_) => return Ok(()),
             }
             if unsent.is_empty() && offset < program.size {
-                let count = program.read_at(&mut buffer, offset).map_err(ReachError::System)?;
+                let count = program.read_at(&mut buffer, offset).map_err(ReachError::system)?;
                 if count == 0 {
-                    return Err(ReachError::System(io::ErrorKind::UnexpectedEof.into()));
+                    return Err(ReachError::system(io::ErrorKind::UnexpectedEof.into()));
                 }
                 unsent.extend_from_slice(&buffer[..count]);
                 offset += count as u64;
@@ -399,7 +394,7 @@ impl Talk<'_, '_> {
 
     fn wait(&mut self, flags: PollFlags) -> Result<(), ReachError> {
         if let Some(end) = (self.patience)(Duration::ZERO) {
-            return Err(ReachError::Unwanted(end));
+            return Err(ReachError::Over(end));
         }
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() {

@@ -1,14 +1,15 @@
 //! The programs that the conductor sends to machines: itself, or one for another architecture.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::Display;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::words;
+use super::failure::ReachError;
+use crate::model::{Hint, words};
 
 /// Where the programs for other architectures may be.
 const FOLDER_VARIABLE: &str = "CONDUCTOR_PROGRAMS";
@@ -32,46 +33,27 @@ pub(super) struct Program {
     pub(super) size: u64,
 }
 
-/// Why no program was found for a machine.
-#[derive(Debug)]
-pub(in crate::conduct) enum ProgramError {
-    /// The machine does not run Linux.
-    System(String),
-    /// None of the files exists.
-    Missing {
-        /// The machine, as `uname -m` prints it.
-        machine: String,
-        /// The files in which it was expected.
-        tried: Vec<PathBuf>,
-    },
-    /// The file cannot be opened.
-    Unreadable(PathBuf, io::Error),
-    /// The file has no program. A shell would run it as a script.
-    NoProgram(PathBuf),
-    /// The file has a program for this other machine.
-    OtherMachine(PathBuf, &'static str),
-}
-
 /// The machines whose programs are known: the name that `uname -m` prints, and the number in the program (elf(5), `e_machine`).
 const MACHINES: [(&str, u16); 6] =
     [("x86_64", 62), ("aarch64", 183), ("riscv64", 243), ("armv7l", 40), ("ppc64le", 21), ("s390x", 22)];
 
-impl fmt::Display for ProgramError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::System(system) => write!(out, "the machine runs {system}, but players run only on Linux"),
-            Self::Missing { machine, tried } => {
-                let tried: Vec<_> = tried.iter().map(|file| format!("`{}`", file.display())).collect();
-                match &tried[..] {
-                    [file] => write!(out, "no program was found for {machine}: {file} does not exist"),
-                    _ => write!(out, "no program was found for {machine}: none of {} exists", tried.join(", ")),
-                }
-            }
-            Self::Unreadable(file, error) => write!(out, "cannot open `{}`: {}", file.display(), words(error)),
-            Self::NoProgram(file) => write!(out, "`{}` is not a program", file.display()),
-            Self::OtherMachine(file, machine) => write!(out, "`{}` is a program for {machine}", file.display()),
-        }
-    }
+/// This file is not a program for the machine.
+fn unsuitable(file: &Path, what: impl Display) -> ReachError {
+    ReachError::Known(format!("`{}` is {what}", file.display()), Hint::BuildProgram)
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> ReachError {
+    ReachError::Known(format!("cannot open `{}`: {}", file.display(), words(error)), Hint::BuildProgram)
+}
+
+/// None of the files in which the program for this machine was expected exists.
+fn missing(machine: &str, tried: &[PathBuf]) -> ReachError {
+    let tried: Vec<_> = tried.iter().map(|file| format!("`{}`", file.display())).collect();
+    let where_to = match &tried[..] {
+        [file] => format!("{file} does not exist"),
+        _ => format!("none of {} exists", tried.join(", ")),
+    };
+    ReachError::Known(format!("no program was found for {machine}: {where_to}"), Hint::BuildProgram)
 }
 
 impl Program {
@@ -82,19 +64,20 @@ impl Program {
     }
 
     /// Checks that it is a program for this machine, or a script that names its interpreter.
-    fn check(&self, file: &Path, machine: &str) -> Result<(), ProgramError> {
+    fn check(&self, file: &Path, machine: &str) -> Result<(), ReachError> {
         let mut head = [0; 20];
-        let count = self.read_at(&mut head, 0).map_err(|error| ProgramError::Unreadable(file.to_owned(), error))?;
+        let count = self.read_at(&mut head, 0).map_err(|error| unreadable(file, &error))?;
         if head.starts_with(b"#!") {
             return Ok(());
         }
         if count < head.len() || !head.starts_with(b"\x7fELF") {
-            return Err(ProgramError::NoProgram(file.to_owned()));
+            // A shell would run it as a script.
+            return Err(unsuitable(file, "not a program"));
         }
         // The byte after the class of the file says in which order the bytes of a number are.
         let number = if head[5] == 2 { u16::from_be_bytes } else { u16::from_le_bytes }([head[18], head[19]]);
         match MACHINES.iter().find(|(_, known)| *known == number) {
-            Some((name, _)) if *name != machine => Err(ProgramError::OtherMachine(file.to_owned(), name)),
+            Some((name, _)) if *name != machine => Err(unsuitable(file, format_args!("a program for {name}"))),
             _ => Ok(()),
         }
     }
@@ -133,9 +116,10 @@ impl Programs {
     /// # Errors
     ///
     /// Says why there is none.
-    pub(super) fn for_machine(&self, system: &str, machine: &str) -> Result<Arc<Program>, ProgramError> {
+    pub(super) fn for_machine(&self, system: &str, machine: &str) -> Result<Arc<Program>, ReachError> {
         if system != "Linux" {
-            return Err(ProgramError::System(system.to_owned()));
+            let sentence = format!("the machine runs {system}, but players run only on Linux");
+            return Err(ReachError::Known(sentence, Hint::UseLinux));
         }
         let given = self.given.get(machine);
         if given.is_none() && machine == self.machine {
@@ -152,16 +136,17 @@ impl Programs {
                     return Ok(Arc::new(program));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(ProgramError::Unreadable(file.clone(), error)),
+                Err(error) => return Err(unreadable(file, &error)),
             }
         }
-        Err(ProgramError::Missing { machine: machine.to_owned(), tried })
+        Err(missing(machine, &tried))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conduct::event::End;
 
     #[test]
     fn the_program_for_another_machine_is_looked_for_and_its_places_are_named() {
@@ -169,20 +154,23 @@ mod tests {
         let mut programs = Programs::new(BTreeMap::new()).unwrap();
         programs.folders = vec![folder.path().to_owned()];
         assert_eq!(programs.for_machine("Linux", &programs.machine).unwrap().size, programs.size());
-        assert!(programs.for_machine("Darwin", "arm64").unwrap_err().to_string().contains("players run only on Linux"));
+        let (darwin, _) = programs.for_machine("Darwin", "arm64").unwrap_err().end();
+        let expected = End::unreachable("the machine runs Darwin, but players run only on Linux").with(Hint::UseLinux);
+        assert_eq!(darwin, expected);
         let file = folder.path().join("conductor-riscv64");
-        let missing = programs.for_machine("Linux", "riscv64").unwrap_err().to_string();
-        assert_eq!(missing, format!("no program was found for riscv64: `{}` does not exist", file.display()));
+        let (missing, _) = programs.for_machine("Linux", "riscv64").unwrap_err().end();
+        let expected = format!("no program was found for riscv64: `{}` does not exist", file.display());
+        assert_eq!(missing, End::unreachable(expected).with(Hint::BuildProgram));
         std::fs::write(&file, "#!/bin/sh").unwrap();
         assert_eq!(programs.for_machine("Linux", "riscv64").unwrap().size, 9);
         std::fs::write(&file, "touch /tmp/x").unwrap();
-        assert!(programs.for_machine("Linux", "riscv64").unwrap_err().to_string().ends_with("` is not a program"));
+        assert!(programs.for_machine("Linux", "riscv64").unwrap_err().end().0.reason.ends_with("` is not a program"));
         std::fs::write(&file, b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0").unwrap();
-        let other = programs.for_machine("Linux", "riscv64").unwrap_err().to_string();
+        let other = programs.for_machine("Linux", "riscv64").unwrap_err().end().0.reason;
         assert!(other.ends_with("` is a program for aarch64"), "{other}");
         std::fs::rename(&file, folder.path().join("conductor-aarch64")).unwrap();
         assert_eq!(programs.for_machine("Linux", "aarch64").unwrap().size, 20);
         programs.given.insert("riscv64".to_owned(), folder.path().join("none"));
-        assert!(programs.for_machine("Linux", "riscv64").unwrap_err().to_string().contains("none` does not exist"));
+        assert!(programs.for_machine("Linux", "riscv64").unwrap_err().end().0.reason.contains("none` does not exist"));
     }
 }
