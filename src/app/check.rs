@@ -24,8 +24,7 @@ pub(super) fn run(
     mut output: Plain,
 ) -> Result<ExitCode, Refused> {
     let (answers, interrupted) = conduct::check(plan, options, interrupts);
-    let fine = |answer: &CheckAnswer| answer.result.as_ref().is_ok_and(|report| report.holder.is_none());
-    let fine = answers.len() == plan.workers.len() && answers.iter().all(fine);
+    let fine = answers.iter().all(|answer| answer.as_ref().is_ok_and(|report| report.holder.is_none()));
     let writer = &mut *output.writer;
     let told = if output.json { tell_json(plan, &answers, writer) } else { tell_text(plan, &answers, writer) };
     output.finish(told)?;
@@ -40,10 +39,9 @@ pub(super) fn run(
 fn tell_text(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io::Result<()> {
     let name_width = plan.workers.iter().map(|worker| display_width(worker.name.as_str())).max().unwrap_or(0);
     let place_width = plan.workers.iter().map(|worker| display_width(&worker.player.to_string())).max().unwrap_or(0);
-    for answer in answers {
-        let worker = plan.worker(answer.worker);
+    for (worker, answer) in plan.workers.iter().zip(answers) {
         let place = padded(&worker.player.to_string(), place_width);
-        let (text, below) = match &answer.result {
+        let (text, below) = match answer {
             Ok(report) => (describe(report), below(report)),
             Err(end) => (end.reason.clone(), Vec::new()),
         };
@@ -53,7 +51,7 @@ fn tell_text(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io
         }
     }
     let mut hints = Vec::new();
-    answers.iter().filter_map(|answer| answer.result.as_ref().err()?.hint).for_each(|hint| hint.add_to(&mut hints));
+    answers.iter().filter_map(|answer| answer.as_ref().err()?.hint).for_each(|hint| hint.add_to(&mut hints));
     for what in hints {
         writeln!(output, "  hint: {}", hint(what))?;
     }
@@ -62,15 +60,15 @@ fn tell_text(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io
 
 /// A worker's player, as far as it answered. Times are in seconds.
 fn tell_json(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io::Result<()> {
-    let entries = answers.iter().map(|answer| {
-        let (worker, report) = (plan.worker(answer.worker), answer.result.as_ref().ok());
+    let entries = plan.workers.iter().zip(answers).map(|(worker, answer)| {
+        let report = answer.as_ref().ok();
         let clock = report.and_then(|report| report.clock);
         #[expect(clippy::cast_precision_loss, reason = "a difference of clocks, to the microsecond for a century")]
         let offset = clock.map(|clock| clock.offset as f64 / 1e9);
         object! {
             worker: worker.name.as_str(),
             player: worker.player.to_string(),
-            error: answer.result.as_ref().err().map(|end| &end.reason),
+            error: answer.as_ref().err().map(|end| &end.reason),
             #[serde(flatten)]
             description: report.map(|report| PlayerEntry::from(report.player.clone())).unwrap_or_default(),
             round_trip: report.map(|report| report.round_trip.as_secs_f64()),

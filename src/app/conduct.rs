@@ -109,10 +109,7 @@ fn carry_out(
         plan.trials = resumption.trials();
     }
     let plan = Arc::new(plan);
-    let conclusion = match resumption {
-        Some(resumption) => conduct::resume(plan, &options, resumption, &interrupts, reporters),
-        None => conduct::conduct(plan, &options, &interrupts, reporters),
-    };
+    let conclusion = conduct::conduct(plan, &options, resumption, &interrupts, reporters);
     if outputs.is_elsewhere() {
         log_reasons(&conclusion);
     }

@@ -8,10 +8,10 @@ use crossbeam_channel::{Receiver, Sender, select, unbounded};
 
 use crate::model::{Plan, PlayerDescription, PlayerTime, WorkerId, words};
 use crate::wait::Wait;
-use crate::wire::{Greeting, Hello, Holder, HolderState, Secret, Welcome};
+use crate::wire::{Greeting, Hello, Holder, HolderState, Secret};
 
 use super::clock::Sample;
-use super::connection::{Dialled, described, dial, is_seed, not_welcome};
+use super::connection::{Dialled, described, dial, is_seed, not_welcome, why_busy};
 use super::event::{End, EndKind};
 use super::mailbox::{Mailbox, Postbox, mailbox};
 use super::now::now;
@@ -20,13 +20,7 @@ use super::reach::{Access, Site, Way};
 use super::threads::Threads;
 
 /// How a worker's player is, or why that is not known.
-#[derive(Debug, Clone)]
-pub(crate) struct CheckAnswer {
-    /// The worker.
-    pub(crate) worker: WorkerId,
-    /// How its player is, or why that is not known.
-    pub(crate) result: Result<CheckReport, End>,
-}
+pub(crate) type CheckAnswer = Result<CheckReport, End>;
 
 /// How a player is.
 #[derive(Debug, Clone)]
@@ -56,8 +50,8 @@ pub(crate) struct ClockCheck {
     pub(crate) error: Duration,
 }
 
-/// Asks every player how it is, all at the same time, and runs nothing. A signal to stop ends the asking; its number is
-/// returned with the answers until then.
+/// Asks every player how it is, all at the same time, and runs nothing: an answer for each worker. A signal to stop ends the
+/// asking; its number is returned too.
 pub(crate) fn check(
     plan: &Arc<Plan>,
     options: &Options,
@@ -86,7 +80,7 @@ pub(crate) fn check(
         select! {
             recv(reaching) -> within => deadline = deadline.max(until(within.unwrap_or_default())),
             recv(answers) -> answer => {
-                if let Ok(CheckAnswer { worker, result }) = answer {
+                if let Ok((worker, result)) = answer {
                     found[worker.0] = result.map_err(|end| if end.kind == EndKind::Closed { not_completed() } else { end });
                 }
                 left -= 1;
@@ -104,8 +98,7 @@ pub(crate) fn check(
     drop(postboxes);
     threads.join(Wait::ThreadsEnd.time());
     options.access.endings.finish();
-    let answers = found.into_iter().enumerate();
-    (answers.map(|(index, result)| CheckAnswer { worker: WorkerId(index), result }).collect(), interrupted)
+    (found, interrupted)
 }
 
 /// Asks a worker's player, in a thread, until the postbox is dropped.
@@ -114,7 +107,7 @@ fn ask(
     options: &Options,
     worker: WorkerId,
     threads: &mut Threads,
-    (sender, progress): (&Sender<CheckAnswer>, &Sender<Duration>),
+    (sender, progress): (&Sender<(WorkerId, CheckAnswer)>, &Sender<Duration>),
 ) -> io::Result<Postbox> {
     let (postbox, mailbox) = mailbox()?;
     // A player that is started for the question is found by this secret: nobody else may know its name.
@@ -122,8 +115,7 @@ fn ask(
     let (plan, access) = (Arc::clone(plan), options.access.for_questions());
     let (sender, progress) = (sender.clone(), progress.clone());
     threads.start(format!("asks {}", plan.name(worker)), move || {
-        let result = answer(&plan, &access, worker, hello, &mailbox, &progress);
-        let _ = sender.send(CheckAnswer { worker, result });
+        let _ = sender.send((worker, answer(&plan, &access, worker, hello, &mailbox, &progress)));
     })?;
     Ok(postbox)
 }
@@ -135,7 +127,7 @@ fn answer(
     mut hello: Hello,
     mailbox: &Mailbox,
     progress: &Sender<Duration>,
-) -> Result<CheckReport, End> {
+) -> CheckAnswer {
     let (begun, deadline) = (now(), Instant::now() + plan.settings.connect_timeout);
     let passed_on = |within| {
         // Nobody may wait for the answer any more.
@@ -145,10 +137,15 @@ fn answer(
     let dialled = dial(&way, &mut hello, deadline, None, &mut |time| mailbox.unless_ended(time))?;
     let round_trip = dialled.answered.since(dialled.sent);
     match &dialled.greeting {
-        Greeting::Welcome(welcome) => {
-            let place = dialled.site.clone().map(|site| (site, dialled.sent.since(begun)));
-            Ok(CheckReport { place, ..report(welcome, round_trip, clock(&dialled, welcome.clock)) })
-        }
+        Greeting::Welcome(welcome) => Ok(CheckReport {
+            player: described(welcome),
+            place: dialled.site.clone().map(|site| (site, dialled.sent.since(begun))),
+            round_trip,
+            clock: clock(&dialled, welcome.clock),
+            holder: welcome.holder.as_ref().map(held_by),
+            leftovers: welcome.leftovers.clone(),
+            remarks: welcome.remarks.clone(),
+        }),
         greeting if is_seed(greeting) => {
             let player = PlayerDescription::Seed;
             let (leftovers, remarks) = (Vec::new(), Vec::new());
@@ -158,29 +155,15 @@ fn answer(
     }
 }
 
-fn report(welcome: &Welcome, round_trip: Duration, clock: Option<ClockCheck>) -> CheckReport {
-    let holder = welcome.holder.as_ref();
-    CheckReport {
-        player: described(welcome),
-        place: None,
-        round_trip,
-        clock,
-        holder: holder.map(held_by),
-        leftovers: welcome.leftovers.clone(),
-        remarks: welcome.remarks.clone(),
-    }
-}
-
 /// Who holds a player, and whether they will go on.
 fn held_by(holder: &Holder) -> String {
     let Holder { seconds, state, free_within, .. } = holder;
-    let free = format!("will be free within {free_within} s");
-    let state = match state {
-        HolderState::Silent => format!("; its conductor does not respond; the player {free}"),
-        HolderState::Unresponsive => format!("; its process on the player does not respond; the player {free}"),
-        HolderState::Orphaned => format!("; the player is cleaning up after it and {free}"),
-        HolderState::Live | HolderState::Other => String::new(),
+    let and = match state {
+        HolderState::Silent | HolderState::Unresponsive => "; the player",
+        HolderState::Orphaned => " and",
+        HolderState::Live | HolderState::Other => return format!("{}, for {seconds} s", holder.describe()),
     };
+    let state = format!("; {}{and} will be free within {free_within} s", why_busy(*state));
     format!("{}, for {seconds} s{state}", holder.describe())
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
+use crossbeam_channel::{Receiver, TryRecvError, select};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, kill_process};
@@ -32,7 +32,6 @@ use super::now::now;
 use super::plan_message::{common_variables, parameter_variables};
 use super::reports::Mark;
 use super::store::Store;
-use super::threads::Threads;
 
 /// How often we look whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(20);
@@ -57,20 +56,16 @@ pub(super) struct Check {
     pub(super) kept: Mark,
 }
 
-/// Begins a check; what it left is sent when it is over. It is stopped when the sender that comes back is dropped, on which
-/// nothing is ever sent.
-pub(super) fn start(threads: &mut Threads, check: Check, ended: &Sender<CheckEnd>) -> Sender<Infallible> {
-    let (wanted, unwanted) = bounded(0);
-    let not_started = |error: io::Error| Outcome::NotStarted(words(&error));
-    let told = ended.clone();
-    let started = threads.start("check".to_owned(), move || {
-        let end = settle(&check, &unwanted, STUCK).and_then(|()| run(&check, &unwanted).map_err(not_started));
-        let _ = told.send(end.unwrap_or_else(CheckEnd::from));
-    });
-    if let Err(error) = started {
-        let _ = ended.send(not_started(error).into());
-    }
-    wanted
+/// Carries out a check; what it left. It is stopped when the channel is closed.
+pub(super) fn check(check: &Check, unwanted: &Receiver<Infallible>) -> CheckEnd {
+    let ended =
+        settle(check, unwanted, STUCK).map(|()| run(check, unwanted).unwrap_or_else(|error| not_started(&error)));
+    ended.unwrap_or_else(CheckEnd::from)
+}
+
+/// The end of one that could not be started.
+pub(super) fn not_started(error: &io::Error) -> CheckEnd {
+    Outcome::NotStarted(words(error)).into()
 }
 
 /// Waits until there is everything that the check may read. A folder that is slow is waited for as long as something goes
@@ -231,6 +226,8 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use crossbeam_channel::{Sender, bounded};
+
     use super::*;
     use crate::conduct::reports::{NamedReporters, Reporters, Reports};
     use crate::conduct::testing::plan;

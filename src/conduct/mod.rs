@@ -57,5 +57,5 @@ pub use reach::{Access, Programs};
 pub use reports::{NamedReporters, Reporters};
 pub(crate) use results_folder::ResultsFolder;
 pub(crate) use room::{Room, Sparing};
-pub(crate) use run_loop::resume;
-pub use run_loop::{conduct, tell_end};
+pub(crate) use run_loop::conduct;
+pub use run_loop::tell_end;

@@ -53,18 +53,9 @@ pub(super) struct Queue {
 impl Queue {
     /// Starts its thread. What it gets has no bound, since events are small and their number is the plan's: outputs stay
     /// in the store.
+    ///
+    /// What goes on is counted in `taken`: its reporters may count more than the events that they take.
     pub(super) fn start(
-        name: &str,
-        reporters: NamedReporters,
-        order: Option<Order>,
-        threads: &mut Threads,
-        failed: &Sender<String>,
-    ) -> Self {
-        Self::counted(name, (reporters, Arc::default()), order, threads, failed)
-    }
-
-    /// The same; what goes on is counted here, where its reporters may count more than the events that they take.
-    pub(super) fn counted(
         name: &str,
         (reporters, taken): (NamedReporters, Arc<AtomicU64>),
         order: Option<Order>,

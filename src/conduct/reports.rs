@@ -88,12 +88,14 @@ impl Reports {
         let mut threads = Threads::default();
         // Two threads that wait for each other at every event cost a run over many workers more than the log itself.
         let (first, second) = log_is_shown.then(Order::both).unzip();
-        let mut start = |name: &str, reporters, order| Queue::start(name, reporters, order, &mut threads, &failed);
+        let mut start = |name: &str, reporters, order| {
+            Queue::start(name, (reporters, Arc::default()), order, &mut threads, &failed)
+        };
         let mut queues = vec![start("reports", shown, first)];
         queues.extend(apart.into_iter().map(|one| start(&format!("report {}", one.0), vec![one], None)));
         let log = log.map(|log| ("the log".to_owned(), log)).into_iter().collect();
         queues.push(start("log of the run", log, second));
-        let kept = Queue::counted("results", (kept, progress), None, &mut threads, &failed);
+        let kept = Queue::start("results", (kept, progress), None, &mut threads, &failed);
         Self { queues, kept, failures, failed, threads, patience }
     }
 

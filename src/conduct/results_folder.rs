@@ -12,38 +12,23 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fsync, mkdirat, openat, statat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
-use thiserror::Error;
 
 use super::room::Room;
 use crate::model::{on_one_line, words};
 use crate::wire::UnplacedFile;
 
-/// Why a file or folder cannot be made in the results folder.
-#[derive(Debug, Error)]
-pub(super) enum FolderError {
-    /// The name of the file is not that of one below the worker's folder.
-    #[error("its name points outside the worker's results folder")]
-    LeadsOut,
-    /// The folder of results itself cannot be entered.
-    #[error("cannot enter the results folder: {}", words(&(*.0).into()))]
-    Results(Errno),
-    /// This folder in it cannot be made or entered.
-    #[error("the folder `{}`: {}", shown(.0), words(&(*.1).into()))]
-    Folder(OsString, Errno),
-    /// This folder in it is a symbolic link.
-    #[error("`{}` in the results folder is a symbolic link, which `conduct` does not follow", shown(.0))]
-    Link(OsString),
+/// What is said of a name that is not that of a file below a worker's folder.
+const LEADS_OUT: &str = "its name points outside the worker's results folder";
+
+/// Whether this part of such a name is not a name itself.
+fn leads_out(part: &[u8]) -> bool {
+    matches!(part, b"" | b"." | b"..") || part.contains(&0)
 }
 
-impl FolderError {
-    /// The same, of the kind of its cause.
-    fn into_io(self) -> io::Error {
-        let kind = match &self {
-            Self::Results(cause) | Self::Folder(_, cause) => io::Error::from(*cause).kind(),
-            Self::LeadsOut | Self::Link(_) => io::ErrorKind::Other,
-        };
-        io::Error::new(kind, self)
-    }
+/// The error of something that failed for this cause.
+fn failed(what: &str, cause: Errno) -> io::Error {
+    let cause = io::Error::from(cause);
+    io::Error::new(cause.kind(), format!("{what}: {}", words(&cause)))
 }
 
 fn shown(name: &OsStr) -> String {
@@ -111,9 +96,8 @@ impl ResultsFolder {
     pub(crate) fn fetched(&self, trial: u32, worker: &str, path: &str) -> io::Result<File> {
         let trial = format!("trial-{trial}");
         let parts: Vec<&str> = [trial.as_str(), worker].into_iter().chain(path.split('/')).collect();
-        let leads_out = |part: &&str| matches!(*part, "" | "." | "..") || part.contains('\0');
-        if parts.iter().any(leads_out) {
-            return Err(io::Error::other(FolderError::LeadsOut));
+        if parts.iter().any(|part| leads_out(part.as_bytes())) {
+            return Err(io::Error::other(LEADS_OUT));
         }
         self.open_file(&parts, OFlags::RDONLY)
     }
@@ -152,12 +136,12 @@ impl ResultsFolder {
         if parts.is_empty() {
             return Ok(openat(&self.folder, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?);
         }
-        self.folder(parts.iter().map(OsString::as_os_str), false).map_err(FolderError::into_io)
+        self.folder(parts.iter().map(OsString::as_os_str), false)
     }
 
     fn file(&self, parts: &[impl AsRef<OsStr>], create: bool, flags: OFlags) -> io::Result<File> {
         let (name, folders) = parts.split_last().ok_or(io::ErrorKind::NotFound)?;
-        let folder = self.folder(folders.iter().map(AsRef::as_ref), create).map_err(FolderError::into_io)?;
+        let folder = self.folder(folders.iter().map(AsRef::as_ref), create)?;
         // A named pipe is not waited for.
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(File::from(openat(&folder, name.as_ref(), flags, Mode::from_raw_mode(0o666))?))
@@ -168,39 +152,41 @@ impl ResultsFolder {
     /// # Errors
     ///
     /// Says why there can be no such file.
-    pub(super) fn place(&self, trial: u32, worker: &str, name: &[u8]) -> Result<(OwnedFd, OsString), FolderError> {
-        let parts: Vec<&[u8]> = name.split(|byte| *byte == b'/').collect();
-        let leads_out = |part: &&[u8]| matches!(*part, b"" | b"." | b"..") || part.contains(&0);
+    pub(super) fn place(&self, trial: u32, worker: &str, name: &[u8]) -> io::Result<(OwnedFd, OsString)> {
+        let mut folders: Vec<&[u8]> = name.split(|byte| *byte == b'/').collect();
+        let last = folders.pop().unwrap_or_default();
         // A worker may have such a name, too.
-        if parts.iter().any(leads_out) || leads_out(&worker.as_bytes()) {
-            return Err(FolderError::LeadsOut);
+        if folders.iter().chain([&last, &worker.as_bytes()]).any(|part| leads_out(part)) {
+            return Err(io::Error::other(LEADS_OUT));
         }
-        let Some((last, folders)) = parts.split_last() else { return Err(FolderError::LeadsOut) };
         let trial = format!("trial-{trial}");
         // `trial-N` and the worker's own folder are as little to be trusted as what is below them.
-        let parts = [trial.as_bytes(), worker.as_bytes()].into_iter().chain(folders.iter().copied());
+        let parts = [trial.as_bytes(), worker.as_bytes()].into_iter().chain(folders);
         let folder = self.folder(parts.map(OsStr::from_bytes), true)?;
         Ok((folder, OsStr::from_bytes(last).to_owned()))
     }
 
     /// A folder beneath it, which may be created. Each part is one name, without `/`.
-    fn folder<'a>(&self, mut parts: impl Iterator<Item = &'a OsStr>, create: bool) -> Result<OwnedFd, FolderError> {
-        let run = fcntl_dupfd_cloexec(&self.folder, 0).map_err(FolderError::Results)?;
+    fn folder<'a>(&self, mut parts: impl Iterator<Item = &'a OsStr>, create: bool) -> io::Result<OwnedFd> {
+        let run = fcntl_dupfd_cloexec(&self.folder, 0);
+        let run = run.map_err(|cause| failed("cannot enter the results folder", cause))?;
         parts.try_fold(run, |folder, name| enter(&folder, name, create))
     }
 }
 
 /// Enters a folder, which may be created; a link is not followed.
-fn enter(folder: &OwnedFd, name: &OsStr, create: bool) -> Result<OwnedFd, FolderError> {
+fn enter(folder: &OwnedFd, name: &OsStr, create: bool) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let created = if create { mkdirat(folder, name, Mode::from_raw_mode(0o777)) } else { Ok(()) };
     let entered = match created {
         Ok(()) | Err(Errno::EXIST) => openat(folder, name, flags, Mode::empty()),
         Err(error) => Err(error),
     };
-    entered.map_err(|error| {
-        let name = name.to_owned();
-        if is_link(folder, &name) { FolderError::Link(name) } else { FolderError::Folder(name, error) }
+    entered.map_err(|cause| match (is_link(folder, name), shown(name)) {
+        (true, name) => io::Error::other(format!(
+            "`{name}` in the results folder is a symbolic link, which `conduct` does not follow"
+        )),
+        (false, name) => failed(&format!("the folder `{name}`"), cause),
     })
 }
 

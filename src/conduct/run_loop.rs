@@ -8,23 +8,23 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 
-use crate::metric::Left;
+use crate::metric::{Left, unmeasured};
 use crate::model::{
     Attention, ClockAnchor, Conclusion, ConductorTime, Event, Plan, Reason, Stamped, Verdict, WorkerId, signal_name,
     words,
 };
 
 use crate::wait::Wait;
-use crate::wire::{Hello, Secret};
+use crate::wire::Hello;
 
 use super::checker::{self, Check};
 use super::connection;
 use super::connection::context::{Context, Said};
 use super::coordinator::{Action, Coordinator, Input};
-use super::event::{CheckEnd, Command, ConnectionEvent, End};
+use super::event::{Command, ConnectionEvent, End};
 use super::history::Resumption;
 use super::mailbox::{Postbox, mailbox};
-use super::measurer::{self, Measurements, Measuring};
+use super::measurer::measure_trial;
 use super::now::{go_on, now};
 use super::options::{Options, hello};
 use super::reports::{Mark, Reporters, Reports};
@@ -44,8 +44,6 @@ const LOOKS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// An actor, as the run loop sees it.
 struct Actor {
     postbox: Postbox,
-    /// What all sessions of the worker are known by.
-    secret: Secret,
     /// Which session it is, counted from 1.
     session: u64,
 }
@@ -61,13 +59,12 @@ struct Run<'a> {
     /// The actor of each worker's latest session.
     latest: Vec<Option<Actor>>,
     threads: Threads,
-    /// What stops the check of the trial when it is dropped, and how its result comes.
-    check: Option<Sender<Infallible>>,
-    checked: (Sender<CheckEnd>, Receiver<CheckEnd>),
-    /// What the trial has left so far, and the same for its metrics.
+    /// What the trial has left so far.
     left: Left,
-    measuring: Option<Sender<Infallible>>,
-    measured: (Sender<Measurements>, Receiver<Measurements>),
+    /// What calls off the check of the trial, or the measuring of its metrics, when it is dropped.
+    work: Option<Sender<Infallible>>,
+    /// How what comes of those comes.
+    done: (Sender<Input>, Receiver<Input>),
     /// How many signals have come.
     signals: usize,
 }
@@ -75,17 +72,14 @@ struct Run<'a> {
 impl Run<'_> {
     fn start(&mut self, worker: WorkerId) -> io::Result<()> {
         let (postbox, mailbox) = mailbox()?;
-        let (secret, session) = if let Some(last) = &self.latest[worker.0] {
-            (last.secret.clone(), last.session + 1)
-        } else {
-            // A run that is resumed knows the secrets of the sessions that it had.
-            let secret = self.options.sessions_secret.derived(self.plan.name(worker));
-            (secret, (u64::from(self.options.resumed) << 32) + 1)
-        };
+        // A run that is resumed knows the secrets of the sessions that it had.
+        let secret = self.options.sessions_secret.derived(self.plan.name(worker));
+        let last = self.latest[worker.0].as_ref().map(|last| last.session);
+        let session = last.unwrap_or(u64::from(self.options.resumed) << 32) + 1;
         let context = Context {
             plan: Arc::clone(self.plan),
             worker,
-            hello: Hello { session, ..hello(self.plan, self.options, worker, secret.clone()) },
+            hello: Hello { session, ..hello(self.plan, self.options, worker, secret) },
             store: self.store.clone(),
             mailbox,
             events: self.events.clone(),
@@ -95,7 +89,7 @@ impl Run<'_> {
         };
         let name = format!("worker {}", self.plan.name(worker));
         self.threads.start(name, move || connection::run(&context))?;
-        self.latest[worker.0] = Some(Actor { postbox, secret, session });
+        self.latest[worker.0] = Some(Actor { postbox, session });
         Ok(())
     }
 
@@ -109,14 +103,32 @@ impl Run<'_> {
             results: self.options.results.clone(),
             kept,
         };
-        self.check = Some(checker::start(&mut self.threads, check, &self.checked.0));
+        let work = move |unwanted| Input::Checked(checker::check(&check, &unwanted));
+        self.begin("check", work, |error| Input::Checked(checker::not_started(&error)));
     }
 
     /// Begins to measure the metrics of the trial.
     fn measure(&mut self) {
-        let (plan, left, results) = (Arc::clone(self.plan), self.left.clone(), self.results.clone());
-        let measuring = Measuring { plan, left, results };
-        self.measuring = Some(measurer::start(&mut self.threads, measuring, &self.measured.0));
+        let (of_run, left, results) = (self.plan, self.left.clone(), self.results.clone());
+        let (plan, trial) = (Arc::clone(of_run), left.trial());
+        let work = move |unwanted| Input::Measured(trial, measure_trial(&plan, &left, results.as_ref(), unwanted));
+        self.begin("metrics", work, |error| Input::Measured(trial, unmeasured(of_run, &words(&error))));
+    }
+
+    /// Begins work in a thread. It looks whether the channel that it gets is closed: then nobody wants it any more.
+    fn begin(
+        &mut self,
+        name: &str,
+        work: impl FnOnce(Receiver<Infallible>) -> Input + Send + 'static,
+        not_started: impl FnOnce(io::Error) -> Input,
+    ) {
+        let (wanted, unwanted) = bounded(0);
+        let done = self.done.0.clone();
+        let started = self.threads.start(name.to_owned(), move || drop(done.send(work(unwanted))));
+        if let Err(error) = started {
+            let _ = self.done.0.send(not_started(error));
+        }
+        self.work = Some(wanted);
     }
 
     fn is_current(&self, worker: WorkerId, session: u64) -> bool {
@@ -139,36 +151,24 @@ fn anchor() -> ClockAnchor {
     ClockAnchor::best_of(readings).unwrap_or_else(|| ClockAnchor { conductor: now(), utc: SystemTime::now() })
 }
 
-/// Carries out a plan and tells the reporters, each with its name for messages, all that happens.
+/// Carries out a plan, or what is left of it, and tells the reporters, each with its name for messages, all that happens.
 ///
 /// `interrupts` brings the numbers of signals: the first stops the phase and runs Reset, the second leaves at once.
 ///
 /// It returns when the run is over and the reporters have taken its last event. A reporter that is slow for ever holds
 /// it up only until the next interrupt.
-pub fn conduct(plan: Arc<Plan>, options: &Options, interrupts: &Receiver<i32>, reporters: Reporters) -> Conclusion {
-    carry_out(plan, options, None, interrupts, reporters)
-}
-
-/// Carries out what is left of a plan; otherwise as [`conduct`].
-pub(crate) fn resume(
-    plan: Arc<Plan>,
-    options: &Options,
-    resumption: Resumption,
-    interrupts: &Receiver<i32>,
-    reporters: Reporters,
-) -> Conclusion {
-    go_on(&resumption.anchor, resumption.last);
-    carry_out(plan, options, Some(resumption), interrupts, reporters)
-}
-
-fn carry_out(
+pub(crate) fn conduct(
     plan: Arc<Plan>,
     options: &Options,
     resumption: Option<Resumption>,
     interrupts: &Receiver<i32>,
     reporters: Reporters,
 ) -> Conclusion {
-    let anchor = resumption.as_ref().map_or_else(anchor, |resumption| resumption.anchor);
+    let resumed = resumption.as_ref().map(|resumption| {
+        go_on(&resumption.anchor, resumption.last);
+        resumption.anchor
+    });
+    let anchor = resumed.unwrap_or_else(anchor);
     let reports = Reports::start(reporters);
     let opened = options.results.as_deref().map(ResultsFolder::open).transpose();
     let (store, results) = match opened.and_then(|results| Ok((Store::new(&plan, results.as_ref())?, results))) {
@@ -190,11 +190,9 @@ fn carry_out(
         events: sender,
         latest: plan.workers.iter().map(|_| None).collect(),
         threads: Threads::default(),
-        check: None,
-        checked: bounded(1),
         left: Left::new(&plan),
-        measuring: None,
-        measured: unbounded(),
+        work: None,
+        done: unbounded(),
         signals: 0,
     };
     let coordinator = Coordinator::new(Arc::clone(&plan), options.skip_unreachable, anchor);
@@ -205,8 +203,8 @@ fn carry_out(
     let mut conclusion = turn(coordinator, &mut run, &events, interrupts, &reports);
     // Whoever still wants to say something finds nobody listening, and ends.
     drop(events);
-    let Run { latest, threads, check, measuring, signals, .. } = run;
-    drop((latest, check, measuring));
+    let Run { latest, threads, work, signals, .. } = run;
+    drop((latest, work));
     threads.join(Wait::ThreadsEnd.time());
     options.access.endings.finish();
     reports.finish(interrupts, signals > 1).add_to(&mut conclusion);
@@ -254,9 +252,8 @@ fn turn(
                     }
                     Action::Command(worker, command) => run.command(worker, command),
                     Action::Check(trial) => run.check(trial, reports.mark()),
-                    Action::StopCheck => run.check = None,
                     Action::Measure => run.measure(),
-                    Action::StopMeasuring => run.measuring = None,
+                    Action::StopCheck | Action::StopMeasuring => run.work = None,
                     Action::Report(Event::RunEnded { mut conclusion }) => {
                         reports.tell_end(at, &mut conclusion, &interrupts);
                         return conclusion;
@@ -286,8 +283,7 @@ fn turn(
                 interrupts = never();
                 Input::Tick
             },
-            recv(run.checked.1) -> end => end.map_or(Input::Tick, Input::Checked),
-            recv(run.measured.1) -> all => all.map_or(Input::Tick, |(trial, all)| Input::Measured(trial, all)),
+            recv(run.done.1) -> input => input.unwrap_or(Input::Tick),
             recv(reports.failures) -> failure => failure.map_or(Input::Tick, Input::OutputFailed),
             recv(timer) -> _ => Input::Tick,
         });

@@ -104,7 +104,7 @@ pub(crate) fn run(plan: Plan) -> (Conclusion, Vec<Event>) {
     let (sender, events) = unbounded();
     let shown: NamedReporters = vec![("memory".to_owned(), Box::new(Remember(sender)))];
     let reporters = Reporters { shown, ..Reporters::default() };
-    let conclusion = conduct(Arc::new(plan), &options(), &never(), reporters);
+    let conclusion = conduct(Arc::new(plan), &options(), None, &never(), reporters);
     (conclusion, events.iter().collect())
 }
 

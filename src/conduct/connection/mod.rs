@@ -32,8 +32,8 @@ use super::seed::SeedDriver;
 pub(super) use context::Context;
 pub(super) use dial::dial;
 pub(super) use greet::{Dialled, is_seed};
-pub(super) use refused::not_welcome;
 use refused::waiting_for;
+pub(super) use refused::{not_welcome, why_busy};
 
 /// The body of an actor's thread.
 pub(super) fn run(context: &Context) {

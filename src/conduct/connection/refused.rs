@@ -8,11 +8,7 @@ use crate::wire::{Greeting, Hello, Holder, HolderState, Refusal, TAKE_OVER};
 pub(super) fn waiting_for(holder: &Holder, hello: &Hello) -> String {
     let Holder { run, seconds, state, free_within, lease_within, .. } = holder;
     let is_silent = *state == HolderState::Silent;
-    let why = match state {
-        HolderState::Silent => "its conductor does not respond",
-        HolderState::Unresponsive => "its process on the player does not respond",
-        _ => "the player is cleaning up after it",
-    };
+    let why = why_busy(*state);
     if *run == hello.run {
         return format!(
             "its player is still busy with an earlier session of this run, and {why}; waiting up to {free_within} s"
@@ -30,6 +26,15 @@ pub(super) fn waiting_for(holder: &Holder, hello: &Hello) -> String {
         _ => format!("waiting up to {free_within} s"),
     };
     format!("its player has been busy with {} for {seconds} s, and {why}; {what}", holder.describe())
+}
+
+/// Why a player is still busy with a run that does not go on.
+pub(in crate::conduct) const fn why_busy(state: HolderState) -> &'static str {
+    match state {
+        HolderState::Silent => "its conductor does not respond",
+        HolderState::Unresponsive => "its process on the player does not respond",
+        HolderState::Orphaned | HolderState::Live | HolderState::Other => "the player is cleaning up after it",
+    }
 }
 
 /// Whether this run ends what is left of another.

@@ -11,16 +11,8 @@ use crate::model::{ConductorTime, Mode, Plan, Step, StepId, WorkerId};
 use crate::wire::bounds::{self, Bound};
 use crate::wire::{LogLevel, PlayerMessage};
 
-/// What was said of a step, one bit for each.
-type Words = u8;
-
-const STARTED: Words = 1;
-const ENDED: Words = 1 << 1;
-const SPAWNED_ENDED: Words = 1 << 2;
-const AT_BARRIER: Words = 1 << 3;
-const WITHDRAWN: Words = 1 << 4;
-const PUT_WANTED: Words = 1 << 5;
-const PUT_OVER: Words = 1 << 6;
+const START: &str = "the start";
+const FINAL_END: &str = "the final end";
 
 /// What one worker's player has said in this session.
 #[derive(Debug)]
@@ -29,7 +21,8 @@ pub(super) struct Said {
     worker: WorkerId,
     /// The last trial that the worker was asked for.
     trial: u32,
-    steps: BTreeMap<StepId, Words>,
+    /// What it said of each step.
+    steps: BTreeMap<StepId, Vec<&'static str>>,
     /// How much was said in this trial that is of no step.
     others: usize,
     warnings: usize,
@@ -47,8 +40,9 @@ impl Said {
         if trial > self.trial {
             (self.trial, self.others, self.warnings) = (trial, 0, 0);
             // What was spawned without a Reset lives on.
-            self.steps.retain(|step, words| {
-                *words & (STARTED | SPAWNED_ENDED) == STARTED && is_spawned(&self.plan, self.worker, *step)
+            self.steps.retain(|step, said| {
+                let is_open = said.contains(&START) && !said.contains(&FINAL_END);
+                is_open && is_spawned(&self.plan, self.worker, *step)
             });
         }
     }
@@ -59,14 +53,14 @@ impl Said {
     ///
     /// Says what an honest player would not have said.
     pub(super) fn take(&mut self, message: &PlayerMessage) -> Result<(), Fault> {
-        let (step, word, what) = match message {
-            PlayerMessage::StepStarted(started) => (started.step, STARTED, "the start"),
-            PlayerMessage::StepEnded(ended) => (ended.step, ENDED, "the end"),
-            PlayerMessage::SpawnedEnded(ended) => (ended.step, SPAWNED_ENDED, "the final end"),
-            PlayerMessage::BarrierReached(step) => (*step, AT_BARRIER, "the arrival at the barrier"),
-            PlayerMessage::Withdraw(step) => (*step, WITHDRAWN, "the withdrawal"),
-            PlayerMessage::PutWanted(step) => (*step, PUT_WANTED, "the request for a file"),
-            PlayerMessage::PutOver(step) => (*step, PUT_OVER, "the end of the transfer"),
+        let (step, what) = match message {
+            PlayerMessage::StepStarted(started) => (started.step, START),
+            PlayerMessage::StepEnded(ended) => (ended.step, "the end"),
+            PlayerMessage::SpawnedEnded(ended) => (ended.step, FINAL_END),
+            PlayerMessage::BarrierReached(step) => (*step, "the arrival at the barrier"),
+            PlayerMessage::Withdraw(step) => (*step, "the withdrawal"),
+            PlayerMessage::PutWanted(step) => (*step, "the request for a file"),
+            PlayerMessage::PutOver(step) => (*step, "the end of the transfer"),
             PlayerMessage::StepSettled(settled) => return self.step(settled.step).map(|_| ()),
             // What no step fetches is refused where files are taken.
             PlayerMessage::File(_)
@@ -82,8 +76,8 @@ impl Said {
                 return bounds::STAGES.check(self.others).map_err(|why| Fault::TooMuch("sent", why));
             }
         };
-        self.once(step, word, what)?;
-        if word == SPAWNED_ENDED && !is_spawned(&self.plan, self.worker, step) {
+        self.once(step, what)?;
+        if what == FINAL_END && !is_spawned(&self.plan, self.worker, step) {
             return Err(Fault::NotSpawned);
         }
         Ok(())
@@ -116,17 +110,17 @@ impl Said {
         self.plan.step(step.of(self.worker)).ok_or(Fault::NoSuchStep(step))
     }
 
-    fn once(&mut self, step: StepId, word: Words, what: &'static str) -> Result<(), Fault> {
+    fn once(&mut self, step: StepId, what: &'static str) -> Result<(), Fault> {
         let label = self.step(step)?.label.clone();
         // What is left of earlier trials is what was spawned in them.
         if step.trial < self.trial && !self.steps.contains_key(&step) {
             return Err(Fault::TrialOver(label, step.trial));
         }
-        let words = self.steps.entry(step).or_default();
-        if *words & word != 0 {
+        let said = self.steps.entry(step).or_default();
+        if said.contains(&what) {
             return Err(Fault::Twice(what, label, step.phase_id()));
         }
-        *words |= word;
+        said.push(what);
         Ok(())
     }
 }

@@ -307,7 +307,7 @@ fn an_interrupt_while_connecting_ends_the_run_at_once() {
     let (sender, interrupts) = bounded(1);
     sender.send(15).unwrap();
     let began = Instant::now();
-    let conclusion = conduct(Arc::new(plan), &options(), &interrupts, Reporters::default());
+    let conclusion = conduct(Arc::new(plan), &options(), None, &interrupts, Reporters::default());
     assert_eq!(conclusion.reasons, [Reason::Interrupted(15)]);
     assert!(began.elapsed() < Duration::from_mins(1));
 }
@@ -330,7 +330,8 @@ fn an_interrupt_stops_the_phase_and_runs_reset() {
         }
         told
     });
-    let conclusion = conduct(Arc::new(plan_at(&[port], 1, &Phase::ALL)), &options(), &interrupts, Reporters::default());
+    let conclusion =
+        conduct(Arc::new(plan_at(&[port], 1, &Phase::ALL)), &options(), None, &interrupts, Reporters::default());
     assert_eq!(conclusion.reasons, [Reason::Interrupted(2)]);
     let told = player.join().unwrap();
     let stop = ConductorMessage::Stop(PhaseId { trial: 1, phase: Phase::Run });
@@ -361,7 +362,7 @@ fn a_check_asks_and_runs_nothing() {
     });
     let (answers, _) = check(&Arc::new(plan_at(&[port], 1, &Phase::ALL)), &options(), &never());
     player.join().unwrap();
-    let report = answers[0].result.as_ref().unwrap();
+    let report = answers[0].as_ref().unwrap();
     assert!(matches!(&report.player, PlayerDescription::Session { host, .. } if host == "testhost"));
     assert_eq!(report.holder.as_deref(), Some("run `other` of ann@lab, for 7 s"));
     assert!(report.clock.is_some());

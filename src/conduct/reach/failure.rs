@@ -76,15 +76,17 @@ pub(in crate::conduct) fn hint_in(lines: &[String]) -> Option<Hint> {
     known.map(|(_, hint)| *hint).max()
 }
 
+impl From<io::Error> for ReachError {
+    /// A system call of the conductor failed.
+    fn from(error: io::Error) -> Self {
+        Self::Known(words(&error), Hint::RaiseLimits)
+    }
+}
+
 impl ReachError {
     /// The player of the session has ended on the machine.
     pub(in crate::conduct) fn gone() -> End {
         End::lost("its player is no longer running on that machine").with(Hint::LookAtMachine)
-    }
-
-    /// A system call of the conductor failed.
-    pub(super) fn system(error: io::Error) -> Self {
-        Self::Known(words(&error), Hint::RaiseLimits)
     }
 
     /// The transport's program cannot be run.
@@ -297,7 +299,7 @@ mod tests {
                 "the machine keeps printing output and does not run the conductor's script",
                 Hint::PassUnchanged,
             ),
-            (ReachError::system(io::Error::from_raw_os_error(libc::EMFILE)), "too many open files", Hint::RaiseLimits),
+            (ReachError::from(io::Error::from_raw_os_error(libc::EMFILE)), "too many open files", Hint::RaiseLimits),
             (
                 ReachError::Over(ReachError::gone()),
                 "its player is no longer running on that machine",

@@ -183,7 +183,7 @@ pub(super) fn reach(
     patience: Patience<'_>,
     waited: &mut Duration,
 ) -> Result<Reached, ReachError> {
-    let mark = Secret::random().map_err(ReachError::system)?;
+    let mark = Secret::random()?;
     let mark = mark.reveal();
     let size = machine.access.programs.size();
     let script = Script { mark, running: machine.running, size, limit: Wait::ProgramCopy.time() };
@@ -206,8 +206,7 @@ pub(super) fn reach(
     };
     match talk.bring_player(machine) {
         Ok(()) => {
-            let connection = Connection::new(talk.streams.output.into(), Some(talk.streams.input.into()))
-                .map_err(ReachError::system)?;
+            let connection = Connection::new(talk.streams.output.into(), Some(talk.streams.input.into()))?;
             let printed = process.printed.clone();
             Ok(Reached { connection: connection.with_guard(process), site: talk.site, printed, sending: talk.sending })
         }
@@ -240,7 +239,7 @@ struct Talk<'a, 'p> {
 impl Talk<'_, '_> {
     fn bring_player(&mut self, machine: &Machine<'_>) -> Result<(), ReachError> {
         for stream in [&self.streams.input, &self.streams.output] {
-            stream.set_nonblocking(true).map_err(ReachError::system)?;
+            stream.set_nonblocking(true)?;
         }
         loop {
             let line = self.line()?;
@@ -381,9 +380,9 @@ impl Talk<'_, '_> {
                 Err(_) => return Ok(()),
             }
             if unsent.is_empty() && offset < program.size {
-                let count = program.read_at(&mut buffer, offset).map_err(ReachError::system)?;
+                let count = program.read_at(&mut buffer, offset)?;
                 if count == 0 {
-                    return Err(ReachError::system(io::ErrorKind::UnexpectedEof.into()));
+                    return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
                 }
                 unsent.extend_from_slice(&buffer[..count]);
                 offset += count as u64;

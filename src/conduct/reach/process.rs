@@ -157,27 +157,26 @@ impl TransportProcess {
     /// The signal that ended it, if one did. Its exit status is not used: the status 255 of `ssh` can mean three
     /// things.
     pub(super) fn killed_by(&mut self) -> Option<i32> {
-        let wait = Wait::TransportWords;
-        for _ in 0..LOOKS {
-            if let Ok(Some(status)) = self.child.as_mut()?.try_wait() {
-                return status.signal();
-            }
-            wait.pause(wait.time() / LOOKS);
-        }
-        None
+        let child = self.child.as_mut()?;
+        soon(|| child.try_wait().ok()?)?.signal()
     }
 
     /// The last lines that it printed on standard error, after it has ended or a short time has passed.
     pub(super) fn last_words(&mut self) -> Vec<String> {
-        let wait = Wait::TransportWords;
-        for _ in 0..LOOKS {
-            if self.reader.as_ref().is_none_or(JoinHandle::is_finished) {
-                break;
-            }
-            wait.pause(wait.time() / LOOKS);
-        }
+        soon(|| self.reader.as_ref().is_none_or(JoinHandle::is_finished).then_some(()));
         self.printed.lines()
     }
+}
+
+/// Looks until there is something to see, for a short time.
+fn soon<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let wait = Wait::TransportWords;
+    (0..LOOKS).find_map(|_| {
+        look().or_else(|| {
+            wait.pause(wait.time() / LOOKS);
+            None
+        })
+    })
 }
 
 impl Drop for TransportProcess {

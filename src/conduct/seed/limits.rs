@@ -11,22 +11,14 @@ pub(super) const MARGIN: Duration = if cfg!(test) { Duration::from_secs(2) } els
 /// The parts of a worker's plan that Python players do not support, by name.
 pub(super) fn unsupported(plan: &Plan, worker: WorkerId) -> Option<String> {
     let entry = plan.worker(worker);
-    let mut found = Vec::new();
-    if plan.points.len() > 1 {
-        found.push("`[Parameters]`".to_owned());
-    }
-    if !entry.environment.is_empty() {
-        found.push("`[Environment]`".to_owned());
-    }
-    if entry.directory.is_some() {
-        found.push("`directory`".to_owned());
-    }
-    if entry.shell != "/bin/sh" {
-        found.push(format!("`shell = {}`", entry.shell));
-    }
-    if plan.settings.max_start_skew.is_some() {
-        found.push("`max_start_skew`".to_owned());
-    }
+    let settings = [
+        ("`[Parameters]`".to_owned(), plan.points.len() > 1),
+        ("`[Environment]`".to_owned(), !entry.environment.is_empty()),
+        ("`directory`".to_owned(), entry.directory.is_some()),
+        (format!("`shell = {}`", entry.shell), entry.shell != "/bin/sh"),
+        ("`max_start_skew`".to_owned(), plan.settings.max_start_skew.is_some()),
+    ];
+    let mut found: Vec<_> = settings.into_iter().filter(|(_, is_used)| *is_used).map(|(name, _)| name).collect();
     for phase in &plan.phases {
         let unsupported = |step| unsupported_form(*phase, step).or_else(|| unsupported_scratch(*phase, step));
         found.extend(entry.steps[*phase].iter().filter_map(unsupported));

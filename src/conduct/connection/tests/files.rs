@@ -62,7 +62,7 @@ fn answers(results: &Path, files: Vec<Sent>) -> Vec<Option<String>> {
         answers.into_iter().map(|(_, error)| error).collect()
     });
     let options = Options { results: Some(results.to_owned()), ..options() };
-    conduct(Arc::new(plan), &options, &never(), Reporters::default());
+    conduct(Arc::new(plan), &options, None, &never(), Reporters::default());
     player.join().unwrap()
 }
 
