@@ -7,7 +7,7 @@ use crossbeam_channel::Sender;
 
 use crate::conduct::event::ConnectionEvent;
 use crate::conduct::mailbox::Mailbox;
-use crate::conduct::reach::{Access, Way};
+use crate::conduct::reach::{Access, Running, Way};
 use crate::conduct::results_folder::ResultsFolder;
 use crate::conduct::seed::players::SeedPlayers;
 use crate::conduct::store::Store;
@@ -40,9 +40,8 @@ impl Context {
         self.plan.worker(self.worker)
     }
 
-    /// How the player is reached. `running` is the process of the session's player, if it was there before, and the
-    /// session's fingerprint.
-    pub(in crate::conduct) fn way<'a>(&'a self, running: Option<(u32, &'a str)>) -> Way<'a> {
+    /// How the player is reached. `running` is the session's player, if it was there before.
+    pub(in crate::conduct) fn way(&self, running: Option<Running>) -> Way<'_> {
         Way::of(self.entry(), &self.access, running, Box::new(|within| self.say(ConnectionEvent::Reaching(within))))
     }
 

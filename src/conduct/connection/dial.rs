@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::conduct::event::{End, EndKind};
-use crate::conduct::reach::{Machine, Place, Printed, ReachError, Reached, TURN, Way, hint_in, reach};
+use crate::conduct::reach::{Machine, Place, Printed, ReachError, Reached, Running, TURN, Way, hint_in, reach};
 use crate::model::{Destination, Hint, words};
 use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, RefusalReason};
@@ -107,9 +107,9 @@ impl Dial<'_> {
                 let until = until.max(Instant::now() + FIRST_ANSWER);
                 let dialled = greet(connection, hello, until, self.patience);
                 if let (Some(sending), Ok(Dialled { greeting: Greeting::Welcome(welcome), .. })) = (sending, &dialled)
-                    && let Some(process) = welcome.process
+                    && let Some(pid) = welcome.process
                 {
-                    sending.arrived(process, hello.secret.fingerprint());
+                    sending.arrived(Running { pid, session: hello.secret.fingerprint() });
                 }
                 dialled
                     .map(|dialled| Dialled { site: Some(site), ..dialled })

@@ -4,6 +4,7 @@
 //! connection), and then drives it over the session (`session`) or with protocol version 1 (`super::seed`), whichever its
 //! first answer asks for. Its last event is its end.
 
+mod awaited;
 mod connect;
 pub(super) mod context;
 mod dial;
@@ -49,17 +50,18 @@ fn drive(context: &Context) -> End {
         Ok(dialled) => dialled,
         Err(end) => return end,
     };
-    match dialled.greeting.clone() {
+    let Dialled { greeting, connection, decoder, .. } = dialled;
+    match greeting {
         Greeting::Welcome(welcome) => {
             context.say(ConnectionEvent::Connected(described(&welcome)));
-            for leftover in welcome.leftovers {
-                context.say(ConnectionEvent::Warning(leftover));
+            for leftover in &welcome.leftovers {
+                context.say(ConnectionEvent::Warning(leftover.clone()));
             }
-            session::run(context, hello, dialled)
+            session::run(context, hello, (welcome, connection, decoder))
         }
-        greeting if is_seed(&greeting) => match SeedDriver::new(context, &dialled.connection) {
+        greeting if is_seed(&greeting) => match SeedDriver::new(context, &connection) {
             Ok(driver) => {
-                drop(dialled);
+                drop(connection);
                 context.say(ConnectionEvent::Connected(PlayerDescription::Seed));
                 driver.run()
             }

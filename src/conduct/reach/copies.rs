@@ -9,11 +9,11 @@ pub(super) type Command = Vec<String>;
 
 /// A player that runs on a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Running {
+pub(in crate::conduct) struct Running {
     /// Its process ID.
-    pub(super) pid: u32,
+    pub(in crate::conduct) pid: u32,
     /// The fingerprint of its session's secret, which is in its command line.
-    pub(super) session: String,
+    pub(in crate::conduct) session: String,
 }
 
 /// The copies on all machines.
@@ -84,9 +84,9 @@ pub(in crate::conduct) struct Sending {
 }
 
 impl Sending {
-    /// The copy is running: it is the player with this process ID, whose session has this fingerprint.
-    pub(in crate::conduct) fn arrived(mut self, pid: u32, session: String) {
-        self.player = Some(Running { pid, session });
+    /// The copy is running: it is this player.
+    pub(in crate::conduct) fn arrived(mut self, player: Running) {
+        self.player = Some(player);
     }
 }
 
@@ -123,12 +123,12 @@ mod tests {
         let first = send(&copies);
         assert!(matches!(copies.turn(&machine()), Turn::Wait));
         assert!(matches!(copies.turn(&vec!["ssh".to_owned()]), Turn::Send(_)), "another machine");
-        first.arrived(7, "s".to_owned());
+        first.arrived(Running { pid: 7, session: "s".to_owned() });
         let Turn::Run(player) = copies.turn(&machine()) else { panic!("it runs") };
         assert_eq!(player, Running { pid: 7, session: "s".to_owned() });
         let instead = copies.send_instead_of(&machine(), &player);
         let (one, other) = (send(&copies), send(&copies));
-        one.arrived(8, "t".to_owned());
+        one.arrived(Running { pid: 8, session: "t".to_owned() });
         drop([other, instead, copies.send_instead_of(&machine(), &player)]);
         assert!(matches!(copies.turn(&machine()), Turn::Run(Running { pid: 8, .. })), "a later player is there");
     }

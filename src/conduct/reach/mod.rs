@@ -23,7 +23,8 @@ use crate::sys::DescriptorLimit;
 use crate::wait::Wait;
 use crate::wire::{Connection, Secret};
 
-use copies::{Copies, Running, Sending, Turn};
+pub(super) use copies::Running;
+use copies::{Copies, Sending, Turn};
 pub(super) use failure::{ReachError, hint_in};
 use failure::{broken, no_folder};
 use hosts::KnownHosts;
@@ -52,8 +53,8 @@ pub(super) struct Machine<'a> {
     pub(super) access: &'a Access,
     /// Called when the attempt begins and while it makes progress, with the time that it may take from then on.
     pub(super) progress: Progress<'a>,
-    /// The process ID of the session's player and the fingerprint of the session, if the player was reached before.
-    pub(super) running: Option<(u32, &'a str)>,
+    /// The session's player, if it was reached before.
+    pub(super) running: Option<Running>,
 }
 
 /// Called with the time that an attempt to reach a machine may take from now on.
@@ -90,7 +91,7 @@ impl<'a> Way<'a> {
     pub(super) fn of(
         plan: &'a WorkerPlan,
         access: &'a Access,
-        running: Option<(u32, &'a str)>,
+        running: Option<Running>,
         progress: Progress<'a>,
     ) -> Self {
         match &plan.player {
@@ -140,9 +141,7 @@ impl Access {
             endings: Endings::default(),
         }
     }
-}
 
-impl Access {
     /// The same for `--check`: its players end before another worker could run their program, so copies are not shared.
     pub(super) fn for_questions(&self) -> Self {
         Self { copies: None, ..self.clone() }
@@ -186,7 +185,7 @@ pub(super) fn reach(
     let mark = Secret::random()?;
     let mark = mark.reveal();
     let size = machine.access.programs.size();
-    let script = Script { mark, running: machine.running, size, limit: Wait::ProgramCopy.time() };
+    let script = Script { mark, running: machine.running.as_ref(), size, limit: Wait::ProgramCopy.time() };
     let left = until.saturating_duration_since(Instant::now());
     let command = machine.transport.command(&script.text(machine.transport), mark, left);
     let Access { descriptors, endings, .. } = machine.access;

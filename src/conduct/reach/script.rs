@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::copies::Running;
 use crate::model::Transport;
 
 /// The variables of the scripts: `m` is the mark, `f` the folder of the copy, `t` the folders that were tried, `n` the
@@ -61,8 +62,8 @@ const COPY: &str = "t=; trap \"c; exit 1\" HUP INT PIPE TERM; \
 pub(super) struct Script<'a> {
     /// What each of its lines begins with.
     pub(super) mark: &'a str,
-    /// The process ID of this session's player, and the fingerprint in its command line.
-    pub(super) running: Option<(u32, &'a str)>,
+    /// This session's player, if it was there before.
+    pub(super) running: Option<&'a Running>,
     /// The size of the program that may be sent, in bytes.
     pub(super) size: u64,
     /// How long a copy of it may take.
@@ -72,9 +73,9 @@ pub(super) struct Script<'a> {
 impl Script<'_> {
     /// The script for a machine that is reached in this way.
     pub(super) fn text(&self, transport: &Transport) -> String {
-        let again = self
-            .running
-            .map_or(String::new(), |(pid, session)| AGAIN.replace("PID", &pid.to_string()).replace("SESSION", session));
+        let again = self.running.map_or(String::new(), |Running { pid, session }| {
+            AGAIN.replace("PID", &pid.to_string()).replace("SESSION", session)
+        });
         let run = if let Some(program) = &transport.settings.program {
             INSTALLED.replace("PROGRAM", &quoted(program))
         } else {
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn every_login_shell_passes_the_script_on_unchanged() {
-        let running = Some((7, "fedcba9876543210"));
+        let running = Some(&Running { pid: 7, session: "fedcba9876543210".to_owned() });
         let script = Script { mark: "0123456789abcdef", running, size: 5_000_000, limit: LIMIT };
         for (program, scratch) in [(None, None), (None, Some("/a b")), (Some("/opt/conductor"), None)] {
             let mut transport = Transport::read("ssh:h").unwrap();
