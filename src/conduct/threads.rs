@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -11,6 +12,11 @@ use crate::wait::Wait;
 
 /// How much stack a thread gets: there can be two thousand of them, and none recurses deeply.
 const STACK: usize = 256 << 10;
+
+/// Takes a lock. What it guards is whole even if a thread panicked that had it: everything is changed in one step.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Threads that were started and are not yet joined.
 #[derive(Debug)]

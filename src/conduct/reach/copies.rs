@@ -2,7 +2,9 @@
 //! that, they run the program of the first worker's player.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::conduct::threads::lock;
 
 /// The command that reaches a machine, without its script.
 pub(super) type Command = Vec<String>;
@@ -45,7 +47,7 @@ pub(super) enum Turn {
 impl Copies {
     /// What a worker does next whose machine is reached with this command.
     pub(super) fn turn(&self, machine: &Command) -> Turn {
-        let mut states = self.states();
+        let mut states = lock(&self.0);
         match states.get(machine) {
             Some(State::OnItsWay) => Turn::Wait,
             Some(State::Running(running)) => Turn::Run(running.clone()),
@@ -59,7 +61,7 @@ impl Copies {
 
     /// The program of this player cannot be run: the player has ended, or it is on another machine. The worker sends a copy.
     pub(super) fn send_instead_of(&self, machine: &Command, player: &Running) -> Sending {
-        let mut states = self.states();
+        let mut states = lock(&self.0);
         if states.get(machine) == Some(&State::Running(player.clone())) {
             states.insert(machine.clone(), State::Gone);
         }
@@ -68,10 +70,6 @@ impl Copies {
 
     fn sending(&self, machine: &Command) -> Sending {
         Sending { copies: self.clone(), machine: machine.clone(), player: None }
-    }
-
-    fn states(&self) -> MutexGuard<'_, HashMap<Command, State>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,7 +90,7 @@ impl Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        let (mut states, machine) = (self.copies.states(), std::mem::take(&mut self.machine));
+        let (mut states, machine) = (lock(&self.copies.0), std::mem::take(&mut self.machine));
         match self.player.take() {
             Some(player) => drop(states.insert(machine, State::Running(player))),
             // Another worker's copy may have arrived meanwhile.

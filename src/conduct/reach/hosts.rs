@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::places::Hosts;
+use crate::conduct::threads::lock;
 use crate::model::Transport;
 use crate::sys::{DescriptorLimit, start_apart};
 use crate::wait::Wait;
@@ -18,8 +19,7 @@ pub(super) struct KnownHosts(Arc<Mutex<HashMap<Transport, Arc<OnceLock<Hosts>>>>
 impl KnownHosts {
     /// The hosts of a transport.
     pub(super) fn of(&self, transport: &Transport, limit: DescriptorLimit) -> Hosts {
-        let known =
-            Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(transport.clone()).or_default());
+        let known = Arc::clone(lock(&self.0).entry(transport.clone()).or_default());
         // Workers with the same transport wait for the first of them.
         let ask = || {
             let said = transport.host_query().and_then(|query| answer(&query, limit));

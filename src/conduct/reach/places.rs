@@ -2,7 +2,9 @@
 //! drops connections while ten others have not logged in yet (`MaxStartups`). The other workers wait for their turn.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::conduct::threads::lock;
 
 /// How many connections to one host may be set up at the same time.
 const TO_ONE_HOST: usize = 8;
@@ -19,11 +21,7 @@ pub(super) struct Places(Arc<Mutex<Turns>>);
 impl Places {
     /// Joins the queue for a connection through these hosts. Dropping the place leaves the queue.
     pub(super) fn line_up(&self, hosts: Hosts) -> Place {
-        Place { places: self.clone(), number: self.turns().line_up(hosts) }
-    }
-
-    fn turns(&self) -> MutexGuard<'_, Turns> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        Place { places: self.clone(), number: lock(&self.0).line_up(hosts) }
     }
 }
 
@@ -37,13 +35,13 @@ pub(in crate::conduct) struct Place {
 impl Place {
     /// Whether it may connect now.
     pub(in crate::conduct) fn may_connect(&self) -> bool {
-        self.places.turns().connecting.contains_key(&self.number)
+        lock(&self.places.0).connecting.contains_key(&self.number)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.places.turns().leave(self.number);
+        lock(&self.places.0).leave(self.number);
     }
 }
 

@@ -7,12 +7,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::conduct::threads::Threads;
+use crate::conduct::threads::{Threads, lock};
 use crate::model::{Transport, on_one_line};
 use crate::sys::{DescriptorLimit, start_apart};
 use crate::wait::Wait;
@@ -32,19 +32,15 @@ pub(in crate::conduct) struct Printed(Arc<Mutex<VecDeque<String>>>);
 impl Printed {
     /// The lines.
     pub(in crate::conduct) fn lines(&self) -> Vec<String> {
-        self.kept().iter().cloned().collect()
+        lock(&self.0).iter().cloned().collect()
     }
 
     fn add(&self, line: String) {
-        let mut kept = self.kept();
+        let mut kept = lock(&self.0);
         if kept.len() == LINES {
             kept.pop_front();
         }
         kept.push_back(line);
-    }
-
-    fn kept(&self) -> MutexGuard<'_, VecDeque<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -67,7 +63,7 @@ pub(in crate::conduct) struct Endings(Arc<Mutex<Threads>>);
 impl Endings {
     /// Waits until all have ended, up to a time limit.
     pub(in crate::conduct) fn finish(&self) {
-        std::mem::take(&mut *self.threads()).join(Wait::ThreadsEnd.time());
+        std::mem::take(&mut *lock(&self.0)).join(Wait::ThreadsEnd.time());
     }
 
     /// Waits in a thread for the end of a transport. If it does not end, it gets signals, unless it must not get any.
@@ -82,7 +78,7 @@ impl Endings {
                 let _ = kill_process(pid, Signal::TERM);
             }
         };
-        let started = self.threads().start(format!("end of command {}", child.id()), move || {
+        let started = lock(&self.0).start(format!("end of command {}", child.id()), move || {
             // A transport that must not get signals eventually ends by itself, because its standard input has ended.
             if Wait::TransportEnd.has_ended(&mut child) || is_never_signalled {
                 return;
@@ -96,10 +92,6 @@ impl Endings {
             );
             terminate();
         }
-    }
-
-    fn threads(&self) -> MutexGuard<'_, Threads> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::conduct::threads::lock;
 use crate::model::{Plan, PlayerAddress, WorkerId};
 
 /// What the workers of a run share.
@@ -26,7 +27,7 @@ impl SeedPlayers {
 
     /// Takes a port for one worker's results, unless another worker has it.
     pub(super) fn claim(&self, port: u16, worker: WorkerId) -> Claim {
-        match self.ports.lock().unwrap_or_else(PoisonError::into_inner).entry(port) {
+        match lock(&self.ports).entry(port) {
             Entry::Vacant(free) => {
                 free.insert(worker);
                 Claim::First

@@ -6,12 +6,13 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustix::fs::OFlags;
 
 use super::sink::Sink;
 use crate::conduct::results_folder::ResultsFolder;
+use crate::conduct::threads::lock;
 use crate::model::{OutputSource, Plan, Printer, Stream};
 
 /// So many files are kept open at most: there may be more streams than a process may have files.
@@ -57,7 +58,7 @@ impl NamedFile {
     }
 
     fn slot(&self) -> MutexGuard<'_, Slot> {
-        self.files.open[self.number % OPEN].lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.files.open[self.number % OPEN])
     }
 
     /// The file, if it is open.

@@ -8,9 +8,10 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::sink::Sink;
+use crate::conduct::threads::lock;
 use crate::model::OutputSource;
 
 /// The file.
@@ -67,17 +68,10 @@ struct Pieces {
     list: Mutex<Vec<Piece>>,
 }
 
-impl Pieces {
-    fn lock(&self) -> MutexGuard<'_, Vec<Piece>> {
-        // A list that was being added to when somebody panicked is whole: it is changed in one step.
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl OutputSource for Pieces {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let piece = {
-            let pieces = self.lock();
+            let pieces = lock(&self.list);
             let index = pieces.partition_point(|piece| piece.offset + piece.length <= offset);
             pieces.get(index).copied()
         };
@@ -111,7 +105,7 @@ impl Sink for PieceWriter {
         let count = bytes.len().min(usize::try_from(length).unwrap_or(usize::MAX));
         let written = file.file.write_at(&bytes[..count], at)?;
         let added = written as u64;
-        let mut pieces = self.pieces.lock();
+        let mut pieces = lock(&self.pieces.list);
         match pieces.last_mut() {
             Some(last) if last.at + last.length == at => last.length += added,
             _ => pieces.push(Piece { offset, at, length: added }),
@@ -145,7 +139,7 @@ mod tests {
         for number in 0..10 {
             assert_eq!(stream.write(b"a", number).unwrap(), 1);
         }
-        assert_eq!(stream.pieces.lock().len(), 1);
+        assert_eq!(lock(&stream.pieces.list).len(), 1);
     }
 
     #[test]
@@ -158,7 +152,7 @@ mod tests {
             }
         }
         for stream in streams {
-            let pieces = stream.pieces.lock().len();
+            let pieces = lock(&stream.pieces.list).len();
             assert!(pieces < 30, "{pieces} pieces");
             let expected: Vec<u8> = (0..200_000_u32).map(|number| number.to_le_bytes()[0]).collect();
             let output = crate::model::Output::new(stream.source(), 200_000, None);
