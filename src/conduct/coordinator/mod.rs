@@ -7,7 +7,7 @@
 //! Connecting → Planning → (Arming → Running)* → EndingTrial → Checking → Measuring → … → Leaving → Over
 //! ```
 //!
-//! `stages` goes from stage to stage, `phase` looks after what happens within one, `liveness` says how long each worker is
+//! `stages` goes from stage to stage, `leaving` ends the run, `phase` looks after what happens within one, `liveness` says how long each worker is
 //! waited for and looks after connections that break, `departing` looks after players that leave, `meeting` after barriers,
 //! `judge` makes the verdicts, `measuring` ends a trial with its metrics, `precision` adds
 //! trials where medians are not precise enough, `waiting` says in words what is waited for.
@@ -17,6 +17,7 @@ mod departing;
 mod interrupts;
 mod judge;
 mod lead;
+mod leaving;
 mod liveness;
 mod measuring;
 mod meeting;
