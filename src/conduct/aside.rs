@@ -52,10 +52,9 @@ pub(crate) fn set_aside(
     }
     found.retain(|trial, _| is_due(*trial));
     for (trial, of_trial) in &mut found {
-        of_trial.attempt = of_trial.attempt.max(of_trial.aside);
-        let Some(_) = of_trial.folders.first() else { continue };
         // An attempt can have files without being recorded, after a power cut.
-        of_trial.attempt = of_trial.attempt.max(of_trial.aside + 1);
+        let with_files = of_trial.aside + u32::from(!of_trial.folders.is_empty());
+        of_trial.attempt = of_trial.attempt.max(with_files);
         let name = format!("trial-{trial}");
         for folder in &of_trial.folders {
             disk.rename(folder, OsStr::new(&name), &aside(&name, of_trial.attempt))?;

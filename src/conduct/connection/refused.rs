@@ -15,7 +15,7 @@ pub(super) fn waiting_for(holder: &Holder, hello: &Hello) -> String {
         );
     }
     let what = match (is_silent, lease_within) {
-        _ if takes_over(hello) && (is_silent || *state == HolderState::Unresponsive) => {
+        _ if hello.has(TAKE_OVER) && (is_silent || *state == HolderState::Unresponsive) => {
             "`--take-over` ends that run now; waiting for its Reset".to_owned()
         }
         (true, Some(lease)) => format!(
@@ -37,11 +37,6 @@ pub(in crate::conduct) const fn why_busy(state: HolderState) -> &'static str {
     }
 }
 
-/// Whether this run ends what is left of another.
-fn takes_over(hello: &Hello) -> bool {
-    hello.has(TAKE_OVER)
-}
-
 /// Why an answer other than `welcome` begins no session.
 pub(in crate::conduct) fn not_welcome(greeting: &Greeting, way: &Way<'_>, hello: &Hello) -> String {
     match greeting {
@@ -56,7 +51,7 @@ fn refused(refusal: &Refusal, hello: &Hello) -> String {
     match &refusal.holder {
         Some(holder) => {
             let is_live = holder.state == HolderState::Live;
-            let but = if is_live && takes_over(hello) {
+            let but = if is_live && hello.has(TAKE_OVER) {
                 "; `--take-over` does not end a run whose conductor is alive"
             } else {
                 ""

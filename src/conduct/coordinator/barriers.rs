@@ -16,7 +16,7 @@ pub(super) struct Barriers(BTreeMap<String, Barrier>);
 
 /// One barrier.
 #[derive(Debug, Default)]
-pub(super) struct Barrier {
+struct Barrier {
     members: BTreeMap<WorkerId, Member>,
     /// Why it will never be passed, or that it was.
     over: Option<Result<(), BarrierFailure>>,
@@ -57,8 +57,26 @@ impl Barriers {
         Self(all)
     }
 
-    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Barrier> {
-        self.0.get_mut(name)
+    /// How many workers have the barrier of this name.
+    pub(super) fn count(&self, name: &str) -> usize {
+        self.0.get(name).map_or(0, |barrier| barrier.members.len())
+    }
+
+    /// Lets everybody go who waits at the barrier of this name: who that is, each with the barrier's position.
+    pub(super) fn close(
+        &mut self,
+        name: &str,
+        result: Result<(), BarrierFailure>,
+        now: ConductorTime,
+    ) -> Vec<(WorkerId, usize)> {
+        let Some(barrier) = self.0.get_mut(name) else { return Vec::new() };
+        barrier.over = Some(result);
+        let waiting = barrier.members.iter_mut().filter(|(_, member)| member.is_waiting());
+        let let_go = waiting.map(|(id, member)| {
+            member.let_go(now);
+            (*id, member.position)
+        });
+        let_go.collect()
     }
 
     /// The barriers that are neither passed nor failed.
@@ -234,22 +252,6 @@ impl Barrier {
         let members = self.members.iter().map(|(id, member)| (*id, member));
         let late = first_gone(members, |why| matches!(why, Absence::StoppedWaiting(_)));
         late.map(|(worker, why)| BarrierFailure::Missing(worker, why))
-    }
-
-    /// How many workers have it.
-    pub(super) fn count(&self) -> usize {
-        self.members.len()
-    }
-
-    /// Lets everybody go; who waited, each with the barrier's position.
-    pub(super) fn close(&mut self, result: Result<(), BarrierFailure>, now: ConductorTime) -> Vec<(WorkerId, usize)> {
-        self.over = Some(result);
-        let waiting = self.members.iter_mut().filter(|(_, member)| member.is_waiting());
-        let let_go = waiting.map(|(id, member)| {
-            member.let_go(now);
-            (*id, member.position)
-        });
-        let_go.collect()
     }
 }
 

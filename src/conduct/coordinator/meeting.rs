@@ -98,22 +98,16 @@ impl Coordinator {
         }
         let PhaseId { trial, phase } = self.phase_id();
         for (name, decision) in self.barriers.decide() {
-            let Some(barrier) = self.barriers.get_mut(&name) else { continue };
-            match decision {
-                Ok(()) => {
-                    let lead = self.lead.between(self.barrier_round_trip, barrier.count());
-                    let at = self.now.plus(lead);
-                    for (worker, position) in barrier.close(Ok(()), at) {
-                        self.command(worker, Command::Release(self.phase_id().step(position), at));
-                    }
-                    self.report(Event::BarrierReleased { trial, phase, name, lead });
-                }
-                Err(failure) => {
-                    let why = failure.text(Some(&self.plan));
-                    for (worker, position) in barrier.close(Err(failure), self.now) {
-                        self.command(worker, Command::FailBarrier(self.phase_id().step(position), why.clone()));
-                    }
-                }
+            let failure = decision.as_ref().err().map(|failure| failure.text(Some(&self.plan)));
+            let lead = self.lead.between(self.barrier_round_trip, self.barriers.count(&name));
+            let at = if failure.is_some() { self.now } else { self.now.plus(lead) };
+            for (worker, position) in self.barriers.close(&name, decision, at) {
+                let step = self.phase_id().step(position);
+                let failed = failure.clone().map(|why| Command::FailBarrier(step, why));
+                self.command(worker, failed.unwrap_or(Command::Release(step, at)));
+            }
+            if failure.is_none() {
+                self.report(Event::BarrierReleased { trial, phase, name, lead });
             }
         }
     }

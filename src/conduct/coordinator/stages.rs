@@ -79,7 +79,8 @@ impl Coordinator {
         let had_plan = entry.point.take().is_some();
         if self.stage == Stage::Planning && had_plan && self.trial > 0 && !entry.came_back {
             (entry.standing, entry.came_back) = (Standing::Lost, true);
-            return self.report(Event::Warning { worker: Some(worker), text: lost_between(&end) });
+            let text = format!("{}; its session ended before the next trial, and another one is begun", end.reason);
+            return self.report(Event::Warning { worker: Some(worker), text });
         }
         self.workers[worker.0].standing = if in_trial { Standing::Lost } else { Standing::Gone };
         if in_trial {
@@ -346,11 +347,6 @@ impl Coordinator {
         }
         if all_are_there { self.send_plans() } else { self.connect() }
     }
-}
-
-/// What is said of a worker that is lost between two trials.
-fn lost_between(end: &End) -> String {
-    format!("{}; its session ended before the next trial, and another one is begun", end.reason)
 }
 
 /// Why a worker's session did not begin.

@@ -74,7 +74,7 @@ fn a_barrier_is_passed_when_every_worker_that_has_it_is_there() {
     assert_eq!(barriers.decide(), []);
     assert_eq!(barriers.reached(B, 0, NOW), None);
     assert_eq!(barriers.decide(), [("x".to_owned(), Ok(()))]);
-    let told = barriers.get_mut("x").unwrap().close(Ok(()), NOW);
+    let told = barriers.close("x", Ok(()), NOW);
     assert_eq!(told, [(A, 0), (B, 0)]);
     assert_eq!(barriers.decide(), []);
     assert_eq!(barriers.reached(A, 0, NOW), None, "it is over");
@@ -87,7 +87,7 @@ fn only_a_step_directly_behind_a_barrier_tells_when_its_worker_went_on() {
     for (positions, workers) in [([1, 1, 1], Some(3)), ([1, 2, 1], Some(2)), ([2, 2, 3], None)] {
         let mut barriers = barriers(["x", "x", "x"]);
         let _ = [A, B, C].map(|worker| barriers.reached(worker, 0, NOW));
-        barriers.get_mut("x").unwrap().close(Ok(()), NOW);
+        barriers.close("x", Ok(()), NOW);
         for (worker, position) in [A, B, C].into_iter().zip(positions) {
             barriers.started(worker, position, start_at(NOW));
         }
@@ -103,7 +103,7 @@ fn a_member_that_can_not_come_fails_the_barrier_as_soon_as_somebody_waits() {
     assert_eq!(barriers.decide(), [], "nobody waits yet");
     barriers.reached(C, 0, NOW);
     assert_eq!(barriers.decide(), [fail("x", B, Absence::Lost(None))]);
-    assert_eq!(barriers.get_mut("x").unwrap().close(Err(BarrierFailure::Stopped), NOW), [(C, 0)]);
+    assert_eq!(barriers.close("x", Err(BarrierFailure::Stopped), NOW), [(C, 0)]);
     assert_eq!(barriers.reached(A, 0, NOW), Some(BarrierFailure::Stopped));
 }
 
