@@ -9,9 +9,9 @@ use rustix::event::{PollFd, PollFlags};
 use super::copies::{Running, Sending, Turn};
 use super::failure::{ReachError, broken, no_folder};
 use super::interpreter::interpreter;
+use super::machine::{Machine, Patience, Progress, SLICE, Site, TURN};
 use super::process::Streams;
 use super::programs::Program;
-use super::{Machine, Patience, Progress, SLICE, Site, TURN};
 use crate::model::on_one_line;
 use crate::wait::Wait;
 
