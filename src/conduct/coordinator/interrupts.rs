@@ -8,30 +8,33 @@ use super::{Action, Coordinator, Rest, Stage};
 impl Coordinator {
     /// What an interrupt would do now, and what another one would do after it, for people.
     pub(in crate::conduct) fn interrupt_means(&self) -> &'static str {
+        let has_reset = self.plan.has(Phase::Reset);
+        let stops = if has_reset && self.dirty {
+            "stopping and running Reset; interrupt again to exit immediately"
+        } else {
+            "stopping; interrupt again to exit immediately"
+        };
         if self.interrupted.is_some() {
-            return if self.skips_collect() { self.means_reset() } else { "exiting" };
+            return if self.skips_collect() { stops } else { "exiting" };
         }
+        let collects = self.plan.settings.on_interrupt == OnInterrupt::Collect && self.plan.has(Phase::Collect);
         match self.current() {
             Some(Phase::Reset) => "finishing Reset; interrupt again to exit immediately",
-            Some(_) if self.plan.settings.on_interrupt == OnInterrupt::Reset => self.means_reset(),
-            Some(_) if !self.plan.has(Phase::Collect) => self.means_reset(),
-            Some(Phase::Collect) => "finishing Collect, then running Reset; interrupt again to skip to Reset",
-            Some(_) => "stopping, then running Collect and Reset; interrupt again to skip to Reset",
+            Some(Phase::Collect) if collects && has_reset => {
+                "finishing Collect, then running Reset; interrupt again to skip to Reset"
+            }
+            Some(Phase::Collect) if collects => "finishing Collect; interrupt again to stop it",
+            Some(_) if collects && self.dirty && has_reset => {
+                "stopping, then running Collect and Reset; interrupt again to skip to Reset"
+            }
+            Some(_) if collects && self.dirty => "stopping, then running Collect; interrupt again to skip it",
+            Some(_) => stops,
             None => match self.stage {
                 Stage::EndingTrial => "ending the trial; interrupt again to exit immediately",
                 Stage::Checking => "stopping `check`",
                 Stage::Measuring => "skipping the metrics of the trial",
                 _ => "exiting",
             },
-        }
-    }
-
-    /// What it means if only Reset is still run, and there is one.
-    fn means_reset(&self) -> &'static str {
-        if self.plan.has(Phase::Reset) {
-            "stopping and running Reset; interrupt again to exit immediately"
-        } else {
-            "stopping; interrupt again to exit immediately"
         }
     }
 

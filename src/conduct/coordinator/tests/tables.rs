@@ -456,3 +456,31 @@ fn an_output_that_fails_is_a_reason_and_the_run_goes_on() {
     assert_eq!(conclusion.verdict, Verdict::Passed);
     assert_eq!(conclusion.reasons, [Reason::NotCarriedOut("`x.json` cannot be written".to_owned())]);
 }
+
+#[test]
+fn what_an_interrupt_means_follows_from_what_is_still_run_after_it() {
+    let means = |phases: &[Phase], on_interrupt, seen: fn(&Event) -> bool| {
+        let mut plan = plan(1, 1, 1, phases);
+        plan.settings.on_interrupt = on_interrupt;
+        let mut world = World::new(plan, false);
+        world.give(Input::Start);
+        world.until(seen);
+        world.coordinator.interrupt_means()
+    };
+    let prepares = |event: &Event| matches!(event, Event::PhaseStarted { .. });
+    let runs = |event: &Event| matches!(event, Event::PhaseGo { phase: Phase::Run, .. });
+    let collects = |event: &Event| matches!(event, Event::PhaseGo { phase: Phase::Collect, .. });
+    let nothing_run = "stopping; interrupt again to exit immediately";
+    for on_interrupt in [OnInterrupt::Reset, OnInterrupt::Collect] {
+        assert_eq!(means(&Phase::ALL, on_interrupt, prepares), nothing_run);
+    }
+    let reset = "stopping and running Reset; interrupt again to exit immediately";
+    assert_eq!(means(&Phase::ALL, OnInterrupt::Reset, runs), reset);
+    let both = "stopping, then running Collect and Reset; interrupt again to skip to Reset";
+    assert_eq!(means(&Phase::ALL, OnInterrupt::Collect, runs), both);
+    let no_reset = [Phase::Run, Phase::Collect];
+    let collect = "stopping, then running Collect; interrupt again to skip it";
+    assert_eq!(means(&no_reset, OnInterrupt::Collect, runs), collect);
+    assert_eq!(means(&no_reset, OnInterrupt::Collect, collects), "finishing Collect; interrupt again to stop it");
+    assert_eq!(means(&no_reset, OnInterrupt::Reset, runs), nothing_run);
+}
