@@ -143,7 +143,7 @@ waits! {
         ProgramCopy: "room for the next part of the program" of "the machine",
             Limit::Progress(Duration::from_secs(30), Duration::from_hours(1)), "the next attempt";
         SharedCopy: "its copy of the program to arrive" of "another worker on the same machine",
-            Limit::Computed("until it has arrived or has failed"), "each worker sends its own copy";
+            Limit::Fixed(Duration::from_hours(1)), "the worker sends its own copy";
         TransportWords: "the last line on standard error" of "a command such as `ssh` that has ended", ms(500),
             "the worker cannot be reached";
         TransportEnd: "its end, when its connection is closed" of "a command such as `ssh`", seconds(1),

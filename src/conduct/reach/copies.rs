@@ -3,8 +3,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::conduct::threads::lock;
+use crate::wait::Wait;
 
 /// The command that reaches a machine, without its script.
 pub(super) type Command = Vec<String>;
@@ -45,13 +47,13 @@ pub(super) enum Turn {
 }
 
 impl Copies {
-    /// What a worker does next whose machine is reached with this command.
-    pub(super) fn turn(&self, machine: &Command) -> Turn {
+    /// What a worker does next whose machine is reached with this command, and which has waited so long.
+    pub(super) fn turn(&self, machine: &Command, waited: Duration) -> Turn {
         let mut states = lock(&self.0);
         match states.get(machine) {
-            Some(State::OnItsWay) => Turn::Wait,
+            Some(State::OnItsWay) if waited < Wait::SharedCopy.time() => Turn::Wait,
             Some(State::Running(running)) => Turn::Run(running.clone()),
-            Some(State::Gone) => Turn::Send(self.sending(machine)),
+            Some(State::OnItsWay | State::Gone) => Turn::Send(self.sending(machine)),
             None => {
                 states.insert(machine.clone(), State::OnItsWay);
                 Turn::Send(self.sending(machine))
@@ -109,7 +111,7 @@ mod tests {
     }
 
     fn send(copies: &Copies) -> Sending {
-        match copies.turn(&machine()) {
+        match copies.turn(&machine(), Duration::ZERO) {
             Turn::Send(sending) => sending,
             other => panic!("{other:?}"),
         }
@@ -119,16 +121,19 @@ mod tests {
     fn the_others_wait_for_the_first_copy_and_then_run_it() {
         let copies = Copies::default();
         let first = send(&copies);
-        assert!(matches!(copies.turn(&machine()), Turn::Wait));
-        assert!(matches!(copies.turn(&vec!["ssh".to_owned()]), Turn::Send(_)), "another machine");
+        assert!(matches!(copies.turn(&machine(), Duration::ZERO), Turn::Wait));
+        assert!(matches!(copies.turn(&vec!["ssh".to_owned()], Duration::ZERO), Turn::Send(_)), "another machine");
         first.arrived(Running { pid: 7, session: "s".to_owned() });
-        let Turn::Run(player) = copies.turn(&machine()) else { panic!("it runs") };
+        let Turn::Run(player) = copies.turn(&machine(), Duration::ZERO) else { panic!("it runs") };
         assert_eq!(player, Running { pid: 7, session: "s".to_owned() });
         let instead = copies.send_instead_of(&machine(), &player);
         let (one, other) = (send(&copies), send(&copies));
         one.arrived(Running { pid: 8, session: "t".to_owned() });
         drop([other, instead, copies.send_instead_of(&machine(), &player)]);
-        assert!(matches!(copies.turn(&machine()), Turn::Run(Running { pid: 8, .. })), "a later player is there");
+        assert!(
+            matches!(copies.turn(&machine(), Duration::ZERO), Turn::Run(Running { pid: 8, .. })),
+            "a later player is there"
+        );
     }
 
     #[test]
@@ -137,5 +142,14 @@ mod tests {
         drop(send(&copies));
         let _one = send(&copies);
         let _other = send(&copies);
+    }
+
+    #[test]
+    fn whoever_has_waited_too_long_for_the_first_copy_sends_its_own() {
+        let copies = Copies::default();
+        let _first = send(&copies);
+        let limit = Wait::SharedCopy.time();
+        assert!(matches!(copies.turn(&machine(), limit.saturating_sub(Duration::from_secs(1))), Turn::Wait));
+        assert!(matches!(copies.turn(&machine(), limit), Turn::Send(_)));
     }
 }

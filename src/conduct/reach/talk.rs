@@ -82,7 +82,7 @@ impl Talk<'_, '_> {
         let (command, begun) = (machine.command(), Instant::now());
         let mut goes_on = now_and_then(&machine.progress);
         let player = loop {
-            match copies.turn(&command) {
+            match copies.turn(&command, begun.elapsed()) {
                 Turn::Send(sending) => {
                     self.sending = Some(sending);
                     break None;
