@@ -10,6 +10,10 @@ use super::named::named;
 pub enum Hint {
     /// The machine of a player answers, but nothing listens on the port.
     StartPlayer,
+    /// Another program than a player listens on the port.
+    CorrectPort,
+    /// Something on the port takes connections and does not answer.
+    LookAtPlayer,
     /// The transport's command ended without giving a reason.
     RunCommand,
     /// A signal ended a program, or it ended without printing anything.
@@ -65,7 +69,7 @@ pub enum Hint {
 }
 
 named!(Hint:
-    StartPlayer "start_player", RunCommand "run_command", ReadSystemLog "read_system_log", RaiseLimits "raise_limits",
+    StartPlayer "start_player", CorrectPort "correct_port", LookAtPlayer "look_at_player", RunCommand "run_command", ReadSystemLog "read_system_log", RaiseLimits "raise_limits",
     PassUnchanged "pass_unchanged", CheckNetwork "check_network", CorrectName "correct_name",
     StartContainer "start_container", CorrectPod "correct_pod", CreateNamespace "create_namespace",
     StartSshd "start_sshd", RaiseMaxStartups "raise_max_startups", InstallTransport "install_transport",

@@ -11,7 +11,7 @@ use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, RefusalReason};
 
 use super::connect::connect;
-use super::greet::{Dialled, Failure, greet, is_refusal, not_a_player};
+use super::greet::{Dialled, Failure, greet, is_refusal, not_a_player, stranger};
 
 /// The pauses between attempts grow from the first to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
@@ -70,7 +70,9 @@ impl Dial<'_> {
                     Failure::Again(End::unreachable(message))
                 }
                 Ok(dialled) => return Ok(dialled),
-                Err(Failure::Stranger) if !was_there => return Err(End::lost(not_a_player(self.way))),
+                Err(Failure::Stranger) if !was_there => {
+                    return Err(stranger(End::lost(not_a_player(self.way)), self.way));
+                }
                 Err(Failure::Final(end)) => return Err(end),
                 Err(failure) => failure,
             };

@@ -53,10 +53,10 @@ impl Failure {
     pub(super) fn end(self, way: &Way<'_>) -> End {
         match self {
             Self::NotAnswered => {
-                let end = End::unreachable("the connection was accepted, but `hello` was not answered");
-                if let Way::Transport(_) = way { end.with(Hint::ReadSystemLog) } else { end }
+                let hint = if let Way::Port(_) = way { Hint::LookAtPlayer } else { Hint::ReadSystemLog };
+                End::unreachable("the connection was accepted, but `hello` was not answered").with(hint)
             }
-            Self::Stranger => End::unreachable(not_a_player(way)),
+            Self::Stranger => stranger(End::unreachable(not_a_player(way)), way),
             Self::Again(end) | Self::Final(end) => end,
         }
     }
@@ -121,6 +121,11 @@ pub(crate) fn is_seed(greeting: &Greeting) -> bool {
 /// Whether these bytes, or none, may be the beginning of an answer that was cut off: a length below 16 MiB, and JSON.
 fn begins_an_answer(bytes: &[u8]) -> bool {
     bytes.first().is_none_or(|first| *first == 0) && bytes.get(4).is_none_or(|first| *first == b'{')
+}
+
+/// The end of a connection to a peer that speaks something else, with what the user can do about it.
+pub(super) fn stranger(end: End, way: &Way<'_>) -> End {
+    if let Way::Port(_) = way { end.with(Hint::CorrectPort) } else { end }
 }
 
 /// What is said of a peer that speaks something else.

@@ -284,6 +284,19 @@ fn what_is_no_player_is_called_so() {
     stranger.join().unwrap();
     let text = not_carried_out(&conclusion.reasons);
     assert!(text.ends_with(&format!("the program at 127.0.0.1:{port} is not a player")), "{text}");
+    assert_eq!(conclusion.hints, [Hint::CorrectPort]);
+}
+
+#[test]
+fn what_accepts_a_connection_and_says_nothing_has_a_hint() {
+    let (listener, port) = listener();
+    let mut plan = plan_at(&[port], 1, &Phase::ALL);
+    plan.settings.connect_timeout = Duration::from_millis(100);
+    let (conclusion, _) = run(plan);
+    drop(listener);
+    let text = not_carried_out(&conclusion.reasons);
+    assert!(text.ends_with("the connection was accepted, but `hello` was not answered"), "{text}");
+    assert_eq!(conclusion.hints, [Hint::LookAtPlayer]);
 }
 
 #[test]
