@@ -1,11 +1,12 @@
 //! Runs the commands of `versions`, one after the other, before the plan is accepted: nothing else of the run is there yet.
-//! All of them together have a time limit, so that the session is not away for long.
+//! All of them together have a time limit, so that the session is not away for long: with a short lease, its connection would
+//! break.
 
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -20,7 +21,7 @@ const MOST: usize = 1 << 10;
 
 /// The line that each command of the plan printed, or why there is none.
 pub(super) fn printed(plan: &PlanMessage) -> Vec<String> {
-    let end = Instant::now() + Wait::Versions.time();
+    let end = Instant::now() + Wait::Versions.time().min(Duration::from_nanos(plan.lease) / 4);
     plan.versions.iter().map(|command| run(plan, command, end)).collect()
 }
 
@@ -90,17 +91,24 @@ fn read(output: &impl AsFd, end: Instant) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn plan(commands: &[&str]) -> PlanMessage {
         PlanMessage {
             shell: "/bin/sh".to_owned(),
             environment: vec![("TOOL".to_owned(), "tool 1.2".to_owned())],
+            lease: 60_000_000_000,
             versions: commands.iter().map(|command| (*command).to_owned()).collect(),
             ..PlanMessage::default()
         }
+    }
+
+    #[test]
+    fn commands_that_hang_take_less_time_than_breaks_a_connection() {
+        let begun = Instant::now();
+        let short = PlanMessage { lease: 1_000_000_000, ..plan(&["sleep 60", "sleep 60"]) };
+        assert_eq!(printed(&short), ["did not end in time", "did not end in time"]);
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     }
 
     #[test]
