@@ -377,7 +377,8 @@ impl Run {
     fn remark(&self, at: ConductorTime, worker: Option<WorkerId>, text: &str, hint: Option<Hint>) -> Remark {
         let latest = self.latest.and_then(|trial| self.trials.get(trial));
         let open = latest.filter(|trial| trial.end.is_none());
-        let phase = open.and_then(|trial| trial.phases.values().rfind(|phase| phase.end.is_none()));
+        // A worker that leaves is in its Reset before the others.
+        let phase = open.and_then(|trial| trial.phases.values().find(|phase| phase.end.is_none()));
         let (trial, phase) = (open.map(|trial| trial.number), phase.map(|phase| phase.phase));
         Remark { at, trial, phase, worker, text: text.to_owned(), hint }
     }

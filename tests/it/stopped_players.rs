@@ -146,6 +146,8 @@ fn the_others_go_on_and_the_reset_is_told_while_they_do() {
         scene.open_gate();
         let finished = finish(child);
         scene.assert_left(&finished, "b", TOLD);
+        let text = scene.report("text");
+        assert!(text.contains(&format!("\nlost: b in run of trial 1: {TOLD}\n")), "{text}");
         assert_eq!(scene.outcomes("reset", "a"), "undo passed");
         let run = if is_through { "work passed, more passed" } else { "work stopped, more skipped" };
         assert_eq!(
