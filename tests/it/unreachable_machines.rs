@@ -43,6 +43,30 @@ fn assert_reason(folder: &Folder, form: &str, reason: &str, hint: &str) {
 }
 
 #[test]
+fn what_ssh_prints_at_each_attempt_is_logged_once() {
+    let folder = scene("connect = ssh:lab7");
+    let count = folder.join("count").display().to_string();
+    let said = "ssh: connect to host lab7 port 22: Connection refused";
+    stand_in(&folder, "ssh", &format!("[ \"$1\" = -G ] || echo >>{count}; echo '{said}' >&2; exit 255"));
+    let mut command = conductor(&folder, ["conduct", "--log-file", "log", "test.cfg"]);
+    command.env("PATH", format!("{}:/usr/bin:/bin", folder.join("bin").display()));
+    assert_eq!(finish(start(command)).status, Some(1));
+    assert!(folder.read("count").lines().count() > 2, "it was tried several times");
+    let log = folder.read("log");
+    assert_eq!(log.matches(&format!("a: {said}")).count(), 1, "{log}");
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_tried_once() {
+    let folder = scene("connect = ssh:lab7");
+    let count = folder.join("count").display().to_string();
+    let said = "ssh: Could not resolve hostname lab7: Name or service not known";
+    stand_in(&folder, "ssh", &format!("[ \"$1\" = -G ] || echo >>{count}; echo '{said}' >&2; exit 255"));
+    assert_reason(&folder, "ssh:lab7", said, "correct the name in the configuration");
+    assert_eq!(folder.read("count").lines().count(), 1);
+}
+
+#[test]
 fn what_ssh_says_is_the_reason() {
     let changed = "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @";
     for (said, reason, hint) in [

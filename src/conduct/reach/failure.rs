@@ -67,8 +67,9 @@ const HINTS: [(&str, Hint); 31] = [
 
 /// Problems that may soon be over: a network, container or sshd that is being started, or many simultaneous
 /// connections.
-const MAY_PASS: [Hint; 5] =
-    [Hint::CheckNetwork, Hint::CorrectName, Hint::StartSshd, Hint::RaiseMaxStartups, Hint::StartContainer];
+const MAY_PASS: [Hint; 4] = [Hint::CheckNetwork, Hint::StartSshd, Hint::RaiseMaxStartups, Hint::StartContainer];
+/// What a resolver prints that cannot answer now. Any other name that it does not know stays unknown.
+const NO_ANSWER: &str = "Temporary failure in name resolution";
 
 /// What the user can do about what a transport printed. If several hints apply, this is the most specific one.
 pub(in crate::conduct) fn hint_in(lines: &[String]) -> Option<Hint> {
@@ -165,7 +166,8 @@ impl ReachError {
         let (is_ended, known, printed) = (matches!(self, Self::Ended), hint_in(said), said.join(" / "));
         let (end, may_pass) = self.end();
         let reason = if is_ended { printed } else { format!("{}: {printed}", end.reason) };
-        let may_pass = may_pass && known.is_none_or(|hint| MAY_PASS.contains(&hint));
+        let may_pass = may_pass
+            && (known.is_none_or(|hint| MAY_PASS.contains(&hint)) || said.iter().any(|line| line.contains(NO_ANSWER)));
         (End { reason, hint: known.or(end.hint), ..end }, may_pass)
     }
 
@@ -235,7 +237,8 @@ mod tests {
         let table = [
             ("root@h: Permission denied (publickey).", Hint::AllowKey, false),
             ("Host key verification failed.", Hint::AddHostKey, false),
-            ("ssh: Could not resolve hostname h: Name or service not known", Hint::CorrectName, true),
+            ("ssh: Could not resolve hostname h: Name or service not known", Hint::CorrectName, false),
+            ("ssh: Could not resolve hostname h: Temporary failure in name resolution", Hint::CorrectName, true),
             ("ssh: connect to host h port 22: No route to host", Hint::CheckNetwork, true),
             ("ssh: connect to host h port 22: Connection timed out", Hint::CheckNetwork, true),
             ("ssh: connect to host h port 22: Connection refused", Hint::StartSshd, true),

@@ -1,5 +1,6 @@
 //! A machine that is reached through a command, and what reaching it takes.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(in crate::conduct) struct Machine<'a> {
     pub(in crate::conduct) progress: Progress<'a>,
     /// The session's player, if it was reached before.
     pub(in crate::conduct) running: Option<Running>,
+    /// What the command printed on standard error at the attempt before: the same is not logged again.
+    pub(super) earlier: RefCell<Vec<String>>,
 }
 
 /// Called with the time that an attempt to reach a machine may take from now on.
@@ -67,9 +70,14 @@ impl<'a> Way<'a> {
     ) -> Self {
         match &plan.player {
             PlayerAddress::Port(destination) => Self::Port(destination),
-            PlayerAddress::Transport(transport) => {
-                Self::Transport(Machine { transport, worker: plan.name.as_str(), access, progress, running })
-            }
+            PlayerAddress::Transport(transport) => Self::Transport(Machine {
+                transport,
+                worker: plan.name.as_str(),
+                access,
+                progress,
+                running,
+                earlier: RefCell::default(),
+            }),
         }
     }
 }

@@ -60,7 +60,9 @@ pub(super) fn reach(
     let left = until.saturating_duration_since(Instant::now());
     let command = machine.transport.command(&script.text(machine.transport), mark, left);
     let Access { descriptors, endings, .. } = machine.access;
-    let started = TransportProcess::start(machine.transport, &command, machine.worker, *descriptors, endings);
+    let earlier = machine.earlier.take();
+    let started =
+        TransportProcess::start(machine.transport, &command, (machine.worker, earlier), *descriptors, endings);
     let (process, streams) = started.map_err(|error| ReachError::start(machine.transport.program_name(), &error))?;
     let mut talk = Talk {
         streams,
@@ -83,7 +85,10 @@ pub(super) fn reach(
         Err(error) => {
             // No other worker should try the program of this player again.
             drop(talk.asked_for.take().and_then(|player| machine.send_instead_of(&player)));
-            Err(error.with_words_of(process, talk.streams, &talk.heard))
+            let printed = process.printed.clone();
+            let error = error.with_words_of(process, talk.streams, &talk.heard);
+            machine.earlier.replace(printed.lines());
+            Err(error)
         }
     }
 }

@@ -107,7 +107,8 @@ pub(super) struct Streams {
 }
 
 impl TransportProcess {
-    /// Starts the command of a transport. Also returns this side of its standard input and output.
+    /// Starts the command of a transport. Also returns this side of its standard input and output. What it prints is logged
+    /// with the worker's name, but for lines that are known.
     ///
     /// # Errors
     ///
@@ -115,7 +116,7 @@ impl TransportProcess {
     pub(super) fn start(
         transport: &Transport,
         command: &[String],
-        worker: &str,
+        (worker, known): (&str, Vec<String>),
         limit: DescriptorLimit,
         endings: &Endings,
     ) -> io::Result<(Self, Streams)> {
@@ -140,7 +141,8 @@ impl TransportProcess {
         if let Some(stderr) = stderr {
             let (printed, worker) = (process.printed.clone(), worker.to_owned());
             let name = format!("transport of {worker}");
-            let reader = std::thread::Builder::new().name(name).spawn(move || read_lines(stderr, &worker, &printed));
+            let reader =
+                std::thread::Builder::new().name(name).spawn(move || read_lines(stderr, &worker, &known, &printed));
             process.reader = Some(reader?);
         }
         Ok((process, Streams { input, output }))
@@ -180,7 +182,7 @@ impl Drop for TransportProcess {
 }
 
 /// Passes on lines until the stream ends.
-fn read_lines(stderr: ChildStderr, worker: &str, printed: &Printed) {
+fn read_lines(stderr: ChildStderr, worker: &str, known: &[String], printed: &Printed) {
     let mut stderr = BufReader::new(stderr);
     loop {
         let mut line = Vec::new();
@@ -193,7 +195,11 @@ fn read_lines(stderr: ChildStderr, worker: &str, printed: &Printed) {
         if line.is_empty() {
             continue;
         }
-        tracing::info!("{worker}: {line}");
+        if known.contains(&line) {
+            tracing::debug!("{worker}: {line}");
+        } else {
+            tracing::info!("{worker}: {line}");
+        }
         printed.add(line);
     }
 }
@@ -210,7 +216,8 @@ mod tests {
         // It does not read its input, and so does not see its end; and it ignores SIGTERM.
         let (transport, script) = (Transport::read("sh").unwrap(), "trap \"\" TERM; exec sleep 600");
         let command = ["sh", "-c", script].map(str::to_owned);
-        let (process, streams) = TransportProcess::start(&transport, &command, "w", limit, &endings).unwrap();
+        let (process, streams) =
+            TransportProcess::start(&transport, &command, ("w", Vec::new()), limit, &endings).unwrap();
         let pid = format!("/proc/{}", process.child.as_ref().unwrap().id());
         while !std::fs::read_to_string(format!("{pid}/comm")).is_ok_and(|name| name == "sleep\n") {
             std::thread::yield_now();
