@@ -7,10 +7,10 @@ use std::rc::Rc;
 use super::audience::{Conductor, lease, open};
 use super::callers::Caller;
 use super::life;
-use super::listener::{Listener, Service};
+use super::listener::Listener;
 use super::machine::{self, Taken};
 use super::note::Order;
-use super::platform::{Platform, platform};
+use super::platform;
 use super::processes::End;
 use super::python_delivery::SUPERSEDED;
 use super::python_run;
@@ -18,6 +18,7 @@ use super::registry::{Abandoned, Claim};
 use super::session::Session;
 use super::session_entry::{SessionEntry, Summary};
 use super::session_process::hold;
+use super::settings::Service;
 use super::survival;
 use super::watch;
 use crate::model::Process;
@@ -109,8 +110,7 @@ impl Listener {
                 Ok(_) => None,
             });
             let state = if holder.is_some() { WelcomeState::Busy } else { WelcomeState::Free };
-            let is_of_session = matches!(self.settings.service, Service::Session(_));
-            let remarks = is_of_session.then(survival::limit).flatten().into_iter().collect();
+            let remarks = self.settings.serves_one().then(survival::limit).flatten().into_iter().collect();
             let welcome = Welcome { holder, remarks, ..self.welcome(state, Some(&hello.run)) };
             self.callers.close(caller, &Greeting::Welcome(welcome).encode());
             return Continue(());
@@ -139,7 +139,7 @@ impl Listener {
 
     /// Reserves the machine for the run, if the run has requested that (`exclusive`).
     fn take_machine(&mut self, hello: &Hello) -> Result<Option<Rc<UnixListener>>, Refusal> {
-        if !hello.has(EXCLUSIVE) || !matches!(self.settings.service, Service::Session(_)) || self.machine.is_some() {
+        if !hello.has(EXCLUSIVE) || !self.settings.serves_one() || self.machine.is_some() {
             return Ok(self.machine.clone());
         }
         match machine::take(hello) {
@@ -210,7 +210,6 @@ impl Listener {
                 "was left running by an earlier run; if it is still running, it is stopped when the player stops";
             cleaned(&format!("process {pid} ({user}) {text}: `{command}`"))
         });
-        let Platform { system, kernel } = platform();
         let told = run.into_iter().flat_map(|run| self.registry.told_to(run));
         Welcome {
             protocol: PROTOCOL,
@@ -225,9 +224,9 @@ impl Listener {
             leftovers: few(leftovers.collect()).into_iter().chain(told).collect(),
             remarks: Vec::new(),
             features: FEATURES.map(str::to_owned).to_vec(),
-            process: matches!(self.settings.service, Service::Session(_)).then(std::process::id),
-            system,
-            kernel,
+            process: self.settings.serves_one().then(std::process::id),
+            system: platform::system(),
+            kernel: Some(platform::kernel()),
         }
     }
 }

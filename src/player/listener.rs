@@ -2,67 +2,35 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::rc::Rc;
-use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::Signal;
 
-use super::admission::Admission;
 use super::callers::Callers;
 use super::door::Door;
 use super::environment::folder_warning;
-use super::log_socket::LogSocket;
 use super::lookup::look_up;
 use super::machine;
 use super::note::Note;
 use super::origin::Origins;
 use super::processes::{End, Processes};
 use super::registry::Registry;
-use super::scratch::ScratchFolder;
+use super::scratch::remove_all;
 use super::session_entry::{SessionEntry, Summary};
 use super::session_process;
+use super::settings::{Service, Settings};
 use super::stdio;
-use super::sweep::Cleanup;
+use super::sweep::{Cleanup, end_everything, end_stale};
 use super::watch::{self, Found};
 use crate::model::{PlayerTime, Process};
 use crate::sys::{self, CgroupRoot, SignalDescriptor, clock};
 use crate::wait::{Wait, is_ready};
 use crate::wire::Connection;
-
-/// The settings of a player.
-pub struct Settings {
-    /// Whom it serves.
-    pub service: Service,
-    /// The largest message of a Python conductor, in bytes.
-    pub max_message_size: u64,
-    /// How many bytes of output a session stores on disk while its conductor receives none.
-    pub spool_limit: u64,
-    /// Who may connect.
-    pub admission: Admission,
-    /// What it logs, if that goes to the conductor.
-    pub log: Option<LogSocket>,
-    /// Whether `SIGHUP` stops the player. If not, it only starts a new log.
-    pub stops_at_hang_up: bool,
-}
-
-/// Whom a player serves.
-pub enum Service {
-    /// Conductors that connect to a port.
-    Machine {
-        /// The address to listen on; `None` means all.
-        bind: Option<IpAddr>,
-        /// The port; 0 picks one.
-        port: u16,
-    },
-    /// The conductor whose session has this fingerprint, which connects through `player --stdio`. The player ends with
-    /// the session.
-    Session(String),
-}
 
 /// The listener's state. A process that it forks drops all of it, and so closes every descriptor.
 pub(super) struct Listener {
@@ -202,7 +170,8 @@ impl Listener {
             self.processes.next_check(),
             self.registry.python.next_deadline(),
             self.stopping,
-            matches!(self.settings.service, Service::Session(_))
+            self.settings
+                .serves_one()
                 .then(|| self.begun.plus(Wait::SessionPlayerIdle.time()))
                 .filter(|end| *end > clock()),
         ];
@@ -248,7 +217,7 @@ impl Listener {
         let is_idle = || {
             self.callers.is_empty() && self.processes.pids().next().is_none() && self.registry.dead().next().is_none()
         };
-        matches!(self.settings.service, Service::Session(_))
+        self.settings.serves_one()
             && is_idle()
             && (self.callers.has_taken_any || clock() >= self.begun.plus(Wait::SessionPlayerIdle.time()))
     }
@@ -295,7 +264,7 @@ impl Listener {
         }
         self.take_notes();
         self.registry.give_up();
-        remove(std::mem::take(&mut self.registry.scratch));
+        remove_all(std::mem::take(&mut self.registry.scratch));
         self.processes.cgroups.iter().for_each(|cgroups| cgroups.remove());
         Break(End::Status(status))
     }
@@ -379,12 +348,12 @@ impl Listener {
         }
         let left = folders.clone();
         let work = move |_, _| {
-            remove(folders);
+            remove_all(folders);
             0
         };
         if let Err(error) = self.processes.create(&mut self.callers, watch::MOST, work)? {
             tracing::debug!("cannot create a process that removes scratch folders: {error}");
-            remove(left);
+            remove_all(left);
         }
         Continue(())
     }
@@ -427,47 +396,14 @@ impl Listener {
                     }
                 }
                 Err(error) => {
-                    tracing::error!("{}: cannot run Reset yet: cannot create a process: {error}", entry.describe());
+                    tracing::error!(
+                        "{}: cannot run Reset yet: cannot create a process: {error}",
+                        entry.hello.describe()
+                    );
                     entry.reset_failed(&error, clock());
                 }
             }
         }
         Continue(())
-    }
-}
-
-/// Removes scratch folders that are not to be kept.
-fn remove(folders: impl IntoIterator<Item = ScratchFolder>) {
-    let removed = folders.into_iter().filter(ScratchFolder::is_removed);
-    removed.filter_map(ScratchFolder::remove).for_each(|why| tracing::warn!("{why}"));
-}
-
-/// Ends what a player at this port left in control groups, if it died with all of its sessions. Returns what the next
-/// conductor has to know about that.
-fn end_stale(name: &str) -> Option<String> {
-    let ended = CgroupRoot::remove_stale(name);
-    let text = format!(
-        "an earlier player and its sessions were killed; their Reset was not run, and the processes that their steps left have been stopped: {}",
-        Process::list(&ended)
-    );
-    (!ended.is_empty()).then_some(text).inspect(|text| tracing::warn!("{text}"))
-}
-
-/// Kills everything below this process: sessions first, and then whatever they leave. What is still there after a second
-/// cannot be ended by anybody.
-fn end_everything() {
-    const LOOK: Duration = Duration::from_millis(2);
-    let end = clock().plus(Wait::LeftoverEnd.time());
-    loop {
-        while sys::reap().is_some() {}
-        let children = sys::direct_children();
-        if children.is_empty() || clock() >= end {
-            return;
-        }
-        for child in children {
-            sys::end_group(child, Signal::KILL);
-            sys::end_child(child, Signal::KILL);
-        }
-        Wait::LeftoverEnd.pause(LOOK);
     }
 }

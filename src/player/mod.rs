@@ -37,6 +37,7 @@ mod session;
 mod session_entry;
 mod session_log;
 mod session_process;
+mod settings;
 mod spool;
 mod stdio;
 mod step_image;
@@ -53,9 +54,9 @@ use std::net::SocketAddr;
 use crate::sys;
 pub use admission::Admission;
 use listener::Listener;
-pub use listener::{Service, Settings};
 pub use log_socket::LogSocket;
 use processes::End;
+pub use settings::{Service, Settings};
 pub use stdio::pass_on;
 pub use supervisor::supervise;
 

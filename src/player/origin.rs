@@ -28,14 +28,12 @@ pub(super) struct Origin {
 impl Origin {
     /// Marks the environment of a step's process before it is created. `tree` must be unique. The origin is complete when
     /// it has the number of the process.
-    pub(super) fn mark(key: StepId, tree: &str, environment: &mut Vec<Rc<CStr>>) -> Self {
-        let label = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"CONDUCTOR_STEP="));
-        let label = String::from_utf8_lossy(label.unwrap_or(b"?")).into_owned();
+    pub(super) fn mark(key: StepId, label: &str, tree: &str, environment: &mut Vec<Rc<CStr>>) -> Self {
         let mark = format!("{MARK}{tree}-{}-{}-{}", key.trial, key.phase, key.position);
         // The player itself may be a step of another one.
         environment.retain(|variable| !variable.to_bytes().starts_with(MARK.as_bytes()));
         environment.extend(CString::new(mark.as_str()).map(Rc::from));
-        Self { key, label, pid: 0, cgroup: None, mark: mark.into_bytes() }
+        Self { key, label: label.to_owned(), pid: 0, cgroup: None, mark: mark.into_bytes() }
     }
 }
 

@@ -3,20 +3,15 @@
 use std::fs::{self, File};
 use std::io::Read;
 
-/// What the machine runs, as far as it is known.
-pub(super) struct Platform {
-    /// The operating system, such as `Debian GNU/Linux 12 (bookworm)`.
-    pub(super) system: Option<String>,
-    /// The kernel, such as `Linux 6.1.0-18-amd64 x86_64`.
-    pub(super) kernel: Option<String>,
+/// The operating system, such as `Debian GNU/Linux 12 (bookworm)`, if that is known.
+pub(super) fn system() -> Option<String> {
+    ["/etc/os-release", "/usr/lib/os-release"].into_iter().find_map(|path| pretty_name(&start_of(path)?))
 }
 
-/// This machine.
-pub(super) fn platform() -> Platform {
+/// The kernel, such as `Linux 6.1.0-18-amd64 x86_64`.
+pub(super) fn kernel() -> String {
     let name = rustix::system::uname();
-    let kernel = [name.sysname(), name.release(), name.machine()].map(|part| part.to_string_lossy());
-    let system = ["/etc/os-release", "/usr/lib/os-release"].into_iter().find_map(|path| pretty_name(&start_of(path)?));
-    Platform { system, kernel: Some(kernel.join(" ")) }
+    [name.sysname(), name.release(), name.machine()].map(|part| part.to_string_lossy()).join(" ")
 }
 
 /// The start of a small file, if it is a file.

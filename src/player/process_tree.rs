@@ -45,14 +45,14 @@ impl ProcessTree {
         })
     }
 
-    /// Creates a step's process, which waits to be started.
+    /// Creates the process of a step with this label, which waits to be started.
     ///
     /// # Errors
     ///
     /// As [`Spawner::spawn`].
-    pub(super) fn create(&mut self, key: StepId, mut image: Image) -> io::Result<Spawned> {
+    pub(super) fn create(&mut self, key: StepId, label: &str, mut image: Image) -> io::Result<Spawned> {
         self.prepare_spare(key.phase);
-        let mut origin = Origin::mark(key, &self.name, &mut image.environment);
+        let mut origin = Origin::mark(key, label, &self.name, &mut image.environment);
         let cgroup = self.take_cgroup();
         let made = self.spawner.spawn(image, cgroup.as_ref().map(AsFd::as_fd))?;
         if made.in_cgroup {

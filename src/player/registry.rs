@@ -232,7 +232,7 @@ impl Registry {
             self.scratch.extend(left);
             return None;
         }
-        Some(format!("{}: {}", entry.describe(), entry.process_died(now)))
+        Some(format!("{}: {}", entry.hello.describe(), entry.process_died(now)))
     }
 
     /// Removes the dead sessions for which nothing can or has to be done. Returns what became of them.
@@ -314,7 +314,7 @@ impl Registry {
     pub(super) fn give_up_on(&mut self, pid: u32, limit: Duration) -> String {
         let Some(entry) = self.of_process(pid) else { return format!("process {pid}, which serves a conductor") };
         entry.given_up = Some(limit);
-        format!("{}: process {pid}", entry.describe())
+        format!("{}: process {pid}", entry.hello.describe())
     }
 
     /// No process is needed any more: those that still exist are to be ended.

@@ -78,13 +78,11 @@ impl ScratchFolder {
         Err(format!("cannot create a scratch folder: {why}"))
     }
 
-    /// Whether it is removed after its trial.
-    pub(super) fn is_removed(&self) -> bool {
-        !self.keep
-    }
-
-    /// Removes it at once. Returns what could not be removed.
+    /// Removes it at once, unless it is kept. Returns what could not be removed.
     pub(super) fn remove(self) -> Option<String> {
+        if self.keep {
+            return None;
+        }
         let mut ending = match Ending::begin(self) {
             Ok(Some(ending)) => ending,
             Ok(None) => return None,
@@ -95,6 +93,11 @@ impl ScratchFolder {
         }
         ending.failure()
     }
+}
+
+/// Removes the folders that are not to be kept, and logs what could not be removed.
+pub(super) fn remove_all(folders: impl IntoIterator<Item = ScratchFolder>) {
+    folders.into_iter().filter_map(ScratchFolder::remove).for_each(|why| tracing::warn!("{why}"));
 }
 
 /// The folders in which it may be made, the best first. They have to be known by a path that a command can use.

@@ -89,11 +89,6 @@ impl SessionEntry {
         self.hello.run == hello.run && self.hello.worker == hello.worker
     }
 
-    /// Which session it is, for people.
-    pub(super) fn describe(&self) -> String {
-        describe(&self.hello)
-    }
-
     /// What became of it, for the next conductor.
     pub(super) fn summary(&self, text: String) -> Summary {
         Summary { of: Some(self.hello.clone()), text }
@@ -146,7 +141,7 @@ impl SessionEntry {
             Note::Scratch { folders } => self.scratch = folders,
             Note::Orphaned { reason } => {
                 self.orphaned = Some(now);
-                return Some(format!("{}: {reason}", self.describe()));
+                return Some(format!("{}: {reason}", self.hello.describe()));
             }
             Note::Over { .. } | Note::Delivering | Note::Addresses { .. } => {}
         }
@@ -160,7 +155,7 @@ impl SessionEntry {
             Reset::Begun if self.orphaned.is_some() => "its Reset is not completed",
             Reset::Begun | Reset::NotNeeded => return None,
         };
-        Some(format!("{}: it is killed now, and {what}", self.describe()))
+        Some(format!("{}: it is killed now, and {what}", self.hello.describe()))
     }
 
     /// Its process died: that of the session, or the one that was to run its Reset. Returns what to report.
@@ -261,13 +256,9 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.of.iter().try_for_each(|hello| write!(out, "{}: ", describe(hello)))?;
+        self.of.iter().try_for_each(|hello| write!(out, "{}: ", hello.describe()))?;
         out.write_str(&self.text)
     }
-}
-
-fn describe(Hello { worker, run, conductor, .. }: &Hello) -> String {
-    format!("worker {worker} of run {run} of {conductor}")
 }
 
 #[cfg(test)]

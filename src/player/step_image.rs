@@ -8,15 +8,19 @@ use super::environment::{Environment, absolute_folder};
 use super::session::NotStarted;
 use crate::model::{StepId, on_one_line, words};
 use crate::sys::{Image, PrintsTo, StartError};
-use crate::wire::PlanMessage;
+use crate::wire::{PlanMessage, StepMessage};
 
 /// The image of this step. `environment` has the step's own variables from now on.
 ///
 /// # Errors
 ///
-/// If a part of it has a NUL byte, or the plan has no such step.
-pub(super) fn image(plan: &PlanMessage, key: StepId, environment: &mut Environment) -> Result<Image, NotStarted> {
-    let Some(step) = plan.step(key) else { return Err(not_possible("the plan has no such step".to_owned())) };
+/// If a part of it has a NUL byte.
+pub(super) fn image(
+    plan: &PlanMessage,
+    key: StepId,
+    step: &StepMessage,
+    environment: &mut Environment,
+) -> Result<Image, NotStarted> {
     environment.set("CONDUCTOR_TRIAL", key.trial.to_string().as_bytes());
     environment.set("CONDUCTOR_PHASE", key.phase.to_string().as_bytes());
     environment.set("CONDUCTOR_STEP", step.label.as_bytes());
@@ -34,7 +38,7 @@ pub(super) fn shell_image(
     directory: Option<&str>,
     environment: &Environment,
 ) -> Result<Image, NotStarted> {
-    let no_nul = |what: &str| not_possible(format!("{what} has a NUL byte"));
+    let no_nul = |what: &str| NotStarted { why: format!("{what} has a NUL byte"), may_work_later: false };
     let text = |bytes: &[u8], what: &str| CString::new(bytes).map_err(|_| no_nul(what));
     Ok(Image {
         program: text(&path_of(shell, environment), "the shell")?,
@@ -43,10 +47,6 @@ pub(super) fn shell_image(
         directory: directory.map(|directory| text(directory.as_bytes(), "the folder")).transpose()?,
         prints_to: PrintsTo::Pipes,
     })
-}
-
-fn not_possible(why: String) -> NotStarted {
-    NotStarted { why, may_work_later: false }
 }
 
 /// Why nothing can be done in the folder of a worker's steps.

@@ -1,13 +1,15 @@
-//! Ending everything below this process: after a trial, and after the death of a session.
+//! Ending everything below this process: after a trial, after the death of a session, and at the end of a player.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
 use super::escalation::Escalation;
 use super::origin::{Origin, Origins};
 use crate::model::{PlayerTime, Process, StepId};
-use crate::sys::Descendant;
+use crate::sys::{self, CgroupRoot, Descendant, clock};
+use crate::wait::Wait;
 
 /// A sweep in progress.
 ///
@@ -94,5 +96,35 @@ impl Cleanup {
         self.sweep = None;
         self.not_ended = remaining.iter().map(|process| process.pid).collect();
         Some(remaining)
+    }
+}
+
+/// Ends what a player at this port left in control groups, if it died with all of its sessions. Returns what the next
+/// conductor has to know about that.
+pub(super) fn end_stale(name: &str) -> Option<String> {
+    let ended = CgroupRoot::remove_stale(name);
+    let text = format!(
+        "an earlier player and its sessions were killed; their Reset was not run, and the processes that their steps left have been stopped: {}",
+        Process::list(&ended)
+    );
+    (!ended.is_empty()).then_some(text).inspect(|text| tracing::warn!("{text}"))
+}
+
+/// Kills everything below this process: sessions first, and then whatever they leave. What is still there after a second
+/// cannot be ended by anybody.
+pub(super) fn end_everything() {
+    const LOOK: Duration = Duration::from_millis(2);
+    let end = clock().plus(Wait::LeftoverEnd.time());
+    loop {
+        while sys::reap().is_some() {}
+        let children = sys::direct_children();
+        if children.is_empty() || clock() >= end {
+            return;
+        }
+        for child in children {
+            sys::end_group(child, Signal::KILL);
+            sys::end_child(child, Signal::KILL);
+        }
+        Wait::LeftoverEnd.pause(LOOK);
     }
 }

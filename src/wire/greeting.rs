@@ -54,6 +54,12 @@ impl Hello {
         self.features.iter().any(|name| name == feature)
     }
 
+    /// Whose session it is about, for people.
+    pub fn describe(&self) -> String {
+        let Self { worker, run, conductor, .. } = self;
+        format!("worker {worker} of run {run} of {conductor}")
+    }
+
     /// Whether the other one is from a worker of the same run. Another run may have the same name.
     pub fn is_of_same_run(&self, other: &Self) -> bool {
         self.run == other.run && self.run_secret == other.run_secret

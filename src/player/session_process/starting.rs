@@ -36,9 +36,8 @@ impl SessionProcess<'_> {
 
     /// The scratch folder for a step that may need it. It is made for the first step of a trial.
     pub(super) fn scratch_of(&mut self, key: StepId) -> Result<String, String> {
-        let no_folder = || "the conductor does not use scratch folders".to_owned();
         let Some((plan, what)) = self.session.plan().and_then(|plan| Some((plan, plan.scratch?))) else {
-            return Err(no_folder());
+            return Err("the conductor does not use scratch folders".to_owned());
         };
         let worker = plan.worker().unwrap_or("worker");
         let (path, is_new) = self.scratch.of_trial(key.trial, worker, what)?;
@@ -110,11 +109,11 @@ impl SessionProcess<'_> {
     fn create(&mut self, key: StepId) -> Result<Spawned, NotStarted> {
         self.set_scratch(key)?;
         let plan = self.session.plan().ok_or_else(|| io::Error::other("there is no plan"))?;
+        let step = plan.step(key).ok_or_else(|| io::Error::other("the plan has no such step"))?;
         // Nobody reads the output of a Python conductor's spawned step, which it lets live.
-        let is_spawned = plan.step(key).is_some_and(|step| step.spawn);
-        let is_unread = matches!(self.audience, Audience::Python(_)) && is_spawned;
+        let is_unread = matches!(self.audience, Audience::Python(_)) && step.spawn;
         let prints_to = if is_unread { PrintsTo::Nowhere } else { PrintsTo::Pipes };
-        let image = image(plan, key, &mut self.environment)?;
-        Ok(self.executor.tree.create(key, Image { prints_to, ..image })?)
+        let image = image(plan, key, step, &mut self.environment)?;
+        Ok(self.executor.tree.create(key, &step.label, Image { prints_to, ..image })?)
     }
 }
