@@ -21,11 +21,11 @@ use super::origin::Origins;
 use super::processes::{End, Processes};
 use super::registry::Registry;
 use super::scratch::remove_all;
-use super::session_entry::{SessionEntry, Summary};
+use super::session_entry::Summary;
 use super::session_process;
 use super::settings::{Service, Settings};
 use super::stdio;
-use super::sweep::{Cleanup, end_everything, end_stale};
+use super::sweep::{Cleanup, end_stale};
 use super::watch::{self, Found};
 use crate::model::{PlayerTime, Process};
 use crate::sys::{self, CgroupRoot, SignalDescriptor, clock};
@@ -35,7 +35,7 @@ use crate::wire::Connection;
 /// The listener's state. A process that it forks drops all of it, and so closes every descriptor.
 pub(super) struct Listener {
     pub(super) settings: Settings,
-    socket: Option<Door>,
+    pub(super) socket: Option<Door>,
     /// At which other runs ask for the machine, while this one has it for itself.
     pub(super) machine: Option<Rc<UnixListener>>,
     /// Whether this player is the one of its run that answers them.
@@ -48,13 +48,13 @@ pub(super) struct Listener {
     pub(super) python_runs: BTreeMap<u64, Connection>,
     pub(super) registry: Registry,
     pub(super) processes: Processes,
-    cleanup: Cleanup,
+    pub(super) cleanup: Cleanup,
     pub(super) incarnation: String,
-    begun: PlayerTime,
+    pub(super) begun: PlayerTime,
     /// When stopping is given up, once the player was told to stop.
     pub(super) stopping: Option<PlayerTime>,
     /// Whether some sessions had not ended by then.
-    is_cut_off: bool,
+    pub(super) is_cut_off: bool,
 }
 
 impl Listener {
@@ -195,88 +195,13 @@ impl Listener {
         Continue(())
     }
 
-    /// Begins to stop. The second time, ends everything at once.
-    fn stop(&mut self) -> ControlFlow<End> {
-        if self.stopping.is_some() {
-            self.report_cut_off();
-            end_everything();
-            return self.over(1);
-        }
-        self.stopping = Some(clock().plus(Wait::SessionsEnd.time()));
-        self.socket = None;
-        self.callers.clear();
-        self.end_lookup();
-        self.cleanup.not_ended.clear();
-        self.processes.pids().for_each(|pid| sys::end_child(pid, Signal::TERM));
-        self.processes.hasten(|_| true);
-        Continue(())
-    }
-
-    /// Whether this player serves one session, and that is over or did not begin in time.
-    fn has_served(&self) -> bool {
-        let is_idle = || {
-            self.callers.is_empty() && self.processes.pids().next().is_none() && self.registry.dead().next().is_none()
-        };
-        self.settings.serves_one()
-            && is_idle()
-            && (self.callers.has_taken_any || clock() >= self.begun.plus(Wait::SessionPlayerIdle.time()))
-    }
-
-    fn end_lookup(&self) {
+    pub(super) fn end_lookup(&self) {
         // The process has blocked the listener's signals, but this one cannot be blocked.
         self.lookup.into_iter().for_each(|pid| sys::signal_child(pid, Signal::KILL));
     }
 
-    /// Ends the player, once it was told to stop and nothing is left.
-    fn end(&mut self) -> ControlFlow<End> {
-        if self.stopping.is_none() && self.has_served() {
-            self.stop()?;
-        }
-        let Some(give_up) = self.stopping else { return Continue(()) };
-        let now = clock();
-        if self.processes.pids().next().is_some() || self.registry.dead().next().is_some() {
-            if now < give_up {
-                return Continue(());
-            }
-            self.report_cut_off();
-            self.registry.give_up();
-            self.processes.give_up();
-            self.is_cut_off = true;
-        }
-        for process in self.registry.leftovers.drain(..) {
-            let (Process { pid, user, .. }, command) = (&process, process.command_shown());
-            tracing::warn!("stopping process {pid} ({user}), which an earlier run left running: `{command}`");
-        }
-        let end = give_up.plus(Wait::CutOffEnd.time());
-        if sys::direct_children().iter().all(|child| self.cleanup.not_ended.contains(child)) || now >= end {
-            return self.over(i32::from(self.is_cut_off));
-        }
-        if self.cleanup.sweep.is_none() {
-            self.cleanup.begin(now);
-        }
-        Continue(())
-    }
-
-    /// The player is over.
-    fn over(&mut self, status: i32) -> ControlFlow<End> {
-        for summary in self.registry.summaries.drain(..) {
-            tracing::warn!("this player stops, and no conductor received this: {summary}");
-        }
-        self.take_notes();
-        self.registry.give_up();
-        remove_all(std::mem::take(&mut self.registry.scratch));
-        self.processes.cgroups.iter().for_each(|cgroups| cgroups.remove());
-        Break(End::Status(status))
-    }
-
-    /// Logs which sessions are cut off before their Reset.
-    fn report_cut_off(&mut self) {
-        self.take_notes();
-        self.registry.live().filter_map(SessionEntry::cut_off).for_each(|line| tracing::error!("{line}"));
-    }
-
     /// Takes what the processes report.
-    fn take_notes(&mut self) {
+    pub(super) fn take_notes(&mut self) {
         for (pid, note) in self.processes.take_notes() {
             let line = match note {
                 Note::Addresses { found } => self.settings.admission.learn(found),

@@ -10,6 +10,7 @@ mod answer;
 mod audience;
 mod callers;
 mod door;
+mod ending;
 mod environment;
 mod escalation;
 mod executor;

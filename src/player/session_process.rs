@@ -1,6 +1,7 @@
 //! The process that holds one session: one loop around the session, its audience, its steps' processes and the connection
 //! to the listener.
 
+mod orders;
 mod starting;
 
 use std::io;
@@ -14,7 +15,7 @@ use super::audience::{Audience, Conductor};
 use super::environment::{Environment, folder_warning};
 use super::executor::Executor;
 use super::life;
-use super::note::{self, Note, Notes, Order};
+use super::note::{self, Note, Notes};
 use super::origin::Cgroups;
 use super::python_delivery::SUPERSEDED;
 use super::python_results::PhaseResults;
@@ -24,7 +25,7 @@ use super::session_log;
 use super::versions;
 use super::watch::BEAT;
 use crate::model::{Phase, PhaseId, PlayerTime, Process};
-use crate::sys::{self, SignalDescriptor, clock, give_back_memory};
+use crate::sys::{SignalDescriptor, clock, give_back_memory};
 use crate::wait::Wait;
 use crate::wire::{ConductorMessage, Link, LinkError, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage};
 
@@ -216,67 +217,6 @@ impl<'a> SessionProcess<'a> {
         match Wait::SessionEvents.poll(&mut descriptors, Some(timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
-        }
-    }
-
-    fn take_signals(&mut self) {
-        while let Some(signal) = self.signals.take() {
-            // The listener decides what a hang-up means: it goes to all processes when a new log is to be started.
-            let is_for_python = matches!(self.audience, Audience::Python(_));
-            if signal == Signal::CHILD || (signal == Signal::HUP && !is_for_python) {
-                continue;
-            }
-            if self.stopping.is_some() {
-                // A signal to all processes of a service also reaches the listener, which signals us: that is one request,
-                // not two. The listener notices a second request, and kills us.
-                if is_for_python || self.notes.open().is_none() {
-                    sys::exit_now(1);
-                }
-                continue;
-            }
-            self.stopping = Some(signal);
-            self.deliver_at_once();
-            // Such a signal also reaches the prepared processes; Reset must not use one of them.
-            self.executor.retain_prepared(&[]);
-            self.orphan("the player was shut down".to_owned(), Some(Wait::StoppedReset.time()));
-        }
-    }
-
-    /// A session that is over does not wait for its conductor to reconnect any more.
-    fn deliver_at_once(&mut self) {
-        self.finished = self.finished.map(|end| end.min(clock().plus(Wait::LastDelivery.time())));
-    }
-
-    fn take_orders(&mut self) {
-        for order in self.notes.take() {
-            match order {
-                Order::Resume { hello, welcome, rest } => {
-                    let stream = self.notes.connection();
-                    let conductor =
-                        self.audience.conductor().filter(|conductor| conductor.channel.outbox.check().is_ok());
-                    if let (Some(conductor), Some(stream)) = (conductor, stream)
-                        && conductor.resume(stream, &hello, *welcome, &rest)
-                    {
-                        self.session.heard(clock());
-                        self.tell(&Note::Silent { since: None });
-                    }
-                }
-                Order::Abandon { reason, reset_limit } => {
-                    self.audience.conductor().into_iter().for_each(|conductor| conductor.channel.disconnect());
-                    self.orphan(reason, reset_limit);
-                }
-            }
-        }
-    }
-
-    /// If the listener has died, a session without a connection cannot be reached by anybody.
-    fn check_listener(&mut self) {
-        if self.notes.open().is_some() {
-            return;
-        }
-        self.deliver_at_once();
-        if self.audience.conductor().is_some_and(|conductor| conductor.channel.link().is_none()) {
-            self.orphan("its listener died, so its conductor cannot reconnect".to_owned(), None);
         }
     }
 
