@@ -43,7 +43,7 @@ pub(crate) fn start(levels: LevelFilter, format: LogFormat, file: Option<&Path>)
     Ok(())
 }
 
-/// Begins to log to a socket (`SOCK_SEQPACKET`), a JSON object in each packet. Returns the end to read from. Neither writing
+/// Begins to log to a socket (`SOCK_SEQPACKET`), a line in each packet. Returns the end to read from. Neither writing
 /// nor reading blocks. It must be called once, before anything is logged.
 ///
 /// # Errors
@@ -52,7 +52,7 @@ pub(crate) fn start(levels: LevelFilter, format: LogFormat, file: Option<&Path>)
 pub(crate) fn start_in_socket(levels: LevelFilter) -> io::Result<File> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-    init(levels, LogFormat::Json, Mutex::new(Lines::patient(File::from(theirs), LogFormat::Json)));
+    init(levels, LogFormat::Packet, Mutex::new(Lines::patient(File::from(theirs), LogFormat::Packet)));
     Ok(File::from(ours))
 }
 

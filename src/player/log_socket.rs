@@ -2,15 +2,14 @@
 //! listener and the session process write to one socket, and the session process reads the other end and sends the
 //! lines.
 //!
-//! Each packet is a JSON object with `level` and `message`. Writing never waits: if the socket has no room for a line,
+//! Each packet is the JSON of a [`LogLine`]. Writing never waits: if the socket has no room for a line,
 //! the writer drops the line and counts it (`telemetry`).
 
 use std::fs::File;
 use std::io::{self, Read};
 
-use serde::Deserialize;
-
-use crate::wire::{LogLevel, PlayerMessage, cleaned};
+use crate::model::LogLine;
+use crate::wire::{PlayerMessage, cleaned};
 
 /// How many packets are read at a time, so that a flood of log lines does not keep the process from its work.
 const MOST: usize = 50;
@@ -18,13 +17,6 @@ const MOST: usize = 50;
 /// The end of the socket from which the log is read, without waiting.
 #[derive(Debug)]
 pub struct LogSocket(File);
-
-/// A line of the log.
-#[derive(Deserialize)]
-struct Line {
-    level: String,
-    message: String,
-}
 
 impl LogSocket {
     /// Reads from this socket, which does not block.
@@ -45,21 +37,11 @@ impl LogSocket {
             let Ok(count @ 1..) = self.0.read(&mut buffer) else { break };
             // A packet can also have a second line, with the number of lines that are missing.
             let lines = buffer[..count].split(|byte| *byte == b'\n');
-            let lines = lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok());
-            messages.extend(
-                lines.map(|line| PlayerMessage::Log { level: level(&line.level), text: cleaned(&line.message) }),
-            );
+            let lines = lines.filter_map(|line| serde_json::from_slice(line).ok());
+            messages
+                .extend(lines.map(|LogLine { level, message }| PlayerMessage::Log { level, text: cleaned(&message) }));
         }
         messages
-    }
-}
-
-fn level(name: &str) -> LogLevel {
-    match name {
-        "ERROR" => LogLevel::Error,
-        "WARNING" => LogLevel::Warning,
-        "INFO" => LogLevel::Info,
-        _ => LogLevel::Debug,
     }
 }
 
@@ -70,6 +52,7 @@ mod tests {
     use std::os::unix::net::UnixDatagram;
 
     use super::*;
+    use crate::model::LogLevel;
 
     #[test]
     fn each_line_is_a_message_of_its_level() {
@@ -79,8 +62,8 @@ mod tests {
         let mut writer = File::from(OwnedFd::from(theirs));
         let message = |level, text: &str| PlayerMessage::Log { level, text: text.to_owned() };
         assert_eq!(log.take(), []);
-        writer.write_all(b"{\"level\":\"INFO\",\"message\":\"a\\nb\"}\n").unwrap();
-        writer.write_all(b"{\"level\":\"WARNING\",\"message\":\"c\"}\n{\"level\":\"x\",\"message\":\"d\"}\n").unwrap();
+        writer.write_all(b"{\"level\":\"info\",\"message\":\"a\\nb\"}\n").unwrap();
+        writer.write_all(b"{\"level\":\"warning\",\"message\":\"c\"}\n{\"level\":\"x\",\"message\":\"d\"}\n").unwrap();
         let expected =
             [message(LogLevel::Info, "a\\nb"), message(LogLevel::Warning, "c"), message(LogLevel::Debug, "d")];
         assert_eq!(log.take(), expected);

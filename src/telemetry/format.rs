@@ -7,6 +7,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::model::{LogLevel, LogLine};
+
 /// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -14,17 +16,27 @@ pub enum LogFormat {
     Text,
     /// A JSON object each: time, level, message
     Json,
+    /// A [`LogLine`] each, for another process
+    #[value(skip)]
+    Packet,
 }
 
 impl LogFormat {
     /// A line, with its end.
-    pub(super) fn line(self, level: &str, message: &str) -> String {
+    pub(super) fn line(self, level: LogLevel, message: &str) -> String {
+        let name = match level {
+            LogLevel::Error => "ERROR",
+            LogLevel::Warning => "WARNING",
+            LogLevel::Info => "INFO",
+            LogLevel::Debug => "DEBUG",
+        };
         match self {
-            Self::Text => format!("{} - {level} - {message}\n", local_time()),
+            Self::Text => format!("{} - {name} - {message}\n", local_time()),
             Self::Json => {
                 let time = format!("{:.6}", jiff::Timestamp::now());
-                format!("{}\n", serde_json::json!({"time": time, "level": level, "message": message}))
+                format!("{}\n", serde_json::json!({"time": time, "level": name, "message": message}))
             }
+            Self::Packet => format!("{}\n", serde_json::json!(LogLine { level, message: message.to_owned() })),
         }
     }
 
@@ -35,7 +47,7 @@ impl LogFormat {
         }
         let lines = if count == 1 { "1 line is".to_owned() } else { format!("{count} lines are") };
         self.line(
-            "WARNING",
+            LogLevel::Warning,
             &format!("{lines} missing here: the log could not be written, or its reader did not read it"),
         )
     }
@@ -48,10 +60,10 @@ where
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let level = match *event.metadata().level() {
-            Level::ERROR => "ERROR",
-            Level::WARN => "WARNING",
-            Level::INFO => "INFO",
-            Level::DEBUG | Level::TRACE => "DEBUG",
+            Level::ERROR => LogLevel::Error,
+            Level::WARN => LogLevel::Warning,
+            Level::INFO => LogLevel::Info,
+            Level::DEBUG | Level::TRACE => LogLevel::Debug,
         };
         let mut message = String::new();
         context.field_format().format_fields(Writer::new(&mut message), event)?;
@@ -61,4 +73,21 @@ where
 
 fn local_time() -> impl fmt::Display {
     jiff::tz::TimeZone::system().to_datetime(jiff::Timestamp::now()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_for_another_process_is_read_back_as_it_was() {
+        for level in [LogLevel::Error, LogLevel::Warning, LogLevel::Info, LogLevel::Debug] {
+            let line = LogFormat::Packet.line(level, "a\n\"b\"");
+            assert_eq!(line.matches('\n').count(), 1, "{line}");
+            let read: LogLine = serde_json::from_str(&line).unwrap();
+            assert_eq!(read, LogLine { level, message: "a\n\"b\"".to_owned() });
+        }
+        let missing: LogLine = serde_json::from_str(&LogFormat::Packet.missing(2)).unwrap();
+        assert_eq!(missing.level, LogLevel::Warning);
+    }
 }

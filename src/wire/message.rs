@@ -6,7 +6,7 @@ use super::outcome::{AttemptMessage, OutcomeMessage};
 use super::peer;
 use super::plan::PlanMessage;
 use super::{FileEndedMessage, FileMessage};
-use crate::model::{PhaseId, Process, StepId};
+use crate::model::{LogLevel, PhaseId, Process, StepId};
 
 /// What the conductor says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,21 +144,6 @@ pub enum PlayerMessage {
     /// A message of a later version, which is ignored.
     #[serde(other, skip_serializing)]
     Unknown,
-}
-
-/// How important a line of the log is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogLevel {
-    /// Something failed.
-    Error,
-    /// Something may be wrong.
-    Warning,
-    /// What happens.
-    Info,
-    /// Details, or a level of a later version.
-    #[serde(other)]
-    Debug,
 }
 
 /// A step's process was started.

@@ -45,7 +45,7 @@ pub use greeting::{Greeting, Hello, Holder, HolderState, Limits, Refusal, Refusa
 pub use inbox::{Inbox, Taken};
 pub use link::{Link, LinkError, Received, interval};
 pub use message::{
-    ConductorMessage, ForcedMessage, LeftMessage, LogLevel, PlayerMessage, StepEndedMessage, StepSettledMessage,
+    ConductorMessage, ForcedMessage, LeftMessage, PlayerMessage, StepEndedMessage, StepSettledMessage,
     StepStartedMessage,
 };
 pub use outbox::Outbox;

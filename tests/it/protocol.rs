@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt;
 
-use conductor::model::{Phase, PhaseId, Process, StepId};
+use conductor::model::{LogLevel, Phase, PhaseId, Process, StepId};
 use conductor::wire::{
     ActionMessage, AttemptMessage, Body, ConductorMessage, DATA_HEADER, FileEndedMessage, FileMessage, FileName,
-    ForcedMessage, Hello, Holder, HolderState, LeftMessage, Limits, LogLevel, Outbox, OutcomeMessage, PlanMessage,
-    PlayerMessage, Refusal, RefusalReason, ScratchMessage, Secret, SessionFrame, Signal, StepEndedMessage, StepMessage,
+    ForcedMessage, Hello, Holder, HolderState, LeftMessage, Limits, Outbox, OutcomeMessage, PlanMessage, PlayerMessage,
+    Refusal, RefusalReason, ScratchMessage, Secret, SessionFrame, Signal, StepEndedMessage, StepMessage,
     StepSettledMessage, StepStartedMessage, UntilMessage, Welcome, WelcomeState, seed,
 };
 use serde::de::{DeserializeOwned, MapAccess, Visitor};

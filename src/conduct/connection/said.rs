@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fault::Fault;
-use crate::model::{ConductorTime, Mode, Plan, Step, StepId, WorkerId};
+use crate::model::{ConductorTime, LogLevel, Mode, Plan, Step, StepId, WorkerId};
+use crate::wire::PlayerMessage;
 use crate::wire::bounds::{self, Bound};
-use crate::wire::{LogLevel, PlayerMessage};
 
 const START: &str = "the start";
 const FINAL_END: &str = "the final end";

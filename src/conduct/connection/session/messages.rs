@@ -7,8 +7,8 @@ use crate::conduct::clock::{ClockEstimate, Jump, Known, Sample};
 use crate::conduct::connection::fault::Fault;
 use crate::conduct::event::{ConnectionEvent, End};
 use crate::conduct::now::now;
-use crate::model::{ConductorTime, PlayerTime, Start};
-use crate::wire::{LinkError, LogLevel, PlayerMessage, StepStartedMessage, Taken};
+use crate::model::{ConductorTime, LogLevel, PlayerTime, Start};
+use crate::wire::{LinkError, PlayerMessage, StepStartedMessage, Taken};
 
 impl Session<'_> {
     pub(super) fn read(&mut self) -> Result<(), Stop> {
