@@ -182,7 +182,7 @@ impl Executor {
             self.processes.clear();
             self.streams.clear();
             self.reader.lines.clear();
-            self.events.push_back(SessionEvent::Swept { warnings });
+            self.events.push_back(SessionEvent::Swept(warnings));
         }
         self.events.pop_front()
     }

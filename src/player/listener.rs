@@ -204,7 +204,7 @@ impl Listener {
     pub(super) fn take_notes(&mut self) {
         for (pid, note) in self.processes.take_notes() {
             let line = match note {
-                Note::Addresses { found } => self.settings.admission.learn(found),
+                Note::Addresses(found) => self.settings.admission.learn(found),
                 note => self.registry.take(pid, note, self.stopping.is_some(), clock()),
             };
             if let Some(line) = line {

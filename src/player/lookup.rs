@@ -11,6 +11,6 @@ pub(super) fn look_up(host: &str, notes: &UnixStream) -> i32 {
     let limit = Wait::ConductorLookup;
     let found = limit.look_up(host, 0, limit.time(), || true).map_err(|error| error.to_string());
     let found = found.map(|found| found.iter().map(SocketAddr::ip).collect::<Vec<IpAddr>>());
-    send(notes, &Note::Addresses { found });
+    send(notes, &Note::Addresses(found));
     0
 }

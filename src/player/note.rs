@@ -17,7 +17,6 @@ use crate::wire::{Connection, FrameDecoder, Hello, Welcome, frame};
 
 /// What a process reports to the listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "note", rename_all = "snake_case")]
 pub(super) enum Note {
     /// The plan of the session.
     Plan {
@@ -26,35 +25,20 @@ pub(super) enum Note {
         /// How long its Reset may take, in nanoseconds.
         reset_timeout: u64,
     },
-    /// Something was started that Reset has to undo.
-    ResetNeeded {
-        /// In this trial.
-        trial: u32,
-    },
+    /// Something was started in this trial that Reset has to undo.
+    ResetNeeded(u32),
     /// Reset has begun: it is not run a second time.
     ResetBegun,
-    /// The scratch folders that exist now. They are removed if the session dies.
-    Scratch {
-        /// All of them.
-        folders: Vec<ScratchFolder>,
-    },
+    /// All scratch folders that exist now. They are removed if the session dies.
+    Scratch(Vec<ScratchFolder>),
     /// A phase of a Python conductor was run; its results are being delivered.
     Delivering,
-    /// The connection to the conductor was lost, or there is one again.
-    Silent {
-        /// When something last came from the conductor; `None` while there is a connection.
-        since: Option<PlayerTime>,
-    },
+    /// The connection to the conductor was lost, and this is when something last came from it; or there is one again.
+    Silent(Option<PlayerTime>),
     /// The addresses of the conductor's name, or why they are not known.
-    Addresses {
-        /// The addresses.
-        found: Result<Vec<std::net::IpAddr>, String>,
-    },
-    /// The session is orphaned.
-    Orphaned {
-        /// Why.
-        reason: String,
-    },
+    Addresses(Result<Vec<std::net::IpAddr>, String>),
+    /// The session is orphaned, for this reason.
+    Orphaned(String),
     /// The session ended in good order.
     Over {
         /// What it leaves running on purpose.
@@ -66,7 +50,6 @@ pub(super) enum Note {
 
 /// What the listener tells a session process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "order", rename_all = "snake_case")]
 pub(super) enum Order {
     /// Its conductor has a new connection, which is passed with this order.
     Resume {

@@ -62,7 +62,7 @@ impl Origins {
             return None;
         }
         if let Some(number) = self.cgroups.as_ref().and_then(|cgroups| cgroups.number_of(process)) {
-            let has = |origin: &&Origin| origin.cgroup.as_ref().is_some_and(|cgroup| cgroup.number() == number);
+            let has = |origin: &&Origin| origin.cgroup.as_ref().is_some_and(|cgroup| cgroup.number == number);
             return self.all.iter().find(has).map(|origin| origin.key);
         }
         let environment = process.environment();

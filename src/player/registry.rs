@@ -346,7 +346,7 @@ mod tests {
         let second = |count: u64| PlayerTime::from_nanoseconds(count * 1_000_000_000);
         let hello = |session| hello("w", "one", Some("run"), session, 1);
         let mut entry = SessionEntry::new(&hello(1), Duration::from_mins(10), 7, second(0));
-        entry.take(Note::Silent { since: Some(second(5)) }, second(5));
+        entry.take(Note::Silent(Some(second(5))), second(5));
         let mut registry = Registry { sessions: vec![entry], ..Registry::default() };
         let Claim::Refused(Refusal { holder: Some(holder), .. }, Some(abandoned)) =
             registry.claim(&hello(2), second(10))

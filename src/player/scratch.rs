@@ -36,7 +36,7 @@ pub(super) struct Scratch {
     /// Those that are being removed.
     ending: Vec<Ending>,
     /// What is to be reported.
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
     /// The trial for which none could be made.
     failed: Option<u32>,
 }
@@ -169,11 +169,6 @@ impl Scratch {
         let is_any = !over.is_empty();
         self.warnings.extend(over.into_iter().filter_map(Ending::failure));
         is_any
-    }
-
-    /// What is to be reported.
-    pub(super) fn take_warnings(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.warnings)
     }
 
     /// All folders that exist, for the listener.

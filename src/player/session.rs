@@ -74,10 +74,8 @@ enum Stage {
     Idle,
     Armed(PhaseId),
     Running(Running),
-    /// Everything is being stopped; then the trial, or the session, is over.
-    Sweeping {
-        trial: Option<u32>,
-    },
+    /// Everything is being stopped; then this trial, or the session, is over.
+    Sweeping(Option<u32>),
     Finished,
 }
 
@@ -158,7 +156,7 @@ impl Session {
                 }
             }
             SessionEvent::Printed { by, awaiting, at } => self.printed(by, awaiting, at, &mut turn),
-            SessionEvent::Swept { warnings } => self.swept(warnings, &mut turn),
+            SessionEvent::Swept(warnings) => self.swept(warnings, &mut turn),
             SessionEvent::Orphaned { reason, reset_limit } => self.orphan(reason, reset_limit, &mut turn),
             SessionEvent::Tick => {}
         }

@@ -135,15 +135,15 @@ impl SessionEntry {
                 self.reset = Reset::NotNeeded;
                 self.reset_timeout = Duration::from_nanos(reset_timeout);
             }
-            Note::ResetNeeded { trial } => self.reset = Reset::Needed(trial),
+            Note::ResetNeeded(trial) => self.reset = Reset::Needed(trial),
             Note::ResetBegun => self.reset = Reset::Begun,
-            Note::Silent { since } => self.silent_since = since,
-            Note::Scratch { folders } => self.scratch = folders,
-            Note::Orphaned { reason } => {
+            Note::Silent(since) => self.silent_since = since,
+            Note::Scratch(folders) => self.scratch = folders,
+            Note::Orphaned(reason) => {
                 self.orphaned = Some(now);
                 return Some(format!("{}: {reason}", self.hello.describe()));
             }
-            Note::Over { .. } | Note::Delivering | Note::Addresses { .. } => {}
+            Note::Over { .. } | Note::Delivering | Note::Addresses(_) => {}
         }
         None
     }

@@ -243,7 +243,7 @@ impl<'a> SessionProcess<'a> {
             self.session.shorten_lease(Wait::FirstPlan.time());
         }
         let since = self.audience.conductor().map(|conductor| conductor.channel.heard());
-        self.tell(&Note::Silent { since });
+        self.tell(&Note::Silent(since));
         // The connection may have received much, and nobody may reconnect for the whole lease.
         give_back_memory();
     }
@@ -289,7 +289,7 @@ impl<'a> SessionProcess<'a> {
         while let Some(event) = self.executor.next_event(&mut self.audience, clock()) {
             match event {
                 // The trial has ended when its scratch folder is removed.
-                SessionEvent::Swept { warnings } => {
+                SessionEvent::Swept(warnings) => {
                     self.swept = Some(warnings);
                     self.scratch.end_trial();
                     self.remove_scratch();

@@ -134,18 +134,14 @@ impl CgroupRoot {
 #[derive(Debug)]
 pub struct Cgroup {
     path: PathBuf,
-    number: u32,
+    /// Its number among those of this process.
+    pub number: u32,
     directory: OwnedFd,
     events: File,
     was_killed: Cell<bool>,
 }
 
 impl Cgroup {
-    /// Its number among those of this process.
-    pub fn number(&self) -> u32 {
-        self.number
-    }
-
     /// Whether another step may have it: it is empty, was never killed, and is not frozen. Recent kernels kill a process that
     /// begins in a group that was killed, and a process that begins in a frozen group never starts.
     pub fn is_as_new(&self) -> bool {

@@ -66,11 +66,8 @@ pub enum SessionEvent {
         /// When it was over.
         at: PlayerTime,
     },
-    /// Nothing that was started is left, except what could not be stopped.
-    Swept {
-        /// Sentences about what was found.
-        warnings: Vec<String>,
-    },
+    /// Nothing that was started is left, except what could not be stopped; with sentences about what was found.
+    Swept(Vec<String>),
     /// The conductor is gone, or the player is to stop: the session is orphaned.
     Orphaned {
         /// Why, for the log.

@@ -72,7 +72,7 @@ impl Session {
         if self.orphaned.is_some() || self.is_finished() {
             return;
         }
-        turn.push(SessionAction::Report(Note::Orphaned { reason: reason.clone() }));
+        turn.push(SessionAction::Report(Note::Orphaned(reason.clone())));
         turn.send(PlayerMessage::Leaving { reason: reason.clone() });
         match &mut self.stage {
             // A Reset continues.

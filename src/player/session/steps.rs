@@ -125,12 +125,12 @@ impl Session {
         // The sweep ends their processes; this only reports each.
         let mut stops = Turn { now: turn.now, actions: Vec::new() };
         self.each(true, turn, |work, _| work.stop(&OutcomeMessage::Stopped, &mut stops));
-        self.stage = Stage::Sweeping { trial };
+        self.stage = Stage::Sweeping(trial);
         turn.push(SessionAction::Sweep);
     }
 
     pub(super) fn swept(&mut self, warnings: Vec<String>, turn: &mut Turn) {
-        let Stage::Sweeping { trial } = self.stage else { return };
+        let Stage::Sweeping(trial) = self.stage else { return };
         for text in warnings {
             turn.send(PlayerMessage::Warning { text });
         }
@@ -231,7 +231,7 @@ impl Session {
     fn touch(&mut self, key: StepId, plan: &PlanMessage, turn: &mut Turn) {
         let is_new = key.phase != Phase::Reset && self.touched.replace(key.trial) != Some(key.trial);
         if is_new && plan.phases.contains(&Phase::Reset) {
-            turn.push(SessionAction::Report(Note::ResetNeeded { trial: key.trial }));
+            turn.push(SessionAction::Report(Note::ResetNeeded(key.trial)));
         }
     }
 

@@ -169,14 +169,14 @@ fn an_orphan_stops_its_step_runs_reset_sweeps_and_finishes() {
     session.handle(started(key(Phase::Run, 0), 1), at(1));
     let reason = "the test says so".to_owned();
     let parting = SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() });
-    let orphan = SessionAction::Report(Note::Orphaned { reason });
+    let orphan = SessionAction::Report(Note::Orphaned(reason));
     assert_eq!(session.handle(orphaned(), at(2)), [orphan, parting, stop(key(Phase::Run, 0))]);
     let stopped = session.handle(ended(key(Phase::Run, 0), 3), at(3));
     assert_eq!(starts(&stopped), [key(Phase::Reset, 0)]);
     session.handle(ended(key(Phase::Reset, 0), 4), at(4));
     let reset = session.handle(ended(key(Phase::Reset, 1), 5), at(5));
     assert_eq!(reset.last(), Some(&SessionAction::Sweep));
-    let over = session.handle(SessionEvent::Swept { warnings: Vec::new() }, at(6));
+    let over = session.handle(SessionEvent::Swept(Vec::new()), at(6));
     assert_eq!(over, [left("the test says so; its steps were stopped and Reset was run"), SessionAction::Finish]);
 }
 

@@ -47,7 +47,7 @@ impl SessionProcess<'_> {
                         && conductor.resume(stream, &hello, *welcome, &rest)
                     {
                         self.session.heard(clock());
-                        self.tell(&Note::Silent { since: None });
+                        self.tell(&Note::Silent(None));
                     }
                 }
                 Order::Abandon { reason, reset_limit } => {

@@ -43,7 +43,7 @@ impl SessionProcess<'_> {
         let (path, is_new) = self.scratch.of_trial(key.trial, worker, what)?;
         let path = path.to_string_lossy().into_owned();
         if is_new {
-            self.tell(&Note::Scratch { folders: self.scratch.folders() });
+            self.tell(&Note::Scratch(self.scratch.folders()));
         }
         Ok(path)
     }
@@ -51,9 +51,9 @@ impl SessionProcess<'_> {
     /// Continues to remove scratch folders. When none is left, a sweep that waits for that is over.
     pub(super) fn remove_scratch(&mut self) {
         if self.scratch.go_on() {
-            self.tell(&Note::Scratch { folders: self.scratch.folders() });
+            self.tell(&Note::Scratch(self.scratch.folders()));
         }
-        for text in self.scratch.take_warnings() {
+        for text in std::mem::take(&mut self.scratch.warnings) {
             match &mut self.swept {
                 Some(warnings) => warnings.push(text),
                 None => self.audience.send(PlayerMessage::Warning { text }),
@@ -62,7 +62,7 @@ impl SessionProcess<'_> {
         if !self.scratch.is_busy()
             && let Some(warnings) = self.swept.take()
         {
-            self.handle(SessionEvent::Swept { warnings });
+            self.handle(SessionEvent::Swept(warnings));
         }
     }
 

@@ -80,7 +80,7 @@ impl Fetch {
     /// The conductor needs no more of a file. Whether it was one of this step's.
     pub(super) fn taken(&mut self, stream: u32, error: Option<&str>) -> bool {
         let Some(name) = self.unanswered.remove(&stream) else { return false };
-        self.current.take_if(|current| current.stream() == stream);
+        self.current.take_if(|current| current.stream == stream);
         if let Some(error) = error {
             self.fail(format!("{name}: {error}"));
         }
@@ -113,7 +113,7 @@ impl Fetch {
     /// Tells the conductor that the rest of the current file will not come.
     pub(super) fn cancel(self, outbox: &mut Outbox) {
         if let Some(current) = self.current {
-            let stopped = FileEndedMessage::failed(current.stream(), "it was stopped".to_owned());
+            let stopped = FileEndedMessage::failed(current.stream, "it was stopped".to_owned());
             outbox.push(&PlayerMessage::FileEnded(stopped));
         }
     }

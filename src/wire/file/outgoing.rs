@@ -14,7 +14,8 @@ use crate::wire::{Data, MAX_DATA};
 #[derive(Debug)]
 pub struct OutgoingFile {
     file: File,
-    stream: u32,
+    /// The stream of its bytes.
+    pub stream: u32,
     first: Metadata,
     /// Up to where it is read; what lies in `/proc` does not tell how long it is.
     limit: Option<u64>,
@@ -46,11 +47,6 @@ impl OutgoingFile {
         let first = regular(file.metadata()?)?;
         let limit = Some(first.len()).filter(|length| *length > 0);
         Ok(Self { file, stream, first, limit, digest: Digest::default() })
-    }
-
-    /// The stream of its bytes.
-    pub fn stream(&self) -> u32 {
-        self.stream
     }
 
     /// Its permissions, without what would give them to others.

@@ -136,7 +136,7 @@ impl World {
         }
         self.sweeping = false;
         self.running.clear();
-        Some(SessionEvent::Swept { warnings: Vec::new() })
+        Some(SessionEvent::Swept(Vec::new()))
     }
 }
 

@@ -26,7 +26,7 @@ fn where_nothing_was_begun_its_last_word_is_that_nothing_had_to_be_reset() {
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(Vec::new())))), at(0));
     session.handle(arm(Phase::Reset), at(0));
     assert_eq!(starts(&session.handle(told_to_stop(), at(1))), []);
-    let over = session.handle(SessionEvent::Swept { warnings: Vec::new() }, at(2));
+    let over = session.handle(SessionEvent::Swept(Vec::new()), at(2));
     assert_eq!(over, [left("the player was shut down; no Reset was needed"), SessionAction::Finish]);
 }
 
@@ -87,7 +87,7 @@ fn without_reset_among_the_phases_none_is_left_to_anybody() {
         let plan = PlanMessage { phases: phases.to_vec(), ..plan(vec![step("one", false, None)]) };
         session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan))), at(0));
         session.handle(arm(Phase::Run), at(0));
-        session.handle(go(Phase::Run), at(0)).contains(&SessionAction::Report(Note::ResetNeeded { trial: 1 }))
+        session.handle(go(Phase::Run), at(0)).contains(&SessionAction::Report(Note::ResetNeeded(1)))
     };
     assert!(needs_reset(&[Phase::Run, Phase::Reset]));
     assert!(!needs_reset(&[Phase::Run]));

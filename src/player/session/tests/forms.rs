@@ -271,7 +271,7 @@ fn a_spawned_step_with_a_time_of_its_own_is_stopped_after_it() {
 #[test]
 fn files_are_transferred_before_the_next_step_and_count_as_something_to_reset() {
     let (mut session, actions) = begun(vec![fetch("*.log"), plain("after")]);
-    let needed = SessionAction::Report(Note::ResetNeeded { trial: 1 });
+    let needed = SessionAction::Report(Note::ResetNeeded(1));
     assert!(actions.ends_with(&[needed, SessionAction::Transfer(run(0))]), "{actions:?}");
     let actions = session.handle(transferred(run(0), 3), at(3));
     assert_eq!(outcomes(&actions), [(0, passed())]);

@@ -22,7 +22,7 @@ fn a_lease_ends_when_nothing_was_heard_for_so_long_and_not_before() {
     assert_eq!(session.handle(SessionEvent::Tick, PlayerTime::from_nanoseconds(90 * SECOND - 1)), []);
     let reason = "nothing was received from the conductor for 1m".to_owned();
     let gone = session.handle(SessionEvent::Tick, at(90));
-    assert_eq!(gone[0], SessionAction::Report(Note::Orphaned { reason }));
+    assert_eq!(gone[0], SessionAction::Report(Note::Orphaned(reason)));
     assert_eq!(gone.last(), Some(&stop(key(Phase::Startup, 0))));
     // Its step's end is all that its Reset waits for.
     let stopped = session.handle(ended(key(Phase::Startup, 0), 90), at(90));
@@ -51,7 +51,7 @@ fn a_conductor_that_is_gone_before_its_plan_ends_the_session_and_nothing_has_to_
     let gone = session.handle(SessionEvent::Tick, at(10));
     assert!(starts(&gone).is_empty() && gone.last() == Some(&SessionAction::Sweep), "{gone:?}");
     let told = left("nothing was received from the conductor for 10s; no Reset was needed");
-    assert_eq!(session.handle(SessionEvent::Swept { warnings: Vec::new() }, at(11)), [told, SessionAction::Finish]);
+    assert_eq!(session.handle(SessionEvent::Swept(Vec::new()), at(11)), [told, SessionAction::Finish]);
     assert!(!session.may_come_back && session.begun.is_none_or(|begun| begun.phase != Phase::Reset));
 }
 
@@ -62,7 +62,7 @@ fn a_lease_that_ends_in_reset_stops_nothing_of_it() {
     session.handle(go(Phase::Reset), at(55));
     let reason = "nothing was received from the conductor for 1m".to_owned();
     let told = SessionAction::Send(PlayerMessage::Leaving { reason: reason.clone() });
-    assert_eq!(session.handle(SessionEvent::Tick, at(60)), [SessionAction::Report(Note::Orphaned { reason }), told]);
+    assert_eq!(session.handle(SessionEvent::Tick, at(60)), [SessionAction::Report(Note::Orphaned(reason)), told]);
     session.handle(started(key(Phase::Reset, 0), 60), at(60));
     assert_eq!(starts(&session.handle(ended(key(Phase::Reset, 0), 61), at(61))), [key(Phase::Reset, 1)]);
     let over = session.handle(ended(key(Phase::Reset, 1), 62), at(62));
@@ -80,7 +80,7 @@ fn signs_of_life_without_a_plan_hold_a_player_for_an_hour_at_most() {
     assert_eq!(session.next_deadline(), Some(at(3600)));
     let reason = "its conductor sent no plan for 1h".to_owned();
     let over = session.handle(SessionEvent::Tick, at(3600));
-    assert_eq!(over[0], SessionAction::Report(Note::Orphaned { reason }));
+    assert_eq!(over[0], SessionAction::Report(Note::Orphaned(reason)));
     assert!(!session.may_come_back);
     let mut planned = with_plan(Vec::new());
     planned.heard(at(3600));
@@ -107,7 +107,7 @@ fn a_plan_for_another_player_ends_the_session_and_is_not_taken() {
     // Nor is a second one, nor anything that comes behind it.
     assert_eq!(session.handle(meant("this"), at(1)), []);
     assert_eq!(session.handle(go(Phase::Startup), at(1)), []);
-    let over = session.handle(SessionEvent::Swept { warnings: Vec::new() }, at(2));
+    let over = session.handle(SessionEvent::Swept(Vec::new()), at(2));
     assert_eq!(over.last(), Some(&SessionAction::Finish));
     assert!(session.plan().is_none());
     let mut session = Session::with_lease(Duration::from_secs(9), at(0)).of("this".to_owned());
