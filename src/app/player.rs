@@ -40,7 +40,7 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, Refused> {
     let from_file = match &arguments.config {
         None => PlayerSettings::default(),
         Some(path) => {
-            let (settings, findings) = load_player(path, arguments.worker.as_deref());
+            let (settings, findings) = load_player(path, arguments.worker.as_deref(), &arguments.defines);
             messages::print_findings(&findings);
             settings.ok_or_else(|| messages::has_errors(path, &findings))?
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::log::LogArguments;
+use crate::config;
 
 /// The options and arguments of `player`.
 #[derive(Debug, Args)]
@@ -16,6 +17,10 @@ pub struct PlayerArguments {
     /// The worker in the test file CONFIG whose settings are used
     #[arg(short, long, value_name = "NAME", requires = "config")]
     pub worker: Option<String>,
+    /// Set the variable `%(NAME)s` in CONFIG, as `conduct` does; can be repeated
+    // A later one wins.
+    #[arg(short = 'D', long = "define", value_name = "NAME=VALUE", value_parser = config::definition, requires = "config")]
+    pub defines: Vec<(String, String)>,
     /// Address to listen on [default: all addresses of this machine]
     #[arg(short, long, value_name = "ADDRESS")]
     pub bind: Option<IpAddr>,

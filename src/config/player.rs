@@ -47,13 +47,17 @@ impl Default for PlayerSettings {
     }
 }
 
-/// Reads the player's part of a worker file, or of what a test file says about `worker`; `None` if there is an error among
-/// the diagnostics.
+/// Reads the player's part of a worker file, or of what a test file says about `worker`, with these variables of the command
+/// line; `None` if there is an error among the diagnostics.
 ///
 /// It finds what `validate` finds in the names of the sections and in `[Coordinator]`. It does not read the values of keys
 /// that are only for the conductor: they may have variables that are not known here.
-pub fn load_player(path: &Path, worker: Option<&str>) -> (Option<PlayerSettings>, Diagnostics) {
-    let mut loader = Loader::new(files::defines(&[]), false);
+pub fn load_player(
+    path: &Path,
+    worker: Option<&str>,
+    defines: &[(String, String)],
+) -> (Option<PlayerSettings>, Diagnostics) {
+    let mut loader = Loader::new(files::defines(defines), false);
     loader.is_partial = true;
     let document = loader.read(&Input::File(path.to_owned()));
     let settings = document.and_then(|document| match worker {

@@ -264,6 +264,10 @@ Options:
   -w, --worker <NAME>
           The worker in the test file CONFIG whose settings are used
 
+  -D, --define <NAME=VALUE>
+          Set the variable `%(NAME)s` in CONFIG, as `conduct` does; can be
+          repeated
+
   -b, --bind <ADDRESS>
           Address to listen on [default: all addresses of this machine]
 
@@ -345,6 +349,8 @@ Arguments:
 Options:
   -w, --worker <NAME>          The worker in the test file CONFIG whose settings
                                are used
+  -D, --define <NAME=VALUE>    Set the variable `%(NAME)s` in CONFIG, as
+                               `conduct` does; can be repeated
   -b, --bind <ADDRESS>         Address to listen on [default: all addresses of
                                this machine]
   -p, --port <PORT>            Port to listen on; 0 selects a free one [default:

@@ -271,7 +271,7 @@ fn the_player_reads_its_own_keys_and_no_others() {
         "[Coordinator]\nplayer = %(nope)s\ncmdport = 7000 # port\nallow = 10.0.0.0/8 127.0.0.1\nmax_message_size = 1\n\
          [Run]\na = %(index)s %(nope)s\nb = nonsense:until\nc = for5:x\n",
     );
-    let (settings, diagnostics) = load_player(&folder.path("w.cfg"), None);
+    let (settings, diagnostics) = load_player(&folder.path("w.cfg"), None, &[]);
     let settings = settings.unwrap();
     assert_eq!((settings.port, settings.max_message_size), (7000, 1 << 20));
     let networks: Vec<Network> = vec!["10.0.0.0/8".parse().unwrap(), "127.0.0.1".parse().unwrap()];
@@ -279,7 +279,7 @@ fn the_player_reads_its_own_keys_and_no_others() {
     assert_eq!(findings(&diagnostics), ["w.cfg:3:16 warning trailing-comment"]);
 
     fs::write(folder.path("w.cfg"), "[Coordinator]\ncmdport = x\n").unwrap();
-    let (settings, diagnostics) = load_player(&folder.path("w.cfg"), None);
+    let (settings, diagnostics) = load_player(&folder.path("w.cfg"), None, &[]);
     assert!(settings.is_none());
     assert_eq!(findings(&diagnostics), ["w.cfg:2:11 error invalid-value"]);
 }

@@ -42,7 +42,7 @@ fn read_everywhere(bytes: &[u8]) {
     for path in [&worker, &test] {
         let loaded = load_test(path, &Overrides::default(), run.clone(), None);
         assert_eq!(loaded.plan.is_none(), loaded.diagnostics.has_errors());
-        for diagnostics in [loaded.diagnostics, validate_file(path), load_player(path, None).1] {
+        for diagnostics in [loaded.diagnostics, validate_file(path), load_player(path, None, &[]).1] {
             total::shown(&diagnostics);
         }
     }

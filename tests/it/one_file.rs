@@ -369,7 +369,7 @@ fn a_player_reads_the_settings_of_its_worker_from_the_test_file() {
     );
     folder.file("n.cfg", "[Coordinator]\nplayer = 10.0.1.%(index)s\ncmdport = 7%(index)s00\nallow = ::1\n");
     let path = folder.join("test.cfg");
-    let read = |worker: &str| load_player(&path, Some(worker));
+    let read = |worker: &str| load_player(&path, Some(worker), &[]);
     let (server, found) = read("server");
     let server = server.expect("settings");
     let network = |text: &str| text.parse::<Network>().expect("a network");
@@ -380,14 +380,14 @@ fn a_player_reads_the_settings_of_its_worker_from_the_test_file() {
         "named.cfg",
         "[Workers]\nserver = @ 10.0.0.1\nclient = @ 10.0.0.2\nother = missing.cfg\n[server:Coordinator]\nallow = %(client)s\nconductor = %(client)s\n",
     );
-    let named = load_player(&folder.join("named.cfg"), Some("server")).0.expect("settings");
+    let named = load_player(&folder.join("named.cfg"), Some("server"), &[]).0.expect("settings");
     assert_eq!(named.allow, Some(vec![network("10.0.0.2")]));
     assert_eq!(format!("{:?}", named.conductor), "Named(\"10.0.0.2\")");
     let node = read("node2").0.expect("settings");
     assert_eq!((node.port, node.allow), (7200, Some(vec![network("::1")])));
     assert_eq!(format!("{:?}", node.conductor), "Named(\"10.0.0.9\")");
     let wrong = |worker: Option<&str>, file: &str| {
-        let (settings, found) = load_player(&folder.join(file), worker);
+        let (settings, found) = load_player(&folder.join(file), worker, &[]);
         assert!(settings.is_none());
         found.iter().map(|finding| format!("{}; {}", finding.message, finding.hint)).collect::<Vec<_>>().join("\n")
     };
@@ -401,12 +401,36 @@ fn a_player_reads_the_settings_of_its_worker_from_the_test_file() {
 }
 
 #[test]
+fn a_player_takes_variables_from_its_command_line_as_conduct_does() {
+    let folder = test(
+        "[DEFAULT]\nnet = 10.0.0.0/8\n[Workers]\nnode[*] = @ %(hosts)s\n\
+         [*:Coordinator]\nallow = %(net)s\nconductor = %(lab)s\n[*:Run]\nx = true\n",
+    );
+    folder.file("w.cfg", "[Coordinator]\nplayer = h\nconductor = %(lab)s\n");
+    let load = |file: &str, worker: Option<&str>, defines: &[(&str, &str)]| {
+        let defines: Vec<_> = defines.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (settings, found) = load_player(&folder.join(file), worker, &defines);
+        (settings, found.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>())
+    };
+    let all = [("hosts", "h[1-2]"), ("net", "192.0.2.0/24"), ("lab", "10.0.0.9"), ("unused", "1")];
+    let (settings, found) = load("test.cfg", Some("node2"), &all);
+    let settings = settings.unwrap_or_else(|| panic!("{found:?}"));
+    assert_eq!(settings.allow, Some(vec!["192.0.2.0/24".parse::<Network>().expect("a network")]));
+    assert_eq!((format!("{:?}", settings.conductor).as_str(), found), ("Named(\"10.0.0.9\")", Vec::new()));
+    let (settings, _) = load("w.cfg", None, &[("lab", "10.0.0.8"), ("lab", "10.0.0.9")]);
+    assert_eq!(format!("{:?}", settings.expect("settings").conductor), "Named(\"10.0.0.9\")", "a later one wins");
+    let unnamed = run(&folder, ["player", "-D", "lab=10.0.0.9"]);
+    assert_eq!(unnamed.status, Some(2), "{unnamed:#?}");
+    assert!(unnamed.stderr.contains("<CONFIG>"), "{unnamed:#?}");
+}
+
+#[test]
 fn a_player_that_is_started_with_the_test_file_runs_its_worker() {
     let folder = test(
-        "[Workers]\nserver = @ 127.0.0.1:%(port)s\n# conductor: required(port)\n[server:Coordinator]\nallow = 127.0.0.1\n\
+        "[Workers]\nserver = @ 127.0.0.1:%(port)s\n# conductor: required(port, net)\n[server:Coordinator]\nallow = %(net)s\n\
          [*:Run]\nhello = echo \"this is %(worker)s at %(server)s\"\n",
     );
-    for arguments in [&["test.cfg", "--worker", "server"][..], &[]] {
+    for arguments in [&["test.cfg", "--worker", "server", "-D", "net=127.0.0.1"][..], &[]] {
         let mut command = Command::new(CONDUCTOR);
         command
             .current_dir(folder.path())
@@ -414,7 +438,7 @@ fn a_player_that_is_started_with_the_test_file_runs_its_worker() {
             .args(arguments);
         let player = Player::from(command);
         let port = format!("port={}", player.port);
-        let finished = run(&folder, ["conduct", "--quiet", "-D", &port, "test.cfg"]);
+        let finished = run(&folder, ["conduct", "--quiet", "-D", &port, "-D", "net=127.0.0.1", "test.cfg"]);
         assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{finished:#?}");
         assert!(finished.stdout.contains("| this is server at 127.0.0.1\n"), "{finished:#?}");
     }

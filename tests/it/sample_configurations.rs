@@ -75,7 +75,7 @@ fn every_sample_of_a_worker_file_is_without_error() {
             if fs::read_to_string(&path).unwrap().contains("[Coordinator]") {
                 let diagnostics = validate(&[Input::File(path.clone())], &[], None).diagnostics;
                 assert!(!diagnostics.has_errors(), "{}", diagnostics.render(false));
-                assert!(load_player(&path, None).0.is_some());
+                assert!(load_player(&path, None, &[]).0.is_some());
                 count += 1;
             }
         }
