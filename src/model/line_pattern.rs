@@ -1,5 +1,8 @@
 //! Patterns for a line of output: regular expressions. Lines are bytes.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::plan::LONGEST_PATH;
@@ -42,6 +45,20 @@ impl LinePattern {
         })
     }
 
+    /// Whether a text is such a pattern. One that is stays known, because each worker of a test may have the same step.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn check(text: &str) -> Result<(), (String, &'static str)> {
+        thread_local!(static VALID: RefCell<HashSet<String>> = RefCell::default());
+        if !VALID.with_borrow(|valid| valid.contains(text)) {
+            Self::new(text)?;
+            VALID.with_borrow_mut(|valid| valid.insert(text.to_owned()));
+        }
+        Ok(())
+    }
+
     /// Whether it matches a part of this line.
     pub fn fits(&self, line: &[u8]) -> bool {
         self.0.is_match(line)
@@ -50,7 +67,20 @@ impl LinePattern {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
+
+    #[test]
+    fn a_pattern_of_many_workers_is_compiled_once() {
+        let begin = Instant::now();
+        let pattern = r"^\w{8}$";
+        assert!(LinePattern::check(pattern).is_ok());
+        let once = begin.elapsed();
+        (0..20_000).for_each(|_| assert!(LinePattern::check(pattern).is_ok()));
+        assert!(begin.elapsed() < once * 10 + Duration::from_secs(1), "{:?}, the first {once:?}", begin.elapsed());
+        assert!(LinePattern::check("u(").is_err() && LinePattern::check("u(").is_err());
+    }
 
     #[test]
     fn a_pattern_matches_a_part_of_a_line() {

@@ -102,7 +102,7 @@ fn await_line(text: &str, spaced: &[&str]) -> Result<Action, (String, &'static s
         let missing = if label.is_empty() { "label" } else { "pattern" };
         return Err((format!("`await:` has no {missing}"), HINT));
     }
-    LinePattern::new(pattern).map_err(|(why, hint)| (format!("`{pattern}` is not a valid pattern: {why}"), hint))?;
+    LinePattern::check(pattern).map_err(|(why, hint)| (format!("`{pattern}` is not a valid pattern: {why}"), hint))?;
     Ok(Action::Await { label: StepLabel::new(label), pattern: pattern.to_owned() })
 }
 
