@@ -61,13 +61,27 @@ pub(super) enum Part<'a> {
         #[serde(default, skip_serializing_if = "is_zero")]
         unfinished: u64,
     },
-    Reason(Reason),
+    Reason(#[serde(deserialize_with = "reason")] Reason),
     RunEnded {
         verdict: Verdict,
         exit_status: u8,
         #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "hints")]
         hints: Vec<Hint>,
     },
+}
+
+/// A reason. Of a kind that only a later version has, the text is kept.
+fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Reason, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Recorded {
+        Known(Reason),
+        Other { text: String },
+    }
+    Ok(match Recorded::deserialize(deserializer)? {
+        Recorded::Known(reason) => reason,
+        Recorded::Other { text } => Reason::Incomplete(text),
+    })
 }
 
 /// Hints, without those of a later version.

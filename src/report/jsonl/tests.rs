@@ -138,6 +138,20 @@ fn the_hints_of_a_run_are_read_back_and_one_of_a_later_version_is_left_out() {
     }
 }
 
+#[test]
+fn a_reason_of_a_later_version_is_read_with_its_text() {
+    let incomplete = |text: &str| Reason::Incomplete(text.to_owned());
+    let reasons = vec![Reason::Failed("one".to_owned()), incomplete("two")];
+    let event = Event::RunEnded { conclusion: Conclusion::new(Verdict::Failed, reasons) };
+    let events = [Stamped { at: crate::model::ConductorTime::from_nanoseconds(1), event }];
+    let lines = told(Format::Jsonl, plain(), &events);
+    let later = lines.replace(r#""kind":"failed""#, r#""kind":"moon""#);
+    assert_ne!(later, lines);
+    let (read, _) = read_back(&later, &events).unwrap();
+    let Event::RunEnded { conclusion } = &read[0].event else { panic!("{read:?}") };
+    assert_eq!(conclusion.reasons, [incomplete("one"), incomplete("two")]);
+}
+
 /// Steps of every form.
 fn steps() -> Vec<Step> {
     let second = Duration::from_secs(1);
