@@ -47,11 +47,11 @@ impl fmt::Display for Limit {
 }
 
 macro_rules! waits {
-    ($($process:literal { $($(#[$meta:meta])* $name:ident: $what:literal of $on:literal, $limit:expr, $then:literal;)+ })+) => {
+    ($($process:literal { $($name:ident: $what:literal of $on:literal, $limit:expr, $then:literal;)+ })+) => {
         /// One thing that is waited for.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Wait {
-            $($(#[doc = concat!("The ", $process, " waits for ", $what, " of ", $on, ".")] $(#[$meta])* $name,)+)+
+            $($(#[doc = concat!("The ", $process, " waits for ", $what, " of ", $on, ".")] $name,)+)+
         }
 
         impl Wait {

@@ -95,7 +95,7 @@ impl Registry {
     /// Who prevents a session of this run, if anybody does.
     pub(super) fn holder_for(&self, hello: &Hello, now: PlayerTime) -> Option<Holder> {
         // A run is as live as the most live of its sessions.
-        let others = self.others(hello).map(|entry| entry.holder(now));
+        let others = self.others(hello).map(|entry| entry.holder(false, now));
         let others = others.min_by_key(|holder| (holder.state != HolderState::Live, u64::MAX - holder.free_within));
         others.or_else(|| {
             self.python.holder(now).map(|(address, since)| Holder {
@@ -130,7 +130,7 @@ impl Registry {
             Some(entry) if hello.session > entry.hello.session => {
                 let reason = "its conductor has abandoned it and is starting another session".to_owned();
                 let abandoned = Abandoned { pids: entry.pid.into_iter().collect(), reason, reset_limit: None };
-                busy(entry.ending(now), Some(abandoned))
+                busy(entry.holder(true, now), Some(abandoned))
             }
             Some(SessionEntry { hello: known, .. })
                 if hello.session < known.session || hello.attempt <= known.attempt =>
@@ -178,7 +178,7 @@ impl Registry {
     pub(super) fn claim_machine(&self, hello: &Hello, now: PlayerTime) -> Claim {
         match self.sessions.last() {
             Some(entry) if !entry.hello.is_of_same_run(hello) => match self.claim_of_new(hello, now) {
-                Claim::New => busy(Holder { state: HolderState::Orphaned, ..entry.holder(now) }, None),
+                Claim::New => busy(Holder { state: HolderState::Orphaned, ..entry.holder(false, now) }, None),
                 Claim::Refused(refusal, abandoned) => {
                     let is_gone = entry.silent_since.is_some_and(|since| now >= since.plus(GONE));
                     Claim::Refused(refusal, abandoned.filter(|_| is_gone))

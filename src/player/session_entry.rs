@@ -94,19 +94,11 @@ impl SessionEntry {
         Summary { of: Some(self.hello.clone()), text }
     }
 
-    /// How it holds the player, for other runs.
-    pub(super) fn holder(&self, now: PlayerTime) -> Holder {
-        self.held(self.orphaned, now)
-    }
-
-    /// How it holds the player when it has to end now: its lease does not matter any more.
-    pub(super) fn ending(&self, now: PlayerTime) -> Holder {
-        self.held(self.orphaned.or(Some(now)), now)
-    }
-
-    fn held(&self, orphaned: Option<PlayerTime>, now: PlayerTime) -> Holder {
+    /// How it holds the player, for other runs. If it has to end now, its lease does not matter any more.
+    pub(super) fn holder(&self, has_to_end: bool, now: PlayerTime) -> Holder {
         /// How long it may take to stop its steps and what they spawned.
         const STOPPING: Duration = Duration::from_secs(15);
+        let orphaned = self.orphaned.or(has_to_end.then_some(now));
         let lease_end = self.silent_since.filter(|_| orphaned.is_none()).map(|since| since.plus(self.lease));
         let states = [
             (HolderState::Unresponsive, self.give_up_at),

@@ -51,12 +51,14 @@ pub fn pass_on(mark: &str) -> io::Result<i32> {
     hand_over(&player, &hello)?;
     close_standard()?;
     // The player closes its end when it closes the connection; it never writes.
-    while Wait::PassedOn.poll(&mut [PollFd::new(&player, PollFlags::IN)], None).is_err() {}
-    drop(player);
-    if let Some(started) = started {
-        while Wait::PassedOn.poll(&mut [PollFd::new(&started, PollFlags::IN)], None).is_err() {}
-    }
+    wait_for_end(player);
+    started.into_iter().for_each(wait_for_end);
     Ok(0)
+}
+
+/// Waits for the other end to be closed, and closes this one.
+fn wait_for_end(descriptor: impl AsFd) {
+    while Wait::PassedOn.poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], None).is_err() {}
 }
 
 /// Makes ps(1) show this process as `conductor`, although its file is a descriptor of another process.

@@ -93,15 +93,16 @@ pub(super) fn protocols<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u32>, 
 
 /// A path, or a pattern of paths.
 pub(super) fn path<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let path = String::deserialize(from)?;
-    bounds::PATH.check(path.len()).map_err(D::Error::custom)?;
-    Ok(path)
+    checked_path(String::deserialize(from)?)
 }
 
 /// The same where it may be absent.
 pub(super) fn path_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    let path: Option<String> = Option::deserialize(from)?;
-    bounds::PATH.check(path.as_ref().map_or(0, String::len)).map_err(D::Error::custom)?;
+    Option::<String>::deserialize(from)?.map(checked_path).transpose()
+}
+
+fn checked_path<E: Error>(path: String) -> Result<String, E> {
+    bounds::PATH.check(path.len()).map_err(E::custom)?;
     Ok(path)
 }
 
