@@ -13,8 +13,8 @@ pub(crate) use super::coordinator::tests::simulation::{Fault, Simulated, simulat
 use super::reach::{Access, Programs};
 use super::{NamedReporters, Options, Reporters, conduct};
 use crate::model::{
-    Conclusion, ConductorTime, Definitions, Destination, Event, Mode, Output, Phase, PhaseMap, Plan, PlayerTime, Point,
-    Reporter, RunId, RunSettings, Schedule, Stamped, Start, Step, WorkerName, WorkerPlan,
+    Conclusion, ConductorTime, Destination, Event, Mode, Output, Phase, PhaseMap, Plan, PlayerTime, Reporter, Stamped,
+    Start, Step, WorkerPlan, testing,
 };
 use crate::sys::DescriptorLimit;
 use crate::wire::{
@@ -50,37 +50,20 @@ pub(crate) fn start_at(at: ConductorTime) -> Start {
 
 /// A plan of so many workers with so many steps in each phase; the last step of Startup is spawned.
 pub(crate) fn plan(workers: usize, steps: usize, trials: u32, phases: &[Phase]) -> Plan {
+    let steps = |phase| {
+        let mut all: Vec<_> = (0..steps).map(|step| Step::plain(&format!("s{step}"), "true")).collect();
+        if let Some(last) = all.last_mut().filter(|_| phase == Phase::Startup) {
+            last.mode = Mode::Spawn;
+        }
+        all
+    };
     let worker = |index: usize| WorkerPlan {
-        name: WorkerName::new(&format!("w{index}")).unwrap(),
         file: PathBuf::from("w.cfg"),
         player: Destination { host: "localhost".to_owned(), port: 6970 }.into(),
         player_host: "localhost".to_owned(),
-        conductor: None,
-        results_port: 6971,
-        shell: "/bin/sh".to_owned(),
-        directory: None,
-        environment: Vec::new(),
-        variables: Definitions::default(),
-        steps: PhaseMap::from_fn(|phase| {
-            let mut all: Vec<_> = (0..steps).map(|step| Step::plain(&format!("s{step}"), "true")).collect();
-            if let Some(last) = all.last_mut().filter(|_| phase == Phase::Startup) {
-                last.mode = Mode::Spawn;
-            }
-            all
-        }),
+        ..testing::worker(&format!("w{index}"), PhaseMap::from_fn(steps))
     };
-    Plan {
-        run: RunId::new("run").unwrap(),
-        file: PathBuf::from("test.cfg"),
-        trials,
-        phases: phases.to_vec(),
-        settings: RunSettings::default(),
-        variables: Definitions::default(),
-        metrics: Vec::new(),
-        workers: (0..workers).map(worker).collect(),
-        points: vec![Point::default()],
-        schedule: Schedule::default(),
-    }
+    Plan { trials, ..testing::plan("run", (0..workers).map(worker).collect(), phases) }
 }
 
 /// A plan whose workers' players are at these ports.

@@ -44,6 +44,8 @@ mod start;
 mod step;
 mod step_id;
 pub(crate) mod text;
+#[cfg(test)]
+pub(crate) mod testing;
 mod time;
 mod transport;
 mod trial_started;

@@ -12,10 +12,10 @@ use snapbox::{Data, assert_data_eq};
 use super::record_reporter::{RecordReporter, Render};
 use super::{Format, Style, reporter};
 use crate::model::{
-    Bound, ClockAnchor, Conclusion, ConductorTime, Definitions, Destination, Ending, Event, Gate, Hint, Measurement,
-    MetricName, Mode, Order, Outcome, Output, Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Point, PointId,
-    Reason, Reporter, Rounds, RunId, RunSettings, Schedule, Stamped, Start, StartSkew, Step, StepLabel, StepReference,
-    StepResult, Verdict, WorkerId, WorkerName, WorkerPlan,
+    Bound, ClockAnchor, Conclusion, ConductorTime, Ending, Event, Gate, Hint, Measurement, MetricName, Mode, Order,
+    Outcome, Output, Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Point, PointId, Reason, Reporter, Rounds,
+    Schedule, Stamped, Start, StartSkew, Step, StepLabel, StepReference, StepResult, Verdict, WorkerId, WorkerPlan,
+    testing,
 };
 
 /// A style for tests: no colour, UTC.
@@ -68,35 +68,12 @@ pub(super) fn worker(name: &str, startup: Vec<Step>, run: Vec<Step>) -> WorkerPl
     let mut steps = PhaseMap::from_fn(|_| Vec::new());
     steps[Phase::Startup] = startup;
     steps[Phase::Run] = run;
-    WorkerPlan {
-        name: WorkerName::new(name).unwrap(),
-        file: PathBuf::from(format!("{name}.cfg")),
-        player: Destination { host: "127.0.0.1".to_owned(), port: 6970 }.into(),
-        player_host: "127.0.0.1".to_owned(),
-        conductor: None,
-        results_port: 6971,
-        shell: "/bin/sh".to_owned(),
-        directory: None,
-        environment: Vec::new(),
-        variables: Definitions::default(),
-        steps,
-    }
+    testing::worker(name, steps)
 }
 
 /// A plan of one trial of Startup and Run.
 pub(super) fn plan(workers: Vec<WorkerPlan>) -> Plan {
-    Plan {
-        run: RunId::new("7f3a").unwrap(),
-        file: PathBuf::from("test.cfg"),
-        trials: 1,
-        phases: vec![Phase::Startup, Phase::Run],
-        settings: RunSettings::default(),
-        variables: Definitions::default(),
-        metrics: Vec::new(),
-        workers,
-        points: vec![Point::default()],
-        schedule: Schedule::default(),
-    }
+    testing::plan("7f3a", workers, &[Phase::Startup, Phase::Run])
 }
 
 /// A spawned step.
