@@ -31,9 +31,10 @@ pub(in crate::conduct) enum ReachError {
 }
 
 /// Texts that a transport or the script's commands print, and what the user can do about each.
-const HINTS: [(&str, Hint); 31] = [
+const HINTS: [(&str, Hint); 32] = [
     ("Permission denied (", Hint::AllowKey),
     ("Too many authentication failures", Hint::AllowKey),
+    ("permission denied while trying to connect to the", Hint::RunCommand),
     ("Host key verification failed", Hint::AddHostKey),
     ("REMOTE HOST IDENTIFICATION HAS CHANGED", Hint::CheckHostKey),
     ("has changed and you have requested strict checking", Hint::CheckHostKey),
@@ -237,6 +238,7 @@ mod tests {
         let table = [
             ("root@h: Permission denied (publickey).", Hint::AllowKey, false),
             ("Host key verification failed.", Hint::AddHostKey, false),
+            ("permission denied while trying to connect to the docker API at unix:///s", Hint::RunCommand, false),
             ("ssh: Could not resolve hostname h: Name or service not known", Hint::CorrectName, false),
             ("ssh: Could not resolve hostname h: Temporary failure in name resolution", Hint::CorrectName, true),
             ("ssh: connect to host h port 22: No route to host", Hint::CheckNetwork, true),
