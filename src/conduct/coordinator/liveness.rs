@@ -130,8 +130,8 @@ impl Coordinator {
     /// Those that the stage waits for, and those that leave: each until a limit of its own.
     fn awaited(&self) -> impl Iterator<Item = (WorkerId, ConductorTime)> {
         let ids = self.plan.workers().map(|(id, _)| id);
-        let awaited = ids.filter(|id| self.pending.contains(id) || self.workers[id.0].is_departing());
-        awaited.filter_map(|id| Some((id, self.due(id)?)))
+        let leave = ids.filter(|id| self.workers[id.0].is_departing() && !self.pending.contains(id));
+        self.pending.iter().copied().chain(leave).filter_map(|id| Some((id, self.due(id)?)))
     }
 
     /// When the first worker that is waited for is given up, or the metrics: [`super::Input::Tick`] is due then.
@@ -141,7 +141,8 @@ impl Coordinator {
 
     /// Gives up those that have used up their time.
     pub(super) fn give_up_overdue(&mut self) {
-        let overdue: Vec<_> = self.awaited().filter(|(_, due)| *due <= self.now).map(|(id, _)| id).collect();
+        let mut overdue: Vec<_> = self.awaited().filter(|(_, due)| *due <= self.now).map(|(id, _)| id).collect();
+        overdue.sort_unstable();
         for worker in overdue {
             self.give_up(worker, self.too_late(worker));
         }
