@@ -12,7 +12,7 @@ use super::identity::Identity;
 use super::live::LiveView;
 use super::log::LogReporter;
 use super::messages::{self, Refused};
-use super::outputs::{self, Opened, Outputs};
+use super::outputs::{Opened, Outputs};
 use super::resume::{self, Resumed};
 use super::shell_syntax::LocalShells;
 use super::{expected, frames, signals};
@@ -93,10 +93,10 @@ fn carry_out(
         (outputs.open(&plan.run, Some((&plan, &identity)), &interrupts), None)
     };
     if !refused.is_empty() {
-        return Ok(outputs::not_carried_out(reporters, refused.join("; "), &interrupts));
+        return Ok(outputs.not_carried_out(reporters, refused.join("; "), &interrupts));
     }
     DescriptorLimit::raise();
-    reporters.log_is_shown = outputs.share_place_with_log(&arguments.log);
+    reporters.log_is_shown = arguments.log.log_file.is_none() && outputs.share_place_with_errors();
     let is_told = reporters.log_is_shown && outputs.are_for_people();
     reporters.log = Some(Box::new(LogReporter::new(diagnostics, is_told)));
     if !arguments.log.quiet
@@ -177,7 +177,7 @@ fn refuse(arguments: &ConductArguments, outputs: &Outputs, run: &RunId, why: Str
     let interrupts = crossbeam_channel::never();
     let Opened { reporters, refused, .. } = outputs.open(run, None, &interrupts);
     let reasons: Vec<String> = std::iter::once(why).chain(refused).collect();
-    Ok(outputs::not_carried_out(reporters, reasons.join("; and "), &interrupts))
+    Ok(outputs.not_carried_out(reporters, reasons.join("; and "), &interrupts))
 }
 
 /// Where something is told that is no result. What the test file says of outputs is about results: a look at the plan, or

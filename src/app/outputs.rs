@@ -15,7 +15,7 @@ use super::replayed::Replayed;
 use super::results::Kept;
 use super::resume::Resumed;
 use super::{report_file, results};
-use crate::cli::{ConductArguments, LogArguments, ReportArguments};
+use crate::cli::{ConductArguments, ReportArguments};
 use crate::conduct::{self, Reporters};
 use crate::config;
 use crate::model::{Conclusion, Format, Plan, Reason, Reporter, RunId, Verdict};
@@ -82,12 +82,12 @@ impl Outputs {
         &self.screen
     }
 
-    /// Whether the results go where the log goes.
-    pub(super) fn share_place_with_log(&self, log: &LogArguments) -> bool {
-        self.main.path.is_none() && log.log_file.is_none() && is_one_file()
+    /// Whether the results go where errors go, and the log without a file of its own.
+    pub(super) fn share_place_with_errors(&self) -> bool {
+        self.main.path.is_none() && is_one_file()
     }
 
-    /// Whether the results are for people. Then nothing needs to be in both them and a log in the same place.
+    /// Whether the results are for people. What they say is not said again in the same place.
     pub(super) fn are_for_people(&self) -> bool {
         self.main.format == Format::Text
     }
@@ -133,6 +133,18 @@ impl Outputs {
             }
         }
         opened
+    }
+
+    /// Reports why nothing was done, as an error too unless the results say it in the same place. An interrupt that came
+    /// meanwhile is a reason too.
+    pub(super) fn not_carried_out(&self, reporters: Reporters, why: String, interrupts: &Receiver<i32>) -> ExitCode {
+        if !(self.share_place_with_errors() && self.are_for_people() && !reporters.shown.is_empty()) {
+            messages::refuse(&why);
+        }
+        let interrupt = interrupts.try_recv().ok().map(Reason::Interrupted);
+        let reasons = interrupt.into_iter().chain([Reason::NotCarriedOut(why)]).collect();
+        let conclusion = conduct::tell_end(reporters, Conclusion::new(Verdict::Incomplete, reasons), interrupts);
+        ExitCode::from(conclusion.exit_status())
     }
 
     /// Opens the place of the results for something else, which has the forms `text` and `json` only.
@@ -241,13 +253,4 @@ impl Target {
             }
         }
     }
-}
-
-/// Tells the reports, and the user, why nothing was done; an interrupt that came meanwhile is a reason too.
-pub(super) fn not_carried_out(reporters: Reporters, why: String, interrupts: &Receiver<i32>) -> ExitCode {
-    messages::refuse(&why);
-    let interrupt = interrupts.try_recv().ok().map(Reason::Interrupted);
-    let reasons = interrupt.into_iter().chain([Reason::NotCarriedOut(why)]).collect();
-    let conclusion = conduct::tell_end(reporters, Conclusion::new(Verdict::Incomplete, reasons), interrupts);
-    ExitCode::from(conclusion.exit_status())
 }

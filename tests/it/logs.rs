@@ -202,3 +202,21 @@ fn what_the_report_says_is_not_logged_as_well_where_both_go_to_one_file() {
     assert!(apart.stderr.contains("barrier `here` was not passed"), "{apart:#?}");
     assert_eq!([apart.stdout, apart.stderr].map(|text| text.matches("is leaky").count()), [1, 1]);
 }
+
+#[test]
+fn why_nothing_was_done_is_said_once_where_results_and_errors_go_to_one_file() {
+    let folder = Folder::new();
+    let both = std::fs::File::create(folder.join("both")).expect("a file");
+    let mut command = conductor(&folder, ["conduct", "gone.cfg"]);
+    command.stdout(both.try_clone().expect("the same file")).stderr(both);
+    assert_eq!(wait(&mut spawn(command)).code(), Some(1));
+    let expected = str![[r#"
+error[unreadable-file]: cannot read `gone.cfg`: no such file or directory
+--> gone.cfg
+ = hint: make sure that the file exists and can be read
+not carried out: the configuration `gone.cfg` has 1 error
+not carried out: no step was run
+
+"#]];
+    snapbox::assert_data_eq!(folder.read("both"), expected);
+}
