@@ -287,3 +287,20 @@ fn the_number_of_trials_their_order_and_the_lines_of_the_test_file_are_no_differ
     let finished = compare(&folder, &["results/before", "results/after"]);
     assert!(!finished.stdout.contains("differs"), "{}", finished.stdout);
 }
+
+#[test]
+fn a_point_that_one_run_does_not_have_is_missing_and_no_difference_of_the_configurations() {
+    let folder = Folder::new();
+    for (name, values) in [("before", "1, 2"), ("after", "2, 3")] {
+        let text = format!(
+            "[Test]\ntrials = 1\n[Parameters]\nn = {values}\n[Workers]\nclient = @ 127.0.0.1\n\
+             [client:Run]\nload = echo %(n)s\n{GOODPUT}"
+        );
+        folder.file("test.cfg", &text);
+        let finished = run(&folder, ["conduct", "--local", "-q", "--results", "results", "--run-id", name, "test.cfg"]);
+        assert_eq!(finished.status, Some(0), "{finished:#?}");
+    }
+    let finished = compare(&folder, &["results/before", "results/after"]);
+    assert!(finished.stdout.contains("\nmissing: after does not have the point n=1\n"), "{}", finished.stdout);
+    assert!(!finished.stdout.contains("series points"), "{}", finished.stdout);
+}

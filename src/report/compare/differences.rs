@@ -1,6 +1,6 @@
 //! What differs in the configurations and the versions of two runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -17,6 +17,9 @@ pub(super) struct Difference {
     pub(super) new: Option<String>,
 }
 
+/// How the names of what is at a point begin.
+const AT_POINT: &str = "series points ";
+
 /// Members that name the elements of a list.
 const NAMES: [&str; 2] = ["name", "step"];
 
@@ -29,6 +32,17 @@ pub(super) fn between(base: &ComparedRun, new: &ComparedRun, by: Option<&str>) -
         found.extend(run.versions.iter().map(|(what, version)| (format!("version of {what}"), version.clone())));
         found
     };
+    // A point that only one of them has is among what is missing, or has lines of its own. The workers of the first point
+    // stand outside the points.
+    let points = |run: &ComparedRun| {
+        let points = run.values().points.iter().enumerate();
+        points.map(|(at, point)| (format!("{AT_POINT}{} ", point.name), at == 0)).collect::<BTreeSet<_>>()
+    };
+    let common: BTreeSet<_> = points(base).intersection(&points(new)).cloned().collect();
+    let is_of_one_point = |own: &Difference| {
+        let is_common = common.iter().any(|(point, _)| own.what.starts_with(point));
+        own.what.starts_with(AT_POINT) && own.base.is_some() != own.new.is_some() && !is_common
+    };
     let (base, new) = (all(base), all(new));
     let is_named = |what: &str| {
         let is_by = |by: &str| what.split(' ').any(|part| part == by || part.contains(&format!("{by}=")));
@@ -40,7 +54,7 @@ pub(super) fn between(base: &ComparedRun, new: &ComparedRun, by: Option<&str>) -
         (base != new).then(|| Difference { what: what.clone(), base, new })
     };
     let all: Vec<Difference> = names.filter_map(difference).collect();
-    all.iter().filter(|own| !is_part(own, &all)).cloned().collect()
+    all.iter().filter(|own| !is_part(own, &all) && !is_of_one_point(own)).cloned().collect()
 }
 
 /// The configuration, where the workers of each point have their names: in the document, they have their places.
@@ -61,7 +75,7 @@ fn with_names(configuration: &Value) -> Value {
 
 /// What differs on a worker of a point: the part of its name without the point.
 fn without_point(what: &str) -> Option<&str> {
-    let (_, rest) = what.strip_prefix("series points ")?.split_once(' ')?;
+    let (_, rest) = what.strip_prefix(AT_POINT)?.split_once(' ')?;
     rest.starts_with("workers ").then_some(rest)
 }
 

@@ -1,5 +1,7 @@
 //! The cells of a summary: a table for each metric, with a row for each point or run.
 
+use std::collections::BTreeSet;
+
 use super::numbers::{Decimals, change, decimals, interval, number, of_location, percent};
 use crate::model::{Margin, on_one_line};
 use crate::report::words;
@@ -132,7 +134,8 @@ fn table(block: &Block, told: Told<'_>) -> Table {
     let heads: Vec<String> = [title].into_iter().chain(second).chain(cells).chain(against).collect();
     let is_number = heads.iter().map(|head| matches!(head.as_str(), "median" | "trials")).collect();
     let others = block.lines.iter().flat_map(|line| notes(block, line, told, false));
-    let notes = unusual(block.lines.iter().map(|line| (block, line)), told, false).into_iter().chain(others).collect();
+    let unusual = unusual(block.lines.iter().map(|line| (block, line)), told, false);
+    let notes = once(unusual.into_iter().chain(others));
     Table { heads, is_number, rows: block.lines.iter().zip(changes).map(row).collect(), notes }
 }
 
@@ -238,12 +241,20 @@ fn unusual<'a>(lines: impl Iterator<Item = (&'a Block, &'a Line)>, told: Told<'_
         let metric = prefix(block, block.worker.as_deref(), is_named);
         format!("{metric}trial {trial}{of_line} is unusual: {own}{unit}{happened}")
     };
-    let mut notes: Vec<String> = all.iter().take(UNUSUAL).map(note).collect();
-    if let Some((block, ..)) = all.get(UNUSUAL) {
-        let more = words::counted(all.len() - UNUSUAL, "more unusual value");
+    let mut notes = once(all.iter().map(note));
+    let more = notes.len().saturating_sub(UNUSUAL);
+    notes.truncate(UNUSUAL);
+    if let Some((block, ..)) = all.first().filter(|_| more > 0) {
+        let more = words::counted(more, "more unusual value");
         notes.push(format!("{}and {more}", prefix(block, None, is_named)));
     }
     notes
+}
+
+/// Notes, each once: a run that is compared with itself has each of them twice.
+fn once(notes: impl Iterator<Item = String>) -> Vec<String> {
+    let mut told = BTreeSet::new();
+    notes.filter(|note| told.insert(note.clone())).collect()
 }
 
 /// The metric that a note is about, where that is said.

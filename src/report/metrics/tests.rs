@@ -8,7 +8,7 @@ use super::tables::{Told, tables};
 use super::{write_markdown, write_text};
 use crate::model::{Better, Phase, Verdict};
 use crate::values::testing::{add, metric, point, series};
-use crate::values::{Kind, Metric, Reading, Summary, Values};
+use crate::values::{Kind, Metric, Options, Reading, Summary, Values};
 
 /// The run of the documentation: three queues, ten rounds, one of them unusual and one of them failed.
 fn queues() -> Values {
@@ -68,6 +68,17 @@ fn trials_that_were_run_again_later_are_said_to_be_in_no_pair() {
     // Without pairs, it makes no difference.
     values.design = crate::statistics::Design::Unpaired;
     assert!(!self::text(&values).contains("run again"));
+}
+
+#[test]
+fn a_run_that_is_compared_with_itself_has_each_note_once() {
+    let (runs, names) = ([queues(), queues()], ["r".to_owned(), "r".to_owned()]);
+    let points = [runs[0].points.as_slice(), runs[1].points.as_slice()];
+    let told = Told { points: &points, runs: &names, baseline: "r" };
+    let lines = write_text(&Summary::of_runs(&runs, &Options::default()), told);
+    let unusual = lines.iter().filter(|(_, line)| line.contains("is unusual")).count();
+    let outside = lines.iter().filter(|(_, line)| line.contains("is outside `expect`")).count();
+    assert_eq!((unusual, outside), (1, 1), "{lines:#?}");
 }
 
 #[test]
