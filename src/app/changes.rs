@@ -116,16 +116,14 @@ fn changed_points(before: &Plan, after: &Plan) -> Vec<String> {
         _ => None,
     };
     let names: BTreeSet<&String> = before.variables.keys().chain(after.variables.keys()).collect();
-    let mut lines = Vec::new();
-    for name in names {
+    let parameters = names.into_iter().filter_map(|name| {
         let (old, now) = (parameter(before, name), parameter(after, name));
         let line = now.as_ref().or(old.as_ref()).map(|(_, line)| line.clone());
-        let text = |found: Option<(String, FileLine)>| found.map(|(text, _)| text);
-        let change = Change { before: text(old), after: text(now) };
-        if change.before != change.after {
-            lines.push(format!("{}parameter `{name}`: {change}", placed(line.as_ref())));
-        }
-    }
+        let [before, after] = [old, now].map(|found| found.map(|(text, _)| text));
+        let is_changed = before != after;
+        is_changed.then(|| format!("{}parameter `{name}`: {}", placed(line.as_ref()), Change { before, after }))
+    });
+    let mut lines: Vec<String> = parameters.collect();
     for (points, what) in [(gone, "without"), (new, "new")] {
         if !points.is_empty() {
             lines.push(format!("points: {what}: {}", listed(&points)));

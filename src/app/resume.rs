@@ -30,6 +30,8 @@ pub(super) struct Resumed {
     /// Its folder, as it is shown.
     pub(super) path: PathBuf,
     pub(super) run: RunId,
+    /// What it did.
+    plan: Arc<Plan>,
     pub(super) identity: Identity,
     pub(super) recorded: Arc<Recorded>,
     /// Its record. It is locked, as long as this is open.
@@ -76,13 +78,14 @@ pub(super) fn find(arguments: &ConductArguments, run: &Path) -> Result<(Resumed,
         Ok(())
     });
     told.map_err(|error| cannot(format!("`{EVENTS}`: {error}")))?;
-    let Some((plan, _)) = &history.plan else { return Err(cannot("nothing of it was recorded".to_owned())) };
+    let plan = history.plan.as_ref().map(|(plan, _)| Arc::clone(plan));
+    let plan = plan.ok_or_else(|| cannot("nothing of it was recorded".to_owned()))?;
     let run = plan.run.clone();
     if path.file_name() != Some(run.as_str().as_ref()) {
         return Err(cannot(format!("its folder must have the name of the run, `{run}`")));
     }
     let arguments = merged(arguments, &identity, &path, &run).map_err(cannot)?;
-    Ok((Resumed { path, run, identity, recorded: Arc::new(recorded), events, history }, arguments))
+    Ok((Resumed { path, run, plan, identity, recorded: Arc::new(recorded), events, history }, arguments))
 }
 
 /// The folder of a run. `latest` is a link to it.
@@ -190,20 +193,17 @@ impl Resumed {
     ///
     /// Says why the run cannot go on, for people.
     pub(super) fn decide(&self, plan: &mut Plan, arguments: &ConductArguments) -> Result<Decided, String> {
-        let Self { path, run, identity, history, .. } = self;
-        let failed = |error: io::Error| format!("cannot resume run `{run}`: {error}");
+        let Self { path, run, plan: before, identity, history, .. } = self;
         let files = changes::files(plan);
-        let before = history.plan.as_ref().map(|(plan, _)| Arc::clone(plan));
-        let before = before.ok_or_else(|| failed(io::Error::other("nothing of it was recorded")))?;
-        let changed = changes::between((&before, &identity.files), (plan, &files));
+        let changed = changes::between((before, &identity.files), (plan, &files));
         let generation = if changed.is_empty() { history.generation } else { history.generation + 1 };
         if !changed.is_empty() {
             let lines = changed.join("\n  ");
-            if !changes::are_alike(&before, plan) {
+            if !changes::are_alike(before, plan) {
                 return Err(format!("cannot resume run `{run}`: a run keeps its workers and phases:\n  {lines}"));
             }
             if !arguments.accept_changes {
-                let of_metrics = if changes::measure_alike(&before, plan) { String::new() } else { metrics_hint(path) };
+                let of_metrics = if changes::measure_alike(before, plan) { String::new() } else { metrics_hint(path) };
                 return Err(format!(
                     "cannot resume run `{run}`: what it does has changed since it began:\n  {lines}\n  hint: undo the changes; or \
                      use `--accept-changes`, and the statistics will not put trials from before and after together{of_metrics}"
@@ -226,7 +226,7 @@ impl Resumed {
     ///
     /// Says what cannot be written, for people.
     pub(super) fn begin(&mut self, plan: &Plan, decided: Decided) -> Result<Resumption, String> {
-        let Self { path, run, identity, recorded, events, history } = self;
+        let Self { path, run, identity, recorded, events, history, .. } = self;
         let Decided { generation, done, files } = decided;
         let failed = |error: io::Error| format!("cannot resume run `{run}`: {error}");
         let folder = &recorded.folder;

@@ -37,11 +37,8 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
     let not_reset = |(trial, worker)| object! { trial: trial, worker: name(ended, worker) };
     let rows = statistics::rows(run);
     let values = run.values.values();
-    let summary = Summary::of_run(values);
-    let baseline = values.baseline().unwrap_or_default();
-    let points = [values.points.as_slice()];
-    let told = Told { points: &points, runs: &[], baseline: &baseline };
-    let metrics = metrics::json_entries(&summary, told);
+    let (summary, told) = (Summary::of_run(values), Told::of_run(values));
+    let metrics = metrics::json_entries(&summary, &told);
     let document = object! {
         metadata: metadata(ended),
         workers: run.plan().into_iter().flat_map(Plan::workers).map(worker).collect::<Vec<_>>(),

@@ -22,10 +22,7 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
     facts.extend(run.plan().map(|plan| format!("run {}", plan.run)));
     writeln!(writer, "\n{}", plain(&facts.join("; ")))?;
     let values = run.values.values();
-    let baseline = values.baseline().unwrap_or_else(|| "the baseline".to_owned());
-    let points = [values.points.as_slice()];
-    let told = Told { points: &points, runs: &[], baseline: &baseline };
-    writer.write_all(write_markdown(&Summary::of_run(values), told).as_bytes())?;
+    writer.write_all(write_markdown(&Summary::of_run(values), &Told::of_run(values)).as_bytes())?;
     if let Some(line) = run.left_out_line() {
         writeln!(writer, "\n{}", plain(&line))?;
     }

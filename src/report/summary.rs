@@ -47,10 +47,7 @@ pub(super) fn write(page: &mut Page, ended: Ended<'_>, results: Option<&Path>) -
 /// The metrics, and how the points differ.
 fn metrics(page: &mut Page, run: &Run) -> io::Result<()> {
     let values = run.values.values();
-    let baseline = values.baseline().unwrap_or_else(|| "the baseline".to_owned());
-    let points = [values.points.as_slice()];
-    let told = Told { points: &points, runs: &[], baseline: &baseline };
-    for (is_head, line) in write_text(&Summary::of_run(values), told) {
+    for (is_head, line) in write_text(&Summary::of_run(values), &Told::of_run(values)) {
         let line = if is_head { page.toned(Tone::Strong, &line) } else { line };
         page.line(&line)?;
     }

@@ -37,12 +37,7 @@ pub fn rank_sum(base: &Sample, new: &Sample) -> Shift {
             (untied.critical(), untied.two_sided((ranks.marked - m * (m + 1)) / 2), Method::Exact)
         }
     };
-    Shift {
-        estimate: differences.median(),
-        interval: critical.map(|critical| differences.interval(critical)),
-        p,
-        method,
-    }
+    differences.shift(critical, p, method)
 }
 
 /// The p-value by the normal approximation: Hollander, Wolfe & Chicken, section 4.1, large samples and ties.

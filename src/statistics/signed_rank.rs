@@ -40,7 +40,7 @@ pub fn signed_rank(sample: &Sample) -> Shift {
             (untied.critical(), untied.two_sided(ranks.marked / 2), Method::Exact)
         }
     };
-    Shift { estimate: averages.median(), interval: critical.map(|critical| averages.interval(critical)), p, method }
+    averages.shift(critical, p, method)
 }
 
 /// The p-value by the normal approximation: Hollander, Wolfe & Chicken, section 3.1, large samples and ties.

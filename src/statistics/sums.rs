@@ -2,7 +2,9 @@
 
 use super::distribution::Critical;
 use super::interval::Interval;
+use super::probability::Probability;
 use super::sample::Sample;
+use super::shift::{Method, Shift};
 
 /// The sums of two sorted lists, as a matrix whose rows and columns are sorted.
 ///
@@ -72,10 +74,15 @@ impl Sums {
         if count % 2 == 1 { before } else { before / 2.0 + self.select(count / 2 + 1) / 2.0 }
     }
 
-    /// The interval between the sum of the critical rank and that of the same rank from above.
-    pub fn interval(&self, critical: Critical) -> Interval {
-        let Critical { rank, coverage } = critical;
-        Interval { low: self.select(rank), high: self.select(self.count() + 1 - rank), coverage }
+    /// The shift: its estimate is the median, and its interval is between the sum of the critical rank and that of the same
+    /// rank from above.
+    pub fn shift(&self, critical: Option<Critical>, p: Probability, method: Method) -> Shift {
+        let interval = critical.map(|Critical { rank, coverage }| Interval {
+            low: self.select(rank),
+            high: self.select(self.count() + 1 - rank),
+            coverage,
+        });
+        Shift { estimate: self.median(), interval, p, method }
     }
 }
 

@@ -77,15 +77,14 @@ impl Summary {
         Self { blocks, judged, missing: Vec::new() }
     }
 
-    /// All verdicts.
-    pub fn verdicts(&self) -> impl Iterator<Item = Verdict> {
-        let compared = self.blocks.iter().flat_map(|block| &block.lines).filter_map(Line::compared);
-        compared.filter_map(|compared| Some(compared.judgement?.verdict))
+    /// All comparisons.
+    pub fn compared(&self) -> impl Iterator<Item = &Compared> {
+        self.blocks.iter().flat_map(|block| &block.lines).filter_map(Line::compared)
     }
 
-    /// Whether anything was compared.
-    pub fn is_comparison(&self) -> bool {
-        self.blocks.iter().flat_map(|block| &block.lines).any(|line| line.compared().is_some())
+    /// All verdicts.
+    pub fn verdicts(&self) -> impl Iterator<Item = Verdict> {
+        self.compared().filter_map(|compared| Some(compared.judgement?.verdict))
     }
 }
 

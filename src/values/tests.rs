@@ -135,7 +135,7 @@ fn three_trials_each_are_undecided_and_say_how_many_are_needed() {
     let summary = Summary::of_runs(&runs, &Options::default());
     assert_eq!(summary.verdicts().collect::<Vec<_>>(), [Verdict::Undecided(TrialsNeeded::About(4))]);
     assert_eq!(summary.blocks[0].design, Some(Design::Unpaired));
-    assert!(summary.missing.is_empty() && summary.is_comparison());
+    assert!(summary.missing.is_empty() && summary.compared().next().is_some());
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn points_and_metrics_that_another_run_does_not_have_are_missing_there() {
     let metric = Some(("goodput".to_owned(), Some("Mbit/s".to_owned())));
     assert_eq!(summary.missing.len(), 2);
     assert_eq!(summary.missing[0], MissingIn { run: 1, metric, worker: None, point: 0 });
-    assert!(!summary.is_comparison());
+    assert!(summary.compared().next().is_none());
     // A metric without any value that counts is missing as well.
     let mut failed = base.clone();
     failed.trials.iter_mut().for_each(|trial| trial.before = Some(TrialVerdict::Failed));

@@ -6,7 +6,7 @@ use crate::model::{FAILED, INCOMPLETE, NOT_CARRIED_OUT, PASSED, on_one_line};
 use crate::report::metrics::Told;
 use crate::report::words;
 use crate::statistics::{Failures, Probability, Verdict};
-use crate::values::{MissingIn, Options, Point, Summary, Values, failures};
+use crate::values::{MissingIn, Options, Summary, Values, failures};
 
 /// A comparison of runs with the first of them.
 pub(crate) struct Comparison {
@@ -38,30 +38,23 @@ impl Comparison {
     /// What the exit status of the command is.
     pub(crate) fn status(&self, is_strict: bool) -> u8 {
         let is_undecided = self.summary.verdicts().any(|verdict| matches!(verdict, Verdict::Undecided(_)));
-        if !self.summary.is_comparison() && self.summary.missing.is_empty() {
-            NOT_CARRIED_OUT
-        } else if self.summary.verdicts().any(|verdict| verdict == Verdict::Worse)
-            || self.fail_more_often().next().is_some()
-        {
+        if self.summary.verdicts().any(|verdict| verdict == Verdict::Worse) || self.fail_more_often().next().is_some() {
             FAILED
         } else if !self.summary.missing.is_empty() || is_strict && is_undecided {
             INCOMPLETE
-        } else if self.summary.is_comparison() {
+        } else if self.summary.compared().next().is_some() {
             PASSED
         } else {
             NOT_CARRIED_OUT
         }
     }
 
-    pub(super) fn points(&self) -> Vec<&[Point]> {
-        self.runs.iter().map(|run| run.values().points.as_slice()).collect()
-    }
-
-    pub(super) fn told<'a>(&'a self, points: &'a [&'a [Point]]) -> Told<'a> {
+    pub(super) fn told(&self) -> Told<'_> {
+        let points = self.runs.iter().map(|run| run.values().points.as_slice()).collect();
         let is_series = self.names.len() == 1;
         let baseline = if is_series { "the first of each" } else { self.names.first().map_or("", String::as_str) };
         let runs = if is_series { &[] } else { self.names.as_slice() };
-        Told { points, runs, baseline }
+        Told { points, runs, baseline: baseline.to_owned() }
     }
 
     /// The runs that fail more often than the first: their positions.

@@ -36,13 +36,13 @@ impl History {
     pub(crate) fn write(&self, format: ComparisonFormat, writer: &mut dyn Write) -> io::Result<()> {
         let names: Vec<String> = self.runs.iter().map(|run| on_one_line(&run.name).into_owned()).collect();
         let values: Vec<Values> = self.runs.iter().map(|run| run.values().only(&self.metric)).collect();
-        let points: Vec<_> = values.iter().map(|values| values.points.as_slice()).collect();
+        let points = values.iter().map(|values| values.points.as_slice()).collect();
         let summary = Summary::of_history(&values);
-        let told = Told { points: &points, runs: &names, baseline: "the run before" };
+        let told = Told { points, runs: &names, baseline: "the run before".to_owned() };
         let dated = |table: Table| self.dated(table, &names);
-        let all: Vec<Table> = tables(&summary, told).into_iter().map(dated).collect();
+        let all: Vec<Table> = tables(&summary, &told).into_iter().map(dated).collect();
         match format {
-            ComparisonFormat::Json => json_writer::write(writer, &json_entries(&summary, told)),
+            ComparisonFormat::Json => json_writer::write(writer, &json_entries(&summary, &told)),
             ComparisonFormat::Text => {
                 let lines = all.iter().enumerate().flat_map(|(at, table)| {
                     let between = (at > 0).then(String::new);

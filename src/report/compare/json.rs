@@ -10,7 +10,7 @@ use crate::report::{json_writer, metrics};
 
 /// Writes it.
 pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn Write) -> io::Result<()> {
-    let points = comparison.points();
+    let told = comparison.told();
     let run = |(at, run): (usize, &ComparedRun)| {
         let (failed, trials) = run.values().failures(|_| true);
         let differences = at.checked_sub(1).and_then(|at| comparison.differences.get(at)).cloned().unwrap_or_default();
@@ -38,7 +38,7 @@ pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn W
     let document = object! {
         exit_status: comparison.status(is_strict),
         runs: comparison.runs.iter().enumerate().map(run).collect::<Vec<_>>(),
-        metrics: metrics::json_entries(&comparison.summary, comparison.told(&points)),
+        metrics: metrics::json_entries(&comparison.summary, &told),
         missing: missing.collect::<Vec<_>>(),
     };
     json_writer::write(writer, &document)

@@ -12,10 +12,9 @@ const DIFFERENCES: usize = 20;
 
 /// Writes it.
 pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn Write) -> io::Result<()> {
-    let points = comparison.points();
     writeln!(writer, "## {}", plain(&comparison.conclusion(is_strict)))?;
     writer.write_all(drawn(&runs(comparison)).as_bytes())?;
-    writer.write_all(write_markdown(&comparison.summary, comparison.told(&points)).as_bytes())?;
+    writer.write_all(write_markdown(&comparison.summary, &comparison.told()).as_bytes())?;
     let missing =
         comparison.summary.missing.iter().map(|missing| plain(&format!("missing: {}", comparison.missing(missing))));
     let differences = comparison.differences.iter().zip(1..).flat_map(|(all, run)| {

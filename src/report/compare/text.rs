@@ -14,7 +14,6 @@ const DIFFERENCES: usize = 20;
 
 /// Writes it.
 pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn Write) -> io::Result<()> {
-    let points = comparison.points();
     for line in aligned(&runs(comparison)) {
         writeln!(writer, "{line}")?;
     }
@@ -31,7 +30,7 @@ pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn W
             writeln!(writer, "  and {}", words::counted(more, "more difference"))?;
         }
     }
-    for (_, line) in write_text(&comparison.summary, comparison.told(&points)) {
+    for (_, line) in write_text(&comparison.summary, &comparison.told()) {
         writeln!(writer, "{line}")?;
     }
     writeln!(writer)?;

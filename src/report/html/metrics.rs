@@ -22,8 +22,7 @@ pub(super) fn values(run: &Run) -> Option<Value> {
     if summary.blocks.is_empty() {
         return None;
     }
-    let baseline = values.baseline().unwrap_or_else(|| "the baseline".to_owned());
-    let tables = tables(&summary, Told { points: &[&values.points], runs: &[], baseline: &baseline });
+    let tables = tables(&summary, &Told::of_run(values));
     // One table for all metrics, or one for each.
     let is_shared = tables.len() != summary.blocks.len();
     let mut left = ROWS;

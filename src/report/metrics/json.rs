@@ -10,11 +10,11 @@ use crate::statistics::{Method, Verdict};
 use crate::values::{Against, Block, Compared, Line, Summary, Unusual};
 
 /// The metrics of a summary.
-pub(in crate::report) fn entries<'a>(summary: &'a Summary, told: Told<'a>) -> Vec<impl Serialize + 'a> {
+pub(in crate::report) fn entries<'a>(summary: &'a Summary, told: &'a Told<'a>) -> Vec<impl Serialize + 'a> {
     summary.blocks.iter().map(|block| entry(block, told)).collect()
 }
 
-fn entry<'a>(block: &'a Block, told: Told<'a>) -> impl Serialize + 'a {
+fn entry<'a>(block: &'a Block, told: &'a Told<'a>) -> impl Serialize + 'a {
     let metric = &block.metric;
     object! {
         name: metric.name.as_str(),
@@ -27,7 +27,7 @@ fn entry<'a>(block: &'a Block, told: Told<'a>) -> impl Serialize + 'a {
     }
 }
 
-fn line_entry<'a>(line: &'a Line, told: Told<'a>) -> impl Serialize + 'a {
+fn line_entry<'a>(line: &'a Line, told: &'a Told<'a>) -> impl Serialize + 'a {
     let point = told.points.get(line.run).and_then(|points| points.get(line.point));
     let parameters: BTreeMap<&str, &str> = point
         .into_iter()

@@ -6,7 +6,7 @@ use super::tables::{ROWS, Table, Told, footnote, limited, more_rows};
 use crate::values::Summary;
 
 /// All tables of a summary.
-pub(in crate::report) fn write(summary: &Summary, told: Told<'_>) -> String {
+pub(in crate::report) fn write(summary: &Summary, told: &Told<'_>) -> String {
     let mut text = String::new();
     let (all, left_out) = limited(summary, told, ROWS);
     for table in all {

@@ -47,25 +47,18 @@ pub(in crate::report) fn number(value: f64, decimals: Decimals) -> String {
         Decimals::Fixed(count) => format!("{value:.count$}"),
         Decimals::Scientific => format!("{value:.3e}"),
     };
-    without_negative_zero(text)
+    // `-0.0` is `0.0`.
+    text.strip_prefix('-').filter(|rest| is_zero(rest)).map_or(text.clone(), str::to_owned)
+}
+
+fn is_zero(text: &str) -> bool {
+    text.chars().all(|digit| matches!(digit, '0' | '.'))
 }
 
 /// A number with its sign.
 fn signed(value: f64, decimals: Decimals) -> String {
     let text = number(value, decimals);
-    if text.starts_with('-') || text.chars().all(|digit| matches!(digit, '0' | '.')) {
-        text
-    } else {
-        format!("+{text}")
-    }
-}
-
-/// `-0.0` is `0.0`.
-fn without_negative_zero(text: String) -> String {
-    match text.strip_prefix('-') {
-        Some(rest) if rest.chars().all(|digit| matches!(digit, '0' | '.')) => rest.to_owned(),
-        _ => text,
-    }
+    if text.starts_with('-') || is_zero(&text) { text } else { format!("+{text}") }
 }
 
 /// The numbers of the median and the interval of a line, for [`decimals`].

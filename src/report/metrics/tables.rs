@@ -6,7 +6,7 @@ use super::numbers::{Decimals, change, decimals, interval, number, of_location, 
 use crate::model::{Margin, on_one_line};
 use crate::report::words;
 use crate::statistics::{Design, Drift, Location, Method, Scale, TrialsNeeded, Verdict};
-use crate::values::{Against, Block, Compared, Line, Metric, Point, Summary, Unusual};
+use crate::values::{Against, Block, Compared, Line, Metric, Point, Summary, Unusual, Values};
 
 /// So many unusual values of a metric are listed.
 const UNUSUAL: usize = 5;
@@ -25,17 +25,23 @@ pub(in crate::report) struct Table {
 }
 
 /// What a summary is about: how its points and runs are called.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::report) struct Told<'a> {
     /// The points of each run.
-    pub(in crate::report) points: &'a [&'a [Point]],
+    pub(in crate::report) points: Vec<&'a [Point]>,
     /// The names of the runs, if there are several.
     pub(in crate::report) runs: &'a [String],
     /// What the lines are compared with.
-    pub(in crate::report) baseline: &'a str,
+    pub(in crate::report) baseline: String,
 }
 
-impl Told<'_> {
+impl<'a> Told<'a> {
+    /// Of one run.
+    pub(in crate::report) fn of_run(values: &'a Values) -> Self {
+        let baseline = values.baseline().unwrap_or_else(|| "the baseline".to_owned());
+        Self { points: vec![&values.points], runs: &[], baseline }
+    }
+
     fn point(&self, line: &Line) -> String {
         let name = self.points.get(line.run).and_then(|points| points.get(line.point)).map(|point| &point.name);
         name.map_or(String::new(), |name| on_one_line(name).into_owned())
@@ -53,7 +59,7 @@ impl Told<'_> {
 }
 
 /// The tables of a summary. Where nothing is compared and there is one point only, all metrics are in one.
-pub(in crate::report) fn tables(summary: &Summary, told: Told<'_>) -> Vec<Table> {
+pub(in crate::report) fn tables(summary: &Summary, told: &Told<'_>) -> Vec<Table> {
     let is_plain = |block: &Block| block.lines.len() == 1 && told.point(&block.lines[0]).is_empty();
     if !summary.blocks.is_empty() && summary.blocks.iter().all(is_plain) {
         return vec![plain(summary, told)];
@@ -62,7 +68,7 @@ pub(in crate::report) fn tables(summary: &Summary, told: Told<'_>) -> Vec<Table>
 }
 
 /// The same with at most so many rows, and notes, of all tables together; how many rows are left out.
-pub(in crate::report) fn limited(summary: &Summary, told: Told<'_>, rows: usize) -> (Vec<Table>, usize) {
+pub(in crate::report) fn limited(summary: &Summary, told: &Told<'_>, rows: usize) -> (Vec<Table>, usize) {
     let (mut left, mut left_notes, mut out) = (rows, rows, 0);
     let mut shown = Vec::new();
     for mut table in tables(summary, told) {
@@ -90,31 +96,28 @@ pub(in crate::report) fn more_rows(out: usize) -> Option<String> {
 pub(in crate::report) const ROWS: usize = 200;
 
 /// The metrics of a run with one point.
-fn plain(summary: &Summary, told: Told<'_>) -> Table {
+fn plain(summary: &Summary, told: &Told<'_>) -> Table {
     let has_workers = summary.blocks.iter().any(|block| block.worker.is_some());
     let lines = || summary.blocks.iter().filter_map(|block| Some((block, block.lines.first()?)));
     let row = |(block, line): (&Block, &Line)| {
         let decimals = decimals(&of_location(line.location).collect::<Vec<_>>());
         let worker = has_workers.then(|| block.worker.clone().unwrap_or_default());
-        let cells = [median(line.location, decimals), location_interval(line.location, decimals), trials(line)];
-        [metric_title(&block.metric, None)].into_iter().chain(worker).chain(cells).collect()
+        [metric_title(&block.metric, None)].into_iter().chain(worker).chain(cells(line, decimals)).collect()
     };
-    let workers = has_workers.then_some("");
-    let heads = ["Metrics"].into_iter().chain(workers).chain(["median", "95 % CI", "trials"]);
-    let heads: Vec<String> = heads.map(str::to_owned).collect();
-    let is_number = heads.iter().map(|head| matches!(head.as_str(), "median" | "trials")).collect();
+    let workers = has_workers.then(String::new);
+    let heads: Vec<String> =
+        ["Metrics".to_owned()].into_iter().chain(workers).chain(HEADS.map(str::to_owned)).collect();
     let all: Vec<_> = lines().collect();
     let of_metric = all.chunk_by(|(one, _), (other, _)| one.metric.name == other.metric.name);
     let notes = of_metric.flat_map(|own| {
         let others = own.iter().flat_map(|(block, line)| notes(block, line, told, true));
         unusual(own.iter().copied(), told, true).into_iter().chain(others).collect::<Vec<_>>()
     });
-    let notes = notes.collect();
-    Table { heads, is_number, rows: lines().map(row).collect(), notes }
+    Table { is_number: are_numbers(&heads), heads, rows: lines().map(row).collect(), notes: notes.collect() }
 }
 
 /// A metric with several points or runs.
-fn table(block: &Block, told: Told<'_>) -> Table {
+fn table(block: &Block, told: &Told<'_>) -> Table {
     let numbers: Vec<f64> = block.lines.iter().flat_map(|line| of_location(line.location)).collect();
     let decimals = decimals(&numbers);
     let has_points = block.lines.iter().any(|line| !told.point(line).is_empty());
@@ -124,19 +127,16 @@ fn table(block: &Block, told: Told<'_>) -> Table {
     let row = |(line, change): (&Line, String)| {
         let names = [(has_points, told.point(line)), (has_runs, told.run(line))];
         let names = names.into_iter().filter_map(|(is_shown, name)| is_shown.then_some(name));
-        let cells = [median(line.location, decimals), location_interval(line.location, decimals), trials(line)];
-        names.chain(cells).chain(is_compared.then_some(change)).collect()
+        names.chain(cells(line, decimals)).chain(is_compared.then_some(change)).collect()
     };
     let title = metric_title(&block.metric, block.worker.as_deref());
     let second = (has_points && has_runs).then(String::new);
-    let cells = ["median", "95 % CI", "trials"].map(str::to_owned);
     let against = is_compared.then(|| against(block, told));
-    let heads: Vec<String> = [title].into_iter().chain(second).chain(cells).chain(against).collect();
-    let is_number = heads.iter().map(|head| matches!(head.as_str(), "median" | "trials")).collect();
+    let heads: Vec<String> = [title].into_iter().chain(second).chain(HEADS.map(str::to_owned)).chain(against).collect();
     let others = block.lines.iter().flat_map(|line| notes(block, line, told, false));
     let unusual = unusual(block.lines.iter().map(|line| (block, line)), told, false);
     let notes = once(unusual.into_iter().chain(others));
-    Table { heads, is_number, rows: block.lines.iter().zip(changes).map(row).collect(), notes }
+    Table { is_number: are_numbers(&heads), heads, rows: block.lines.iter().zip(changes).map(row).collect(), notes }
 }
 
 /// `goodput of client, Mbit/s (higher is better)`.
@@ -148,7 +148,7 @@ pub(in crate::report) fn metric_title(metric: &Metric, worker: Option<&str>) -> 
 }
 
 /// `against qdisc=fq_codel, paired, threshold 2 %`.
-fn against(block: &Block, told: Told<'_>) -> String {
+fn against(block: &Block, told: &Told<'_>) -> String {
     let design = match block.design {
         Some(Design::Paired) => ", paired",
         Some(Design::Unpaired) => ", unpaired",
@@ -161,21 +161,28 @@ fn against(block: &Block, told: Told<'_>) -> String {
             format!("{number}{unit}")
         }
     };
-    format!("against {}{design}, threshold {threshold}", on_one_line(told.baseline))
+    format!("against {}{design}, threshold {threshold}", on_one_line(&told.baseline))
 }
 
-fn median(location: Option<Location>, decimals: Decimals) -> String {
-    location.map_or_else(|| "-".to_owned(), |location| number(location.median, decimals))
+/// What stands above the cells of each line.
+const HEADS: [&str; 3] = ["median", "95 % CI", "trials"];
+
+/// The cells of a line: median, interval, and trials as `10`, or `9 of 10`.
+fn cells(line: &Line, decimals: Decimals) -> [String; 3] {
+    let needed = || format!("needs {} trials", Location::FEWEST);
+    let (median, interval) = line.location.map_or_else(
+        || ("-".to_owned(), String::new()),
+        |Location { median, interval: own }| {
+            (number(median, decimals), own.map_or_else(needed, |own| interval(own, decimals)))
+        },
+    );
+    let trials = line.trials.to_string();
+    [median, interval, if line.counted == line.trials { trials } else { format!("{} of {trials}", line.counted) }]
 }
 
-fn location_interval(location: Option<Location>, decimals: Decimals) -> String {
-    let Some(location) = location else { return String::new() };
-    location.interval.map_or_else(|| format!("needs {} trials", Location::FEWEST), |own| interval(own, decimals))
-}
-
-/// `10`, or `9 of 10`.
-fn trials(line: &Line) -> String {
-    if line.counted == line.trials { line.trials.to_string() } else { format!("{} of {}", line.counted, line.trials) }
+/// Which columns have numbers.
+fn are_numbers(heads: &[String]) -> Vec<bool> {
+    heads.iter().map(|head| matches!(head.as_str(), "median" | "trials")).collect()
 }
 
 /// What the last column has: `-4.0 %  [-5.1, -2.2]  worse`, each part below that of the other lines.
@@ -226,7 +233,7 @@ pub(in crate::report) fn verdict(verdict: Verdict) -> String {
 }
 
 /// The unusual values of a metric, in these lines of it. In a table of several metrics, each is named.
-fn unusual<'a>(lines: impl Iterator<Item = (&'a Block, &'a Line)>, told: Told<'_>, is_named: bool) -> Vec<String> {
+fn unusual<'a>(lines: impl Iterator<Item = (&'a Block, &'a Line)>, told: &Told<'_>, is_named: bool) -> Vec<String> {
     let all: Vec<_> =
         lines.flat_map(|(block, line)| line.unusual.iter().map(move |unusual| (block, line, unusual))).collect();
     let numbers = all.iter().flat_map(|(_, line, own)| [own.value].into_iter().chain(of_location(line.location)));
@@ -264,7 +271,7 @@ fn prefix(block: &Block, worker: Option<&str>, is_named: bool) -> String {
 }
 
 /// What is said of a line below the table. In a table of several metrics, each is named.
-fn notes(block: &Block, line: &Line, told: Told<'_>, is_named: bool) -> Vec<String> {
+fn notes(block: &Block, line: &Line, told: &Told<'_>, is_named: bool) -> Vec<String> {
     let name = told.line(line);
     let of_line = if name.is_empty() { String::new() } else { format!(" ({name})") };
     let metric = prefix(block, block.worker.as_deref(), is_named);
@@ -293,7 +300,7 @@ fn notes(block: &Block, line: &Line, told: Told<'_>, is_named: bool) -> Vec<Stri
 
 /// What is said of intervals and verdicts below comparisons.
 pub(in crate::report) fn footnote(summary: &Summary) -> Option<String> {
-    let compared: Vec<_> = summary.blocks.iter().flat_map(|block| &block.lines).filter_map(Line::compared).collect();
+    let compared: Vec<_> = summary.compared().collect();
     let adjusted = match summary.judged {
         0 | 1 => String::new(),
         rows => format!("; verdicts are adjusted for {rows}"),

@@ -28,9 +28,7 @@ fn queues() -> Values {
 
 /// The text of its tables, as in the report.
 fn text(values: &Values) -> String {
-    let baseline = values.baseline().unwrap_or_default();
-    let points = [values.points.as_slice()];
-    let lines = write_text(&Summary::of_run(values), Told { points: &points, runs: &[], baseline: &baseline });
+    let lines = write_text(&Summary::of_run(values), &Told::of_run(values));
     lines.into_iter().map(|(_, line)| line + "\n").collect()
 }
 
@@ -73,9 +71,9 @@ fn trials_that_were_run_again_later_are_said_to_be_in_no_pair() {
 #[test]
 fn a_run_that_is_compared_with_itself_has_each_note_once() {
     let (runs, names) = ([queues(), queues()], ["r".to_owned(), "r".to_owned()]);
-    let points = [runs[0].points.as_slice(), runs[1].points.as_slice()];
-    let told = Told { points: &points, runs: &names, baseline: "r" };
-    let lines = write_text(&Summary::of_runs(&runs, &Options::default()), told);
+    let points = runs.iter().map(|run| run.points.as_slice()).collect();
+    let told = Told { points, runs: &names, baseline: "r".to_owned() };
+    let lines = write_text(&Summary::of_runs(&runs, &Options::default()), &told);
     let unusual = lines.iter().filter(|(_, line)| line.contains("is unusual")).count();
     let outside = lines.iter().filter(|(_, line)| line.contains("is outside `expect`")).count();
     assert_eq!((unusual, outside), (1, 1), "{lines:#?}");
@@ -121,12 +119,10 @@ fn a_run_without_metrics_has_no_table() {
 fn markdown_has_the_same_tables_and_nothing_in_them_is_markup() {
     let mut values = queues();
     values.metrics[0].name = "a|b <c>".to_owned();
-    let baseline = values.baseline().unwrap();
-    let points = [values.points.as_slice()];
-    let told = Told { points: &points, runs: &[], baseline: &baseline };
+    let told = Told::of_run(&values);
     let summary = Summary::of_run(&values);
     snapbox::assert_data_eq!(
-        write_markdown(&summary, told),
+        write_markdown(&summary, &told),
         snapbox::str![[r"
 
 | a\|b &lt;c&gt;, Mbit/s (higher is better) | median | 95 % CI | trials | against qdisc=fq\_codel, paired, threshold 2 % |
@@ -143,7 +139,7 @@ Intervals are not adjusted for multiple comparisons; verdicts are adjusted for 2
 "]]
         .raw()
     );
-    assert_eq!(tables(&summary, told).len(), 1);
+    assert_eq!(tables(&summary, &told).len(), 1);
 }
 
 #[test]
@@ -176,9 +172,8 @@ fn tables_have_at_most_so_many_rows_and_say_how_many_there_are_more() {
     let names: Vec<String> = (0..230).map(|number| number.to_string()).collect();
     let points = names.iter().map(|name| point(&[("n", name)], None)).collect();
     let values = series(metric("goodput", 0.02), points, &[&[1.0; 230]]);
-    let (summary, points) = (Summary::of_run(&values), [values.points.as_slice()]);
-    let told = Told { points: &points, runs: &[], baseline: "" };
-    for text in [text(&values), write_markdown(&summary, told)] {
+    let (summary, told) = (Summary::of_run(&values), Told::of_run(&values));
+    for text in [text(&values), write_markdown(&summary, &told)] {
         assert!(text.contains("n=199 ") && !text.contains("n=200 "), "{text}");
         assert!(text.contains("\n\nand 30 more rows, see the `json` report\n"), "{text}");
     }

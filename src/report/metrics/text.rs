@@ -27,7 +27,7 @@ pub(in crate::report) fn aligned(table: &Table) -> Vec<String> {
 }
 
 /// The lines of all tables of a summary, each behind an empty line; whether a line is a head.
-pub(in crate::report) fn write(summary: &Summary, told: Told<'_>) -> Vec<(bool, String)> {
+pub(in crate::report) fn write(summary: &Summary, told: &Told<'_>) -> Vec<(bool, String)> {
     let mut lines = Vec::new();
     let (all, left_out) = limited(summary, told, ROWS);
     for table in all {
