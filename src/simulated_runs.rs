@@ -12,8 +12,7 @@ use proptest::prelude::*;
 
 use crate::conduct::testing::{Fault, Simulated, plan, simulate};
 use crate::model::{
-    Action, Bound, Event, Gate, Mode, OnFailure, Outcome, Phase, Plan, Step, StepLabel, StepReference, Verdict,
-    WorkerId,
+    Action, Bound, Event, Gate, Mode, OnFailure, Outcome, Phase, Plan, Step, StepReference, Verdict, WorkerId,
 };
 use crate::report::testing::{Told, causes};
 
@@ -33,7 +32,7 @@ fn plan_of(workers: usize, trials: u32, choices: &[usize]) -> Plan {
         };
         let server = Step { mode: Mode::Spawn, ..step("server") };
         worker.steps[Phase::Startup] = vec![gated("prepare"), server];
-        let (label, pattern) = (StepLabel::new("server"), "up".to_owned());
+        let (label, pattern) = ("server".to_owned(), "up".to_owned());
         let limit = Some(Bound::Timeout(Duration::from_secs(20)));
         worker.steps[Phase::Run] = RUN
             .into_iter()

@@ -72,7 +72,7 @@ pub use line_pattern::LinePattern;
 pub use log_line::{LogLevel, LogLine};
 pub use measurement::{Measurement, shown_number};
 pub use metric::{Across, Better, Extract, LONGEST_UNIT, Margin, Metric, Pick, PlannedStep, Source, is_unit};
-pub use name::{LONGEST_NAME, MetricName, NameError, RunId, StepLabel, WorkerName, variable};
+pub use name::{LONGEST_NAME, MetricName, NameError, RunId, WorkerName, variable};
 pub(crate) use named::named;
 pub use names::Names;
 pub use network::{Network, is_loopback, is_loopback_host};

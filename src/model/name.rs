@@ -106,28 +106,6 @@ name! {
     RunId
 }
 
-/// The key of a step in its section: a label for people. It need not be unique, and can be any text.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct StepLabel(String);
-
-impl StepLabel {
-    /// Takes any text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The label as it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for StepLabel {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(&self.0)
-    }
-}
-
 /// The name of the environment variable that is about `name`: in capitals, and with `_` in place of everything but letters and digits.
 pub fn variable(about: &str, name: &str) -> String {
     let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };

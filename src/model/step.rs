@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file_pattern::in_scratch;
 use super::named::named;
-use super::{FileLine, Phase, StepLabel};
+use super::{FileLine, Phase};
 
 /// The variable with the path of the scratch folder.
 pub const SCRATCH_VARIABLE: &str = "CONDUCTOR_SCRATCH";
@@ -18,8 +18,8 @@ pub const SCRATCH_VARIABLE: &str = "CONDUCTOR_SCRATCH";
 /// The order of the prefixes, outermost first, is the order of the fields (DESIGN 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The key of the step's line: a label for people.
-    pub label: StepLabel,
+    /// The key of the step's line: a label for people. It need not be unique, and can be any text.
+    pub label: String,
     /// What its failure means for the steps after it.
     pub gate: Gate,
     /// Whether the next step waits for it.
@@ -86,7 +86,7 @@ impl Step {
     /// A step that runs `command` and waits for it.
     pub fn plain(label: &str, command: &str) -> Self {
         Self {
-            label: StepLabel::new(label),
+            label: label.to_owned(),
             gate: Gate::Plain,
             mode: Mode::Wait,
             bound: None,
@@ -161,11 +161,11 @@ pub enum Action {
     /// `barrier:name`
     Barrier(String),
     /// `stop:label`
-    Stop(StepLabel),
+    Stop(String),
     /// `await:label pattern`
     Await {
         /// The spawned step that prints the line.
-        label: StepLabel,
+        label: String,
         /// The regular expression that matches it.
         pattern: String,
     },

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Expected, dry_run_text, json_writer};
 use crate::model::{
     Action, Bound, Definitions, FileLine, Gate, Metric, Mode, Order, Phase, PhaseMap, Plan, Point, PointId, Rounds,
-    RunId, RunSettings, Schedule, Step, StepLabel, Until, WorkerPlan, environment, in_seconds, text,
+    RunId, RunSettings, Schedule, Step, Until, WorkerPlan, environment, in_seconds, text,
 };
 
 /// Writes the plan as one JSON document: `{"trials", "phases", "workers": [{"name", "player", "phases": {…}}]}`.
@@ -275,7 +275,7 @@ impl<'a> StepEntry<'a> {
     fn step(self) -> Step {
         let command = || Action::Command(self.command.unwrap_or_default().into_owned());
         Step {
-            label: StepLabel::new(self.step),
+            label: self.step.into_owned(),
             gate: self.gate,
             mode: match (self.spawn, self.parallel) {
                 (true, _) => Mode::Spawn,

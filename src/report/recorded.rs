@@ -14,7 +14,7 @@ use super::{Format, Style, reporter};
 use crate::model::{
     Bound, ClockAnchor, Conclusion, ConductorTime, Ending, Event, Gate, Hint, Measurement, MetricName, Mode, Order,
     Outcome, Output, Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Point, PointId, Reason, Reporter, Rounds,
-    Schedule, Stamped, Start, StartSkew, Step, StepLabel, StepReference, StepResult, Verdict, WorkerId, WorkerPlan,
+    Schedule, Stamped, Start, StartSkew, Step, StepReference, StepResult, Verdict, WorkerId, WorkerPlan,
     testing,
 };
 
@@ -231,7 +231,7 @@ pub(super) fn failed() -> Vec<Stamped> {
 
 /// Two workers, of which one is lost in the middle of a step.
 pub(super) fn lost() -> Vec<Stamped> {
-    let steps = || vec![Step::plain("work", "work"), Step { label: StepLabel::new("more"), ..Step::plain("", "more") }];
+    let steps = || vec![Step::plain("work", "work"), Step { label: "more".to_owned(), ..Step::plain("", "more") }];
     let mut run = Recording::of(plan(vec![worker("a", Vec::new(), steps()), worker("b", Vec::new(), steps())]));
     run.trial();
     run.phase(Phase::Run);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::conduct::testing::{Fault, plan, simulate};
 use crate::model::{
     Action, Bound, Event, FileLine, Format, Gate, Metric, Mode, OnFailure, Outcome, Output, Phase, Plan, PlannedStep,
-    Source, Stamped, Step, StepLabel, StepReference, Stream, WorkerId, WorkerName,
+    Source, Stamped, Step, StepReference, Stream, WorkerId, WorkerName,
 };
 use crate::report::Board;
 use crate::report::testing::{plain, snapshot, told};
@@ -109,7 +109,7 @@ fn a_step_that_must_pass_fails_before_a_barrier_of_twenty_workers() {
 fn a_spawned_server_dies() {
     let mut plan = plan_of(2, &[step("load")]);
     plan.workers[0].steps[Phase::Startup] = vec![Step { mode: Mode::Spawn, ..step("server") }];
-    let action = Action::Await { label: StepLabel::new("server"), pattern: "up".to_owned() };
+    let action = Action::Await { label: "server".to_owned(), pattern: "up".to_owned() };
     plan.workers[0].steps[Phase::Run] = vec![Step { action, ..step("ready") }];
     let server = StepReference { phase: Phase::Startup, ..run(0, 0) };
     compare("server_dies", plan, false, [Fault::Dies(server, Duration::from_millis(1500), 2)]);

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::conduct::event::End;
-use crate::model::{PhaseId, StepId, StepLabel};
+use crate::model::{PhaseId, StepId};
 use crate::wire::bounds::TooMuch;
 
 /// What a player did that it must not do.
@@ -20,10 +20,10 @@ pub(super) enum Fault {
     NoSuchStep(StepId),
     /// It sent a message about the step of this label, in a trial that is over.
     #[error("its player sent a message about step `{0}` of trial {1}, which has ended")]
-    TrialOver(StepLabel, u32),
+    TrialOver(String, u32),
     /// It reported this of the step of this label twice.
     #[error("its player reported {} of step `{}` in {} of trial {} twice", .0, .1, .2.phase, .2.trial)]
-    Twice(&'static str, StepLabel, PhaseId),
+    Twice(&'static str, String, PhaseId),
     /// It reported the final end of a step that was not spawned.
     #[error("its player reported the end of a spawned step, but the step was not spawned")]
     NotSpawned,

@@ -11,7 +11,7 @@ use crossbeam_channel::{bounded, never};
 
 use crate::conduct::testing::{Peer, bytes, listener, options, plan_at, player, run, welcome};
 use crate::conduct::{Options, Reporters, check, conduct};
-use crate::model::{Action, Event, Hint, Outcome, Phase, PhaseId, PlayerDescription, Reason, Step, StepLabel, Verdict};
+use crate::model::{Action, Event, Hint, Outcome, Phase, PhaseId, PlayerDescription, Reason, Step, Verdict};
 use crate::wire::{ConductorMessage, Greeting, Holder, HolderState, PlayerMessage, Refusal, RefusalReason, Welcome};
 
 fn not_carried_out(reasons: &[Reason]) -> &str {
@@ -212,7 +212,7 @@ fn an_older_player_is_refused_by_name_of_what_it_does_not_support() {
         what.unwrap_or_else(|| panic!("{text}")).to_owned()
     };
     let step = |action| Step { action, ..Step::plain("s", "") };
-    let wait = || step(Action::Await { label: StepLabel::new("server"), pattern: "up".to_owned() });
+    let wait = || step(Action::Await { label: "server".to_owned(), pattern: "up".to_owned() });
     let fetch = step(Action::Fetch("scratch:*".to_owned()));
     let command = Step::plain("s", "cd $CONDUCTOR_SCRATCH");
     assert_eq!(refused(vec![wait()]), "`await:`; update it");

@@ -11,9 +11,7 @@ use socket2::{Domain, Socket, Type};
 use super::listen;
 use super::players::{Claim, SeedPlayers};
 use crate::conduct::testing::{bytes, listener, plan_at, run};
-use crate::model::{
-    Action, Bound, Ending, Event, Mode, Outcome, Phase, Plan, Reason, Step, StepLabel, Verdict, WorkerId,
-};
+use crate::model::{Action, Bound, Ending, Event, Mode, Outcome, Phase, Plan, Reason, Step, Verdict, WorkerId};
 use crate::wire::seed::{PHASES_COMPLETE, Request, SeedPhase, SeedStep, encode_result};
 use crate::wire::{FrameDecoder, frame};
 
@@ -217,7 +215,7 @@ fn what_the_seed_has_not_is_refused_by_name() {
     let mut plan = plan_with_port(&[port], &Phase::ALL);
     plan.workers[0].environment.push(("NAME".to_owned(), "value".to_owned()));
     plan.workers[0].shell = "/bin/bash".to_owned();
-    let action = Action::Await { label: StepLabel::new("server"), pattern: "up".to_owned() };
+    let action = Action::Await { label: "server".to_owned(), pattern: "up".to_owned() };
     plan.workers[0].steps[Phase::Run] =
         vec![Step { action, ..Step::plain("ready", "") }, Step::plain("s", "cd $CONDUCTOR_SCRATCH")];
     let player = std::thread::spawn(move || {

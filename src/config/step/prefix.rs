@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::Refusal;
 use crate::config::duration::duration;
 use crate::config::nearest::nearest;
-use crate::model::{Action, Bound, FilePattern, Gate, LinePattern, Mode, Step, StepLabel, Until};
+use crate::model::{Action, Bound, FilePattern, Gate, LinePattern, Mode, Step, Until};
 
 /// A prefix.
 pub(super) struct Prefix {
@@ -87,7 +87,7 @@ fn barrier(name: &str, _: &[&str]) -> Result<Action, (String, &'static str)> {
 
 fn stop(label: &str, _: &[&str]) -> Result<Action, (String, &'static str)> {
     check_argument("stop", label)?;
-    Ok(Action::Stop(StepLabel::new(label)))
+    Ok(Action::Stop(label.to_owned()))
 }
 
 fn await_line(text: &str, spaced: &[&str]) -> Result<Action, (String, &'static str)> {
@@ -103,7 +103,7 @@ fn await_line(text: &str, spaced: &[&str]) -> Result<Action, (String, &'static s
         return Err((format!("`await:` has no {missing}"), HINT));
     }
     LinePattern::check(pattern).map_err(|(why, hint)| (format!("`{pattern}` is not a valid pattern: {why}"), hint))?;
-    Ok(Action::Await { label: StepLabel::new(label), pattern: pattern.to_owned() })
+    Ok(Action::Await { label: label.to_owned(), pattern: pattern.to_owned() })
 }
 
 /// What follows a label at the start of a text. Upper and lower case are the same, as in keys.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Bound, Gate, Mode, StepLabel, Until};
+use crate::model::{Bound, Gate, Mode, Until};
 
 fn step(key: &str, value: &str) -> Step {
     let parsed = parse(key, value, &[]);
@@ -99,10 +99,10 @@ fn other_things_to_do_than_commands_are_read() {
     for (value, action) in [
         ("barrier:ready", Action::Barrier("ready".to_owned())),
         ("timeout30: barrier: ready", Action::Barrier("ready".to_owned())),
-        ("must:stop:spawn1", Action::Stop(StepLabel::new("spawn1"))),
+        ("must:stop:spawn1", Action::Stop("spawn1".to_owned())),
         (
             "await:server listening  on :80$",
-            Action::Await { label: StepLabel::new("server"), pattern: "listening  on :80$".to_owned() },
+            Action::Await { label: "server".to_owned(), pattern: "listening  on :80$".to_owned() },
         ),
         ("fetch:scratch:**", Action::Fetch("scratch:**".to_owned())),
         ("fetch:/var/log/*.log", Action::Fetch("/var/log/*.log".to_owned())),
@@ -266,7 +266,7 @@ fn await_takes_the_longest_spawned_label_at_its_start() {
         let text = text.replace('(', "\\(");
         let parsed = parse("a", &format!("await5:{text}"), &spaced);
         assert!(parsed.problems.is_empty(), "{text}");
-        let expected = Action::Await { label: StepLabel::new(label), pattern: pattern.to_owned() };
+        let expected = Action::Await { label: label.to_owned(), pattern: pattern.to_owned() };
         assert_eq!(parsed.step.action, expected, "{text}");
     }
     let parsed = parse("a", "await5:my server", &spaced);

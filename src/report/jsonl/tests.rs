@@ -167,7 +167,7 @@ fn steps() -> Vec<Step> {
         Step { bound: Some(Bound::For(Duration::from_millis(1500))), ..spawned("for", "d") },
         Step { until: Some(Until { limit: second * 9, attempt: Some(second) }), ..Step::plain("until", "e") },
         action("meet", Action::Barrier("here".to_owned())),
-        action("stop", Action::Stop(crate::model::StepLabel::new("for"))),
+        action("stop", Action::Stop("for".to_owned())),
         action("get", Action::Fetch("log/*".to_owned())),
         action("put", Action::Put { local: "x/y".into(), remote: "/tmp/z".to_owned() }),
         Step::plain(&"l".repeat(1000), &"long ".repeat(2000)),
