@@ -50,17 +50,22 @@ impl Measurement {
 
 /// A number for people: six digits, which is more than a measurement is worth.
 pub fn shown_number(value: f64) -> String {
-    const DIGITS: i32 = 6;
+    in_digits(value, 6, -5)
+}
+
+/// A number with so many digits that count, or all of a whole part that has more. One that is less than 1 in this decimal
+/// place, or has more than 15 places, has an exponent.
+pub(super) fn in_digits(value: f64, digits: i32, least: i32) -> String {
+    let exact = |places: i32| usize::try_from(places).unwrap_or(0);
     if value == 0.0 {
         return "0".to_owned();
     }
     let magnitude = value.abs().log10().floor();
-    if !(-5.0..15.0).contains(&magnitude) {
-        return format!("{value:.5e}");
+    if !(f64::from(least)..15.0).contains(&magnitude) {
+        return format!("{value:.*e}", exact(digits - 1));
     }
-    #[expect(clippy::cast_possible_truncation, reason = "it is between -5 and 15")]
-    let decimals = usize::try_from(DIGITS - 1 - magnitude as i32).unwrap_or(0);
-    let text = format!("{value:.decimals$}");
+    #[expect(clippy::cast_possible_truncation, reason = "it is small")]
+    let text = format!("{value:.*}", exact(digits - 1 - magnitude as i32));
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::measurement::in_digits;
 use super::{Margin, MetricName, Plan, WorkerId, text};
 
 /// So many values a median needs before it can be precise enough: with fewer, the interval is narrow by chance too often.
@@ -89,20 +90,7 @@ fn shown(margin: Margin) -> String {
         Margin::Relative(part) => (part * 100.0, " %"),
         Margin::Absolute(number) => (number, ""),
     };
-    format!("{}{unit}", in_three_digits(number))
-}
-
-/// A number that is not negative, with three digits that count, or all of a whole part that has more.
-fn in_three_digits(number: f64) -> String {
-    if number == 0.0 {
-        return "0".to_owned();
-    }
-    if !(1e-4..1e15).contains(&number) {
-        return format!("{number:.2e}");
-    }
-    let decimals = (0..7).find(|decimals| number * 10_f64.powi(*decimals) >= 99.95).unwrap_or(7);
-    let text = format!("{number:.decimals$}", decimals = usize::try_from(decimals).unwrap_or(0));
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    format!("{}{unit}", in_digits(number, 3, -4))
 }
 
 impl PrecisionJudgement {
