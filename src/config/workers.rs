@@ -81,9 +81,10 @@ fn line(
     if let Some((name, index)) = expand(entry.written_key(), Some(1))?.names.first() {
         scope.predefined = of_worker(name.as_str(), *index);
     }
-    let hosts = hosts_of(scope, section, entry, is_file)?;
+    let first = read(scope, section, entry, is_file)?;
+    let hosts = &first.1;
     let Expansion { base, names } = expand(entry.written_key(), hosts.count())?;
-    if let Hosts::Listed(hosts) = &hosts
+    if let Hosts::Listed(hosts) = hosts
         && hosts.len() != names.len()
         && hosts.len() != 1
     {
@@ -96,27 +97,21 @@ fn line(
         ));
     }
     // One host is that of all of them, unless it has a variable such as `%(index)s`.
-    let is_shared = names.len() > 1 && matches!(&hosts, Hosts::Listed(hosts) if hosts.len() == 1);
+    let is_shared = names.len() > 1 && matches!(hosts, Hosts::Listed(hosts) if hosts.len() == 1);
     let is_equal = is_equal_for_all(scope, section, entry, &names);
     let mut workers: Vec<Worker> = Vec::new();
     for (at, (name, index)) in names.into_iter().enumerate() {
         scope.predefined = of_worker(name.as_str(), index);
-        let known = workers.first().filter(|_| is_equal).map(|first| first.file.clone());
-        let file = known.unwrap_or_else(|| file(scope, section, entry, is_file));
-        let host = match (is_shared, is_equal) {
-            (true, true) => hosts.host(0),
-            (false, true) => hosts.host(at),
-            (true, false) => hosts_of(scope, section, entry, is_file)?.host(0),
-            (false, false) => hosts_of(scope, section, entry, is_file)?.host(at),
-        };
+        let own = if is_equal { None } else { Some(read(scope, section, entry, is_file)?) };
+        let (file, hosts) = own.as_ref().unwrap_or(&first);
         workers.push(Worker {
             name,
             index,
             base: base.clone(),
             written_key: entry.written_key().to_owned(),
             place: entry.key_place(),
-            file,
-            host,
+            file: file.clone(),
+            host: hosts.host(if is_shared { 0 } else { at }),
         });
     }
     scope.predefined.clear();
@@ -141,24 +136,6 @@ fn is_equal_for_all(scope: &mut Scope<'_>, section: &Section, entry: &Entry, nam
 /// The variables of a worker that are known before its settings are.
 pub(super) fn of_worker(name: &str, index: u64) -> Known {
     vec![("worker", Some(name.to_owned())), ("index", Some(index.to_string()))]
-}
-
-/// The file of a worker, whose variables the scope has.
-fn file(scope: &mut Scope<'_>, section: &Section, entry: &Entry, is_file: &dyn Fn(&str) -> bool) -> FileName {
-    let Some(Value { text, has_placeholder }) = scope.word(Some(section), &entry.value) else {
-        return FileName::Unknown;
-    };
-    let file = file_and_hosts(text.as_str(), is_file).0;
-    if file.contains('\0') {
-        let message = "the name of a file cannot have a NUL character";
-        scope.report(Lint::InvalidValue, entry.key_place(), message, "write `name = worker-file`");
-        return FileName::Unknown;
-    }
-    match file {
-        "" => FileName::Absent,
-        file if has_placeholder && !is_file(file) => FileName::Unknown,
-        file => FileName::Named(file.to_owned(), text.place()),
-    }
 }
 
 /// The hosts of a line.
@@ -190,32 +167,39 @@ impl Hosts {
     }
 }
 
-/// The hosts of a line, which stand behind an `@` with white space on both sides.
-fn hosts_of(
+/// The file and the hosts of a line, which stand behind an `@` with white space on both sides, for the worker whose
+/// variables the scope has.
+fn read(
     scope: &mut Scope<'_>,
     section: &Section,
     entry: &Entry,
     is_file: &dyn Fn(&str) -> bool,
-) -> Result<Hosts, Reason> {
-    // A variable may have them.
-    if !entry.value.as_str().contains(['@', '%']) {
-        return Ok(Hosts::Absent);
-    }
+) -> Result<(FileName, Hosts), Reason> {
     let Some(Value { text, has_placeholder }) = scope.word(Some(section), &entry.value) else {
-        return Ok(Hosts::Absent);
+        return Ok((FileName::Unknown, Hosts::Absent));
     };
-    match file_and_hosts(text.as_str(), is_file).1 {
-        Some(_) if has_placeholder => Ok(Hosts::Unset),
-        Some(list) => worker_range::hosts(list).map(Hosts::Listed),
-        None => {
-            if file_and_hosts(text.as_str(), &|_| false).1.is_some() {
-                let message = format!("{} is the name of a file, so it does not name a host", quoted(text.as_str()));
-                let hint = "rename the file, or give the host as `player` in a section `[WORKER:Coordinator]`";
-                scope.report(Lint::AmbiguousFile, text.place(), message, hint);
-            }
-            Ok(Hosts::Absent)
-        }
+    let (file, list) = file_and_hosts(&text, is_file);
+    if list.is_none() && file_and_hosts(&text, &|_| false).1.is_some() {
+        let message = format!("{} is the name of a file, so it does not name a host", quoted(&text));
+        let hint = "rename the file, or give the host as `player` in a section `[WORKER:Coordinator]`";
+        scope.report(Lint::AmbiguousFile, text.place(), message, hint);
     }
+    let hosts = match list {
+        None => Hosts::Absent,
+        Some(_) if has_placeholder => Hosts::Unset,
+        Some(list) => Hosts::Listed(worker_range::hosts(list)?),
+    };
+    let file = match file {
+        "" => FileName::Absent,
+        file if file.contains('\0') => {
+            let message = "the name of a file cannot have a NUL character";
+            scope.report(Lint::InvalidValue, entry.key_place(), message, "write `name = worker-file`");
+            FileName::Unknown
+        }
+        file if has_placeholder && !is_file(file) => FileName::Unknown,
+        file => FileName::Named(file.to_owned(), text.place()),
+    };
+    Ok((file, hosts))
 }
 
 /// The parts of a line before and behind the `@`. A file that really has this name wins.
