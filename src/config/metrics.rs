@@ -108,11 +108,7 @@ pub(super) fn read(scope: &mut Scope<'_>, known: &Known<'_>) -> Vec<Metric> {
 
 fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_>) -> Option<Metric> {
     let name = checked_name(scope, name, section);
-    scope.check_keys::<_, Draft>(section, &SETTINGS, ("", &[]));
-    let mut draft = Draft::default();
-    for setting in &SETTINGS {
-        scope.set_literally(section, setting, &mut draft);
-    }
+    let draft = scope.read_literally(section, &SETTINGS);
     let Some(from) = section.entry("from") else {
         let message = format!("{} has no `from`", quoted_section(&section.name));
         let hint = "write where its values come from: `from = WORKER.PHASE.LABEL`, `from = file:WORKER/PATH` or `from = check`";

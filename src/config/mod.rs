@@ -18,6 +18,7 @@ mod interpolate;
 mod lint;
 mod lints;
 mod loader;
+mod located;
 mod metric_section;
 mod metric_source;
 mod metrics;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::scope::OfTest;
 use super::settings::{COORDINATOR_SETTINGS, Coordinator};
 use super::validate::{is_test, is_worker, neither};
 use super::{
@@ -88,10 +89,12 @@ fn of_test(loader: &mut Loader, test: &Document, name: &str) -> Option<PlayerSet
     keep_known(&mut loader.context.diagnostics, so_far);
     // As names of workers on the command line of `conduct`; of several, the first one stands for all.
     let chosen = workers::choose(&mut loader.scope(test), &list.workers, &[name.to_owned()]);
-    let located = loader.locate(test, chosen.first()?)?;
+    let of_test = |worker| OfTest { test, worker, sections: &sections };
+    let located = loader.locate(of_test(chosen.first()?))?;
     // A setting can name the address of another worker.
-    let addresses = loader.addresses(test, &list.workers, &chosen[..1], std::slice::from_ref(&located), &sections);
-    let mut scope = loader.scope_of(&located, test, &sections, &addresses);
+    let all: Vec<_> = list.workers.iter().map(of_test).collect();
+    let addresses = loader.addresses(&all, &chosen[..1], std::slice::from_ref(&located));
+    let mut scope = loader.scope_of(&located, &addresses);
     Some(settings(&mut scope))
 }
 
@@ -103,10 +106,7 @@ fn settings(scope: &mut Scope<'_>) -> PlayerSettings {
     let conductor = match (settings.conductor.take(), scope.entry(COORDINATOR, "conductor")) {
         (Some(host), _) => ConductorHost::Named(host),
         (None, None) => ConductorHost::Unnamed,
-        (None, Some(entry)) => {
-            let place = entry.value.place();
-            ConductorHost::Unknown(format!("{}:{}", place.source.path().display(), place.position().line))
-        }
+        (None, Some(entry)) => ConductorHost::Unknown(entry.value.place().line().to_string()),
     };
     keep_known(&mut scope.context.diagnostics, so_far);
     worker_file::check_names(scope);

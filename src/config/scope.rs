@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::interpolate::{Addresses, Interpolated, Layer, Required, Variables, interpolate};
 use super::metric_section;
-use super::worker::Worker;
+use super::worker::{FileName, Worker};
 use super::worker_sections::{self, WorkerSections};
 use super::{
     Commands, DEFAULT, Diagnostic, Diagnostics, Directive, Document, ENVIRONMENT, Entry, Lint, PARAMETERS, Place,
@@ -27,7 +27,9 @@ pub(super) struct Scope<'a> {
     /// The addresses of the workers of the test, as far as they are known.
     pub(super) addresses: Option<&'a Addresses>,
     /// The parameters of the test.
-    pub(super) parameters: AtPoint<'a>,
+    pub(super) at: &'a AtPoint,
+    /// Parameters hold for every value that is read, not only in steps and `[Environment]`.
+    pub(super) has_parameters_everywhere: bool,
     /// The variables that only the command line sets, as the files declare them.
     pub(super) required: Vec<Required>,
     /// What all files share.
@@ -41,22 +43,20 @@ pub(super) struct OfTest<'a> {
     pub(super) test: &'a Document,
     /// The worker.
     pub(super) worker: &'a Worker,
-    /// Whether it has a file of its own.
-    pub(super) has_file: bool,
     /// The sections of the test file for workers.
     pub(super) sections: &'a WorkerSections,
 }
 
 /// The parameters of a test, and their values at the point that is read.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct AtPoint<'a> {
+#[derive(Debug, Default)]
+pub(super) struct AtPoint {
     /// Their names.
-    pub(super) names: &'a [String],
+    pub(super) names: Vec<String>,
     /// Their values.
-    pub(super) values: &'a [(String, String)],
-    /// They hold for every value that is read, not only in steps and `[Environment]`.
-    pub(super) are_everywhere: bool,
+    pub(super) values: Vec<(String, String)>,
 }
+
+static NO_PARAMETERS: AtPoint = AtPoint { names: Vec::new(), values: Vec::new() };
 
 /// Variables that are known without being written, with their values.
 pub(super) type Known = Vec<(&'static str, Option<String>)>;
@@ -101,7 +101,8 @@ impl<'a> Scope<'a> {
             defines,
             predefined: Known::new(),
             addresses: None,
-            parameters: AtPoint::default(),
+            at: &NO_PARAMETERS,
+            has_parameters_everywhere: false,
             required,
             context,
         }
@@ -114,7 +115,7 @@ impl<'a> Scope<'a> {
 
     /// Whether the worker has a file of its own, or the file is read for itself.
     pub(super) fn has_file(&self) -> bool {
-        self.of_test.is_none_or(|of| of.has_file)
+        self.of_test.is_none_or(|of| !matches!(of.worker.file, FileName::Absent))
     }
 
     /// The sections of this name that hold, the most specific first.
@@ -157,11 +158,11 @@ impl<'a> Scope<'a> {
 
     /// What values of the file are looked up in, after their own section.
     pub(super) fn variables(&self, section: Option<&Section>) -> Variables<'_> {
-        let AtPoint { names, values, are_everywhere } = self.parameters;
+        let AtPoint { names, values } = self.at;
         let name =
             section.map(|section| worker_sections::parts(&section.name).map_or(&*section.name, |parts| parts.name));
         let is_phase = Phase::ALL.iter().any(|phase| name == Some(phase.section()));
-        let has_parameters = are_everywhere || is_phase || name == Some(ENVIRONMENT);
+        let has_parameters = self.has_parameters_everywhere || is_phase || name == Some(ENVIRONMENT);
         let mut first = Vec::new();
         if has_parameters && !values.is_empty() {
             first.push(Layer::Parameters(values));
@@ -170,7 +171,7 @@ impl<'a> Scope<'a> {
                 first.extend(self.addresses.map(Layer::Addresses));
             }
         }
-        let misplaced = if has_parameters { &[][..] } else { names };
+        let misplaced = if has_parameters { &[] } else { &names[..] };
         let mut layers = vec![Layer::Default(self.defines)];
         layers.extend(self.has_file().then_some(Layer::Default(self.document)));
         layers.push(Layer::Known(&self.predefined));
@@ -258,14 +259,19 @@ impl<'a> Scope<'a> {
         false
     }
 
-    /// Reads a setting of a section as it is written: without variables, and without values from elsewhere.
-    pub(super) fn set_literally<T>(&mut self, section: &Section, setting: &Setting<T>, target: &mut T) {
-        let Some(entry) = section.entry(setting.key) else { return };
-        let raw = Cow::Borrowed(&entry.value);
-        let text = if setting.is_word { self.without_comment(raw) } else { raw };
-        if let Err(refusal) = (setting.set)(target, &text) {
-            self.refuse_value(setting.key, &text, refusal);
+    /// Reads the settings of a section as they are written: without variables, and without values from elsewhere.
+    pub(super) fn read_literally<T: Default>(&mut self, section: &Section, settings: &[Setting<T>]) -> T {
+        self.check_keys::<_, T>(section, settings, ("", &[]));
+        let mut read = T::default();
+        for setting in settings {
+            let Some(entry) = section.entry(setting.key) else { continue };
+            let raw = Cow::Borrowed(&entry.value);
+            let text = if setting.is_word { self.without_comment(raw) } else { raw };
+            if let Err(refusal) = (setting.set)(&mut read, &text) {
+                self.refuse_value(setting.key, &text, refusal);
+            }
         }
+        read
     }
 
     /// Reports a value of a setting that is wrong.

@@ -183,7 +183,7 @@ fn use_host_of_transport(scope: &mut Scope<'_>, settings: &mut Coordinator) {
         }
         // A wrong `connect` has been reported.
         None if !scope.entries(COORDINATOR).any(|(_, entry)| entry.key() == "connect") => match scope.of_test {
-            Some(of) if !of.has_file => {
+            Some(of) if !scope.has_file() => {
                 let name = &of.worker.name;
                 let hint = format!(
                     "write `{name} = @ ADDRESS`, or `player = ADDRESS` or `connect = FORM` in `[{name}:Coordinator]`"

@@ -17,7 +17,7 @@ fn series_place(test: &Document) -> Place {
 
 /// Reads `check` at a point.
 fn check_at_point(scope: &mut Scope<'_>) -> Option<String> {
-    scope.parameters.are_everywhere = true;
+    scope.has_parameters_everywhere = true;
     let mut settings = TestSettings::default();
     for setting in TEST_SETTINGS.iter().filter(|setting| setting.key == CHECK) {
         scope.set(TEST, setting, &mut settings);
@@ -33,7 +33,7 @@ impl Loader {
         series: Option<Series>,
         settings: &mut TestSettings,
     ) -> (Vec<WorkerPlan>, Option<(Vec<Point>, Series)>) {
-        if self.names.is_empty() && series.is_none() {
+        if self.at.names.is_empty() && series.is_none() {
             return (self.read_point(reading), None);
         }
         let series = series.unwrap_or_default();
@@ -92,7 +92,7 @@ impl Loader {
         let mut known: HashMap<(usize, usize, Lint, String), usize> = HashMap::new();
         let mut all = Vec::new();
         for (point, values) in values.iter().enumerate() {
-            self.values.clone_from(values);
+            self.at.values.clone_from(values);
             (self.checked, self.context.reported) = (checked.clone(), reported.clone());
             all.push(read(self));
             for finding in std::mem::take(&mut self.context.diagnostics).into_all() {
@@ -104,7 +104,7 @@ impl Loader {
                 found[place].1.push(point);
             }
         }
-        self.values.clear();
+        self.at.values.clear();
         self.context.diagnostics = before;
         for (mut finding, at) in found {
             let name = at.first().and_then(|first| names.get(*first)).map(|name| quoted(name));
@@ -137,16 +137,16 @@ impl Loader {
 
     /// Reads all workers of a test once, and looks for mistakes that need all of them.
     fn read_point(&mut self, reading: &Reading<'_>) -> Vec<WorkerPlan> {
-        let Reading { test, located, sections, addresses, .. } = *reading;
-        let workers: Vec<_> =
-            located.iter().filter_map(|located| self.worker(test, located, sections, addresses)).collect();
+        let Reading { located, addresses, .. } = *reading;
+        let workers: Vec<_> = located.iter().filter_map(|located| self.worker(located, addresses)).collect();
         let diagnostics = &mut self.context.diagnostics;
         if !reading.has_results {
             diagnostics.extend(workers.iter().flat_map(|(_, steps)| steps::fetch_without_results(steps)));
         }
         barriers::check(&workers, reading.is_whole, diagnostics);
         if !reading.shares_players {
-            let places = located.iter().filter(|_| workers.len() == located.len()).map(|located| &located.worker.place);
+            let places =
+                located.iter().filter(|_| workers.len() == located.len()).map(|located| &located.of.worker.place);
             let workers = workers.iter().zip(places).map(|((plan, steps), place)| (plan, steps, place));
             shared_player::check(workers, diagnostics);
         }

@@ -2,9 +2,7 @@
 
 use super::selector::Selector;
 use crate::config::metric_section::name_of_section;
-use crate::config::{
-    Diagnostic, Diagnostics, Document, Entry, Lint, Place, Refusal, SERIES, Scope, Setting, Text, is_space, value,
-};
+use crate::config::{Document, Entry, Lint, Place, Refusal, SERIES, Scope, Setting, Text, is_space, value};
 use crate::model::{Margin, Order};
 
 /// What `[Series]` says.
@@ -46,42 +44,29 @@ const SETTINGS: [Setting<Series>; 7] = [
 
 /// Reads `[Series]`, and reports its mistakes. `None` if the test has none.
 pub(in crate::config) fn read(scope: &mut Scope<'_>) -> Option<Series> {
-    let test = scope.document;
-    let Some(section) = test.section(SERIES) else {
-        // Nothing says how many trials may be added.
-        if let Some(place) = precision_of_metric(test) {
-            scope.context.diagnostics.push(needs_most(place));
-        }
-        return None;
-    };
-    scope.check_keys::<_, Series>(section, &SETTINGS, ("", &[]));
-    let mut series = Series::default();
-    for setting in &SETTINGS {
-        scope.set_literally(section, setting, &mut series);
-    }
-    let own = section.entry("precision").map(Entry::key_place);
-    check_precision(&mut series, own, test, &mut scope.context.diagnostics);
-    Some(series)
+    let section = scope.document.section(SERIES);
+    let mut series = section.map(|section| scope.read_literally(section, &SETTINGS)).unwrap_or_default();
+    let own = section.and_then(|section| section.entry("precision")).map(Entry::key_place);
+    check_precision(scope, &mut series, own);
+    section.map(|_| series)
 }
 
 /// Refuses a precision without what it needs.
-fn check_precision(series: &mut Series, own: Option<Place>, test: &Document, diagnostics: &mut Diagnostics) {
+fn check_precision(scope: &mut Scope<'_>, series: &mut Series, own: Option<Place>) {
+    let test = scope.document;
     let has_metrics = test.sections.iter().any(|section| name_of_section(&section.name).is_some());
     if let Some(place) = own.clone().filter(|_| !has_metrics) {
         let message = "`precision` needs a metric";
         let hint = "add a section `[Metric NAME]`, whose median is to be known precisely";
-        diagnostics.push(Diagnostic::new(Lint::MissingSetting, place, message, hint));
+        scope.report(Lint::MissingSetting, place, message, hint);
     }
     series.precise = own.or_else(|| precision_of_metric(test));
+    // Nothing says how many trials may be added.
     if let Some(place) = series.precise.clone().filter(|_| series.most_trials.is_none()) {
-        diagnostics.push(needs_most(place));
+        let message = "`precision` needs `max_trials` in `[Series]`";
+        let hint = "add `max_trials = N`: a series that never becomes precise enough ends there";
+        scope.report(Lint::MissingSetting, place, message, hint);
     }
-}
-
-fn needs_most(place: Place) -> Diagnostic {
-    let message = "`precision` needs `max_trials` in `[Series]`";
-    let hint = "add `max_trials = N`: a series that never becomes precise enough ends there";
-    Diagnostic::new(Lint::MissingSetting, place, message, hint)
 }
 
 /// Where the first precision of a metric is.
