@@ -15,8 +15,7 @@ use crate::model::{
 #[derive(Debug, Default)]
 struct Draft {
     from: Option<String>,
-    json: Option<String>,
-    regex: Option<String>,
+    extract: Option<Extract>,
     pick: Pick,
     across: Across,
     scale: Option<f64>,
@@ -30,12 +29,8 @@ struct Draft {
 
 const SETTINGS: [Setting<Draft>; 12] = [
     Setting::text("from", |draft, text| value::text(text).map(|text| draft.from = Some(text))),
-    Setting::text("json", |draft, text| {
-        extract(&Extract::Json(text.to_string())).map(|()| draft.json = Some(text.to_string()))
-    }),
-    Setting::text("regex", |draft, text| {
-        extract(&Extract::Regex(value::text(text)?)).map(|()| draft.regex = Some(text.to_string()))
-    }),
+    Setting::text("json", |draft, text| extract(draft, Extract::Json(text.to_string()))),
+    Setting::text("regex", |draft, text| extract(draft, Extract::Regex(value::text(text)?))),
     Setting::word("pick", |draft, text| value::one_of(text).map(|pick| draft.pick = pick)),
     Setting::word("across", |draft, text| value::one_of(text).map(|across| draft.across = across)),
     Setting::word("scale", |draft, text| {
@@ -58,12 +53,14 @@ const SETTINGS: [Setting<Draft>; 12] = [
     Setting::word("default", |draft, text| number(text).map(|number| draft.default = Some(number))),
 ];
 
-fn extract(extract: &Extract) -> Result<(), Refusal> {
+fn extract(draft: &mut Draft, extract: Extract) -> Result<(), Refusal> {
     let hint = match extract {
         Extract::Regex(_) => "write a regular expression with one group, such as `rtt=([0-9.]+)`",
-        _ => "write a JSON pointer such as `/end/sum/bits_per_second`",
+        Extract::Json(_) => "write a JSON pointer such as `/end/sum/bits_per_second`",
     };
-    Reading::new(extract).map(drop).map_err(|why| Refusal::new(format!("is not valid: {why}"), hint))
+    Reading::new(Some(&extract)).map_err(|why| Refusal::new(format!("is not valid: {why}"), hint))?;
+    draft.extract = Some(extract);
+    Ok(())
 }
 
 fn number(text: &str) -> Result<f64, Refusal> {
@@ -115,7 +112,9 @@ fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_
         scope.report(Lint::MissingSetting, section.name_place(), message, hint);
         return None;
     };
-    exclude(scope, section, &["json", "regex"], "a metric cannot have both `json` and `regex`");
+    if let (Some(_), Some(second)) = (section.entry("json"), section.entry("regex")) {
+        refuse(scope, second, "a metric cannot have both `json` and `regex`");
+    }
     let written = draft.from?;
     let source = match metric_source::resolve(&written, known) {
         Ok(source) => source?,
@@ -132,7 +131,7 @@ fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_
         name: name?,
         from: written,
         source: Some(source),
-        extract: draft.json.map(Extract::Json).or(draft.regex.map(Extract::Regex)).unwrap_or_default(),
+        extract: draft.extract,
         pick: draft.pick,
         across: draft.across,
         scale,
@@ -194,14 +193,6 @@ fn scale_of_unit(scope: &mut Scope<'_>, section: &Section, source: &Source, unit
         scope.report(Lint::UnitWithoutScale, entry.value.place(), message, hint);
     }
     scale.unwrap_or(1.0)
-}
-
-/// Refuses the second of two settings that exclude each other.
-fn exclude(scope: &mut Scope<'_>, section: &Section, keys: &[&str], why: &str) {
-    let entries: Vec<&Entry> = keys.iter().filter_map(|key| section.entry(key)).collect();
-    if let [_, second] = entries[..] {
-        refuse(scope, second, why);
-    }
 }
 
 fn refuse(scope: &mut Scope<'_>, entry: &Entry, message: &str) {

@@ -210,7 +210,7 @@ impl Measurer<'_> {
         if let Some(why) = &self.unkept {
             return (Err(why.clone()), None);
         }
-        if metric.extract != Extract::Numbers {
+        if metric.extract.is_some() {
             return (read(metric, text::of(output.clone(), self.files), OF_CHECK), None);
         }
         let said = match &mut self.printed {
@@ -267,12 +267,14 @@ impl Measurer<'_> {
 
 /// The number in a text.
 fn read(metric: &Metric, text: impl BufRead, place: &str) -> Found {
-    let reading = Reading::new(&metric.extract)?;
+    let reading = Reading::new(metric.extract.as_ref())?;
     reading.read(text, metric.pick).map_err(|why| match (why, &metric.extract) {
-        (Missing::NoMatch, Extract::Numbers) => format!("no number in {place}"),
-        (Missing::NoMatch, Extract::Json(pointer)) => format!("nothing at `{pointer}` in {place}"),
-        (Missing::NotThere(instead), Extract::Json(pointer)) => format!("nothing at `{pointer}` in {place}: {instead}"),
-        (Missing::NoMatch, Extract::Regex(pattern)) => format!("nothing matches `{pattern}` in {place}"),
+        (Missing::NoMatch, None) => format!("no number in {place}"),
+        (Missing::NoMatch, Some(Extract::Json(pointer))) => format!("nothing at `{pointer}` in {place}"),
+        (Missing::NotThere(instead), Some(Extract::Json(pointer))) => {
+            format!("nothing at `{pointer}` in {place}: {instead}")
+        }
+        (Missing::NoMatch, Some(Extract::Regex(pattern))) => format!("nothing matches `{pattern}` in {place}"),
         (Missing::Empty, _) => format!("{place} is empty"),
         (why, _) => format!("{place}: {why}"),
     })

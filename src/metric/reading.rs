@@ -28,11 +28,11 @@ impl Reading {
     /// # Errors
     ///
     /// Says what is wrong with the pointer or the regular expression.
-    pub fn new(extract: &Extract) -> Result<Self, String> {
+    pub fn new(extract: Option<&Extract>) -> Result<Self, String> {
         match extract {
-            Extract::Numbers => Ok(Self::Numbers),
-            Extract::Json(pointer) => pointer.parse().map(Self::Json),
-            Extract::Regex(pattern) => Self::pattern(pattern),
+            None => Ok(Self::Numbers),
+            Some(Extract::Json(pointer)) => pointer.parse().map(Self::Json),
+            Some(Extract::Regex(pattern)) => Self::pattern(pattern),
         }
     }
 
@@ -204,11 +204,11 @@ mod tests {
     }
 
     fn pattern(text: &str) -> Result<Reading, String> {
-        Reading::new(&Extract::Regex(text.to_owned()))
+        Reading::new(Some(&Extract::Regex(text.to_owned())))
     }
 
     fn json(pointer: &str) -> Result<Reading, String> {
-        Reading::new(&Extract::Json(pointer.to_owned()))
+        Reading::new(Some(&Extract::Json(pointer.to_owned())))
     }
 
     #[test]

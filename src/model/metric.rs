@@ -18,9 +18,10 @@ pub struct Metric {
     /// Where it comes from. None in a plan that was read back from a record.
     #[serde(skip)]
     pub source: Option<Source>,
-    /// How its numbers are found there.
+    /// How its numbers are found there. Without it, all numbers of the text are read; of `check`, those of its lines
+    /// `metric NAME VALUE`.
     #[serde(flatten)]
-    pub extract: Extract,
+    pub extract: Option<Extract>,
     /// Which of several numbers of a text is the value.
     #[serde(default)]
     pub pick: Pick,
@@ -61,15 +62,14 @@ impl Metric {
 
     /// Its settings, as they are written, but for those that have their usual value.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
-        let (json, regex) = match &self.extract {
-            Extract::Numbers => (None, None),
-            Extract::Json(pointer) => (Some(pointer.clone()), None),
-            Extract::Regex(pattern) => (None, Some(pattern.clone())),
+        let extract = match &self.extract {
+            None => ("json", None),
+            Some(Extract::Json(pointer)) => ("json", Some(pointer.clone())),
+            Some(Extract::Regex(pattern)) => ("regex", Some(pattern.clone())),
         };
         let settings = [
             ("from", Some(self.from.clone())),
-            ("json", json),
-            ("regex", regex),
+            extract,
             ("pick", (self.pick != Pick::default()).then(|| self.pick.to_string())),
             ("across", (self.across != Across::default()).then(|| self.across.to_string())),
             ("scale", self.is_scaled().then(|| self.scale.to_string())),
@@ -130,41 +130,13 @@ pub struct PlannedStep {
 }
 
 /// How numbers are found in a text.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(into = "ExtractEntry", from = "ExtractEntry")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Extract {
-    /// All numbers of the text; of `check`, those of its lines `metric NAME VALUE`.
-    #[default]
-    Numbers,
     /// The values at this JSON pointer.
     Json(String),
     /// What the group of this regular expression matches.
     Regex(String),
-}
-
-/// Where numbers are found, as it is written; all numbers without either.
-#[derive(Clone, Default, Serialize, Deserialize)]
-struct ExtractEntry {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    json: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    regex: Option<String>,
-}
-
-impl From<Extract> for ExtractEntry {
-    fn from(extract: Extract) -> Self {
-        match extract {
-            Extract::Numbers => Self::default(),
-            Extract::Json(pointer) => Self { json: Some(pointer), ..Self::default() },
-            Extract::Regex(pattern) => Self { regex: Some(pattern), ..Self::default() },
-        }
-    }
-}
-
-impl From<ExtractEntry> for Extract {
-    fn from(ExtractEntry { json, regex }: ExtractEntry) -> Self {
-        json.map(Self::Json).or(regex.map(Self::Regex)).unwrap_or_default()
-    }
 }
 
 /// Which number of several is the value.
@@ -292,7 +264,7 @@ mod tests {
             name: MetricName::new("goodput").unwrap(),
             from: "client.run.iperf".to_owned(),
             source: None,
-            extract: Extract::Json("/end".to_owned()),
+            extract: Some(Extract::Json("/end".to_owned())),
             pick: Pick::Max,
             across: Across::Sum,
             scale: 1e-6,
@@ -306,7 +278,7 @@ mod tests {
         };
         let text = serde_json::to_string(&metric).unwrap();
         assert_eq!(serde_json::from_str::<Metric>(&text).unwrap(), metric, "{text}");
-        let plain = Metric { extract: Extract::Numbers, scale: 1.0, ..metric };
+        let plain = Metric { extract: None, scale: 1.0, ..metric };
         let text = serde_json::to_string(&plain).unwrap();
         assert_eq!(serde_json::from_str::<Metric>(&text).unwrap(), plain, "{text}");
     }

@@ -7,8 +7,8 @@ use crate::conduct::coordinator::Input;
 use crate::conduct::testing::plan;
 use crate::metric::Measured;
 use crate::model::{
-    Across, Ending, Event, Extract, Measurement, Metric, MetricName, OnFailure, Outcome, Phase, Pick, Plan,
-    PlannedStep, Reason, Source, Stream, Verdict, WorkerId,
+    Across, Ending, Event, Measurement, Metric, MetricName, OnFailure, Outcome, Phase, Pick, Plan, PlannedStep, Reason,
+    Source, Stream, Verdict, WorkerId,
 };
 
 fn metric() -> Metric {
@@ -17,7 +17,7 @@ fn metric() -> Metric {
         name: MetricName::new("goodput").unwrap(),
         from: "w0.run.s0".to_owned(),
         source: Some(Source::Output(vec![step], Stream::Stdout)),
-        extract: Extract::Numbers,
+        extract: None,
         pick: Pick::Last,
         across: Across::Each,
         scale: 1.0,
