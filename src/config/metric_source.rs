@@ -60,7 +60,7 @@ pub(super) fn resolve(text: &str, known: &Known<'_>) -> Result<Option<Source>, R
         take(steps(&reading, known, true).map(|steps| steps.map(output)));
     }
     if stream.is_none() {
-        if let Some(phase) = name.strip_prefix("start_skew.").and_then(phase) {
+        if let Some(phase) = name.strip_prefix("start_skew.").and_then(|word| word.parse().ok()) {
             take(Ok(Some(Source::StartSkew(phase))));
         }
         let timed = name.strip_prefix("step.").map(readings).unwrap_or_default();
@@ -80,16 +80,12 @@ fn refused(message: impl Into<String>, hint: impl Into<String>) -> Reason {
     Reason::new(Lint::MetricSource, message, hint)
 }
 
-fn phase(word: &str) -> Option<Phase> {
-    Phase::ALL.into_iter().find(|phase| phase.word().eq_ignore_ascii_case(word))
-}
-
 /// All ways to read `WORKER.PHASE.LABEL`, the least likely first: names and labels can have dots.
 fn readings(text: &str) -> Vec<Reading<'_>> {
     let dots: Vec<usize> = text.match_indices('.').map(|(at, _)| at).collect();
     let reading = |pair: &[usize]| {
         let (worker, label) = (&text[..pair[0]], &text[pair[1] + 1..]);
-        let phase = phase(&text[pair[0] + 1..pair[1]]).filter(|_| !worker.is_empty() && !label.is_empty())?;
+        let phase = text[pair[0] + 1..pair[1]].parse().ok().filter(|_| !worker.is_empty() && !label.is_empty())?;
         Some(Reading { workers: workers(worker), phase, label })
     };
     dots.windows(2).rev().filter_map(reading).collect()
@@ -109,37 +105,38 @@ fn nothing(name: &str) -> Reason {
     refused(message, hint)
 }
 
-/// The worker of this name, if it takes part.
-fn worker<'a>(name: &str, known: &Known<'a>) -> Result<Option<(WorkerId, &'a WorkerPlan)>, Reason> {
-    if !known.names.contains(name) {
-        let message = format!("the test has no worker {}", quoted(name));
-        return Err(refused(message, nearest::hint(name, known.names.iter().copied().collect::<Vec<_>>())));
-    }
-    let found = known.workers.iter().enumerate().find(|(_, plan)| plan.name.as_str() == name);
-    Ok(found.map(|(index, plan)| (WorkerId(index), plan)))
+/// What is read of each of these workers; nothing if there is nothing of one of them, or if it does not take part.
+fn each<T>(
+    names: &[String],
+    known: &Known<'_>,
+    read: impl Fn(&str, WorkerId, &WorkerPlan) -> Result<Option<T>, Reason>,
+) -> Result<Option<Vec<T>>, Reason> {
+    let of_worker = |name: &String| {
+        if !known.names.contains(name.as_str()) {
+            let message = format!("the test has no worker {}", quoted(name));
+            return Err(refused(message, nearest::hint(name, known.names.iter().copied().collect::<Vec<_>>())));
+        }
+        let found = known.workers.iter().zip(0..).find(|(plan, _)| plan.name.as_str() == name);
+        found.map_or(Ok(None), |(plan, index)| read(name, WorkerId(index), plan))
+    };
+    let all: Vec<Option<T>> = names.iter().map(of_worker).collect::<Result<_, _>>()?;
+    Ok(all.into_iter().collect())
 }
 
 /// The steps that a reading names, one of each worker; nothing if a worker does not take part, or the phase was not run.
 fn steps(reading: &Reading<'_>, known: &Known<'_>, prints: bool) -> Result<Option<Steps>, Reason> {
-    let mut all = Vec::new();
-    let mut take_part = true;
-    for name in &reading.workers {
-        let Some((worker, plan)) = worker(name, known)? else {
-            take_part = false;
-            continue;
-        };
-        if !known.phases.contains(&reading.phase) {
-            take_part = false;
-            continue;
+    let phase = reading.phase;
+    each(&reading.workers, known, |name, worker, plan| {
+        if !known.phases.contains(&phase) {
+            return Ok(None);
         }
         let position = position(&plan.steps, reading, name)?;
-        let step = &plan.steps[reading.phase][position];
-        if prints && !matches!(step.action, Action::Command(_)) {
+        let step = &plan.steps[phase][position];
+        if prints && step.command().is_none() {
             return Err(prints_nothing(step, name));
         }
-        all.push(PlannedStep { worker, phase: reading.phase, position });
-    }
-    Ok(take_part.then_some(all))
+        Ok(Some(PlannedStep { worker, phase, position }))
+    })
 }
 
 fn prints_nothing(step: &Step, worker: &str) -> Reason {
@@ -225,24 +222,17 @@ fn file(place: &str, known: &Known<'_>) -> Result<Option<Source>, Reason> {
             "write `file:WORKER/PATH`; PATH is relative to `trial-N/WORKER` in the results folder, without `..`",
         ));
     };
-    let mut all = Vec::new();
-    let mut take_part = true;
-    for name in workers(names) {
-        let Some((worker, plan)) = worker(&name, known)? else {
-            take_part = false;
-            continue;
-        };
-        let fetches = |phase| plan.steps[phase].iter().any(|step: &Step| matches!(step.action, Action::Fetch(_)));
+    let all = each(&workers(names), known, |name, worker, plan| {
+        let fetches = |phase: &Phase| plan.steps[*phase].iter().any(|step| matches!(step.action, Action::Fetch(_)));
         let has_all = Phase::ALL.iter().all(|phase| known.phases.contains(phase));
-        if !has_all && !known.phases.iter().copied().any(fetches) {
-            take_part = false;
-            continue;
+        if !has_all && !known.phases.iter().any(fetches) {
+            return Ok(None);
         }
-        if !Phase::ALL.into_iter().any(fetches) {
-            let message = format!("worker {} fetches no files", quoted(&name));
+        if !Phase::ALL.iter().any(fetches) {
+            let message = format!("worker {} fetches no files", quoted(name));
             return Err(refused(message, "add a step such as `result = fetch:FILE` to its `[Collect]`"));
         }
-        all.push(worker);
-    }
-    Ok(take_part.then(|| Source::File(all, path.to_owned())))
+        Ok(Some(worker))
+    })?;
+    Ok(all.map(|all| Source::File(all, path.to_owned())))
 }

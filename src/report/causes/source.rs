@@ -22,9 +22,7 @@ pub(super) fn reads(run: &Run, trial: &Trial, measured: &Measured) -> Reads {
     if from == "check" {
         return Reads::Check;
     }
-    let skew = from
-        .strip_prefix("start_skew.")
-        .and_then(|word| Phase::ALL.into_iter().find(|phase| phase.word().eq_ignore_ascii_case(word)));
+    let skew = from.strip_prefix("start_skew.").and_then(|word| word.parse().ok());
     let workers: Vec<WorkerId> = match measured.worker {
         Some(worker) => vec![worker],
         None => run.plan().into_iter().flat_map(|plan| plan.workers().map(|(id, _)| id)).collect(),
