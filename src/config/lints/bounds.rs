@@ -1,7 +1,7 @@
 //! What is too long for a program, because Linux limits each argument, each variable, and all of them together; and what
 //! is too large for the plan of a worker, because a player limits it.
 
-use super::{LocatedStep, Steps};
+use super::{LocatedStep, Steps, all};
 use crate::config::{ENVIRONMENT, Entry, Lint, Place, Scope, Text, quoted, quoted_section};
 use crate::model::{LARGEST_PLAN, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES, Phase};
 
@@ -12,8 +12,7 @@ const ALL: usize = 2 << 20;
 
 /// The commands of a worker, with their lengths.
 fn commands(steps: &Steps) -> impl Iterator<Item = (usize, &LocatedStep)> {
-    let steps = steps.iter().flat_map(|(_, steps)| steps);
-    steps.filter_map(|located| located.step.command().map(|command| (command.len(), located)))
+    all(steps).filter_map(|located| located.step.command().map(|command| (command.len(), located)))
 }
 
 /// Warns of a command that no shell can be given, and refuses more bytes than a plan may have.

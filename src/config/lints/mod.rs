@@ -33,6 +33,11 @@ pub(super) struct LocatedStep {
 /// The steps of a worker.
 pub(super) type Steps = PhaseMap<Vec<LocatedStep>>;
 
+/// All steps of a worker, in order.
+fn all(steps: &Steps) -> impl Iterator<Item = &LocatedStep> {
+    steps.iter().flat_map(|(_, steps)| steps)
+}
+
 /// Each key that occurs again, with the first item that has it and the repeated one.
 pub(super) fn repeated<K: Eq + Hash + Clone, T: Copy>(
     items: impl IntoIterator<Item = (K, T)>,

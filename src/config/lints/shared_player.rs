@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Steps;
+use super::{Steps, all};
 use crate::config::{Diagnostic, Diagnostics, Lint, Place};
 use crate::model::{PlayerAddress, SCRATCH_VARIABLE, WorkerPlan};
 
@@ -21,7 +21,7 @@ pub(in crate::config) fn check<'a>(workers: impl IntoIterator<Item = Placed<'a>>
         if matches!(&plan.player, PlayerAddress::Port(destination) if destination.host.is_empty()) {
             continue;
         }
-        let first = steps.iter().flat_map(|(_, steps)| steps).find(|located| located.step.command().is_some());
+        let first = all(steps).find(|located| located.step.command().is_some());
         if let Some(first) = first {
             let key = (plan.player.to_string(), first.key.source.order(), first.key.span.start);
             groups.entry(key).or_default().push((plan, steps, place));
@@ -42,11 +42,11 @@ pub(in crate::config) fn check<'a>(workers: impl IntoIterator<Item = Placed<'a>>
 
 fn are_same(left: Placed<'_>, right: Placed<'_>) -> bool {
     let of_plan = |plan: &WorkerPlan| (plan.environment.clone(), plan.directory.clone());
-    let steps = |steps: &Steps| steps.iter().flat_map(|(_, steps)| steps).map(|it| it.step.clone()).collect::<Vec<_>>();
+    let steps = |steps: &Steps| all(steps).map(|it| it.step.clone()).collect::<Vec<_>>();
     of_plan(left.0) == of_plan(right.0) && steps(left.1) == steps(right.1)
 }
 
 fn is_different(steps: &Steps) -> bool {
-    let mut commands = steps.iter().flat_map(|(_, steps)| steps).filter_map(|located| located.step.command());
+    let mut commands = all(steps).filter_map(|located| located.step.command());
     commands.any(|command| DIFFERENT.iter().any(|word| command.contains(word)))
 }

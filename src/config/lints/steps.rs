@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{LocatedStep, Steps, repeated};
+use super::{LocatedStep, Steps, all, repeated};
 use crate::config::{Diagnostic, Lint, Place, Scope, nearest, quoted};
 use crate::model::{Action, Mode, Phase, in_scratch, variable};
 
@@ -13,11 +13,6 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, steps: &Steps) {
     for lint in ALL {
         scope.context.diagnostics.extend(lint(steps));
     }
-}
-
-/// All steps in order.
-fn all(steps: &Steps) -> impl Iterator<Item = &LocatedStep> {
-    steps.iter().flat_map(|(_, steps)| steps)
 }
 
 /// `stop:` or `await:` of a step that is not spawned before, in the same phase or an earlier one.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Steps;
+use super::{Steps, all};
 use crate::config::{Diagnostic, Diagnostics, Lint, nearest, quoted};
 use crate::model::{Mode, variable};
 
@@ -33,17 +33,16 @@ pub(in crate::config) fn check(
     workers: Option<&[&str]>,
     diagnostics: &mut Diagnostics,
 ) {
-    let all = || steps.iter().flat_map(|(_, steps)| steps);
-    if all().all(|located| located.variables.is_empty()) {
+    if all(steps).all(|located| located.variables.is_empty()) {
         return;
     }
-    let spawned = all().filter(|located| located.step.mode == Mode::Spawn);
+    let spawned = all(steps).filter(|located| located.step.mode == Mode::Spawn);
     let processes = spawned.map(|located| variable(PROCESS, located.step.label.as_str()));
     let mut known: BTreeSet<String> = processes.chain(OF_EVERY_STEP.map(str::to_owned)).collect();
     known.extend(workers.into_iter().flatten().map(|name| variable(ADDRESS, name)));
     known.extend(parameters.iter().cloned());
     known.extend(environment.iter().map(|(name, _)| name.clone()));
-    for (name, place) in all().flat_map(|located| &located.variables) {
+    for (name, place) in all(steps).flat_map(|located| &located.variables) {
         let is_of_worker = name.strip_prefix(ADDRESS).is_some_and(|rest| rest.starts_with('_'));
         if known.contains(name) || (is_of_worker && workers.is_none()) {
             continue;
