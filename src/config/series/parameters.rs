@@ -89,15 +89,15 @@ pub(in crate::config) fn read(test: &Document, diagnostics: &mut Diagnostics) ->
 
 fn group(entry: &Entry) -> Result<Group, Refusal> {
     let text = entry.value.as_str();
-    let names: Vec<&str> = entry.key().split_whitespace().collect();
+    let parameters = parameters(entry, text.trim_matches(is_space));
     let lines = || text.split('\n').map(|line| line.trim_matches(is_space)).filter(|line| !line.is_empty());
-    let rows: Vec<Vec<String>> = match names[..] {
-        [_] if text.contains('\n') => lines().map(|line| vec![line.to_owned()]).collect(),
-        [_] => list(text)?.into_iter().map(|value| vec![value]).collect(),
+    let rows: Vec<Vec<String>> = match parameters.len() {
+        1 if text.contains('\n') => lines().map(|line| vec![line.to_owned()]).collect(),
+        1 => list(text)?.into_iter().map(|value| vec![value]).collect(),
         _ => lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect(),
     };
-    if let Some(wrong) = rows.iter().find(|row| row.len() != names.len()) {
-        let problem = format!("has {} values on a line, and {} names", wrong.len(), names.len());
+    if let Some(wrong) = rows.iter().find(|row| row.len() != parameters.len()) {
+        let problem = format!("has {} values on a line, and {} names", wrong.len(), parameters.len());
         return Err(Refusal::new(problem, "write one value for each name, separated by blanks"));
     }
     if rows.is_empty() {
@@ -106,21 +106,19 @@ fn group(entry: &Entry) -> Result<Group, Refusal> {
     if rows.iter().flatten().any(|value| value.contains('\0')) {
         return Err(Refusal::new("has a NUL character in a value", "leave the character out"));
     }
-    let written = text.trim_matches(is_space);
+    Ok(Group { parameters, rows, is_guess: false, place: entry.key_place() })
+}
+
+/// The parameters of a line, with their values as they were written.
+fn parameters(entry: &Entry, written: &str) -> Vec<Parameter> {
     let parameter =
         |name: &str| Parameter { name: name.to_owned(), place: entry.key_place(), written: written.to_owned() };
-    Ok(Group {
-        parameters: names.into_iter().map(parameter).collect(),
-        rows,
-        is_guess: false,
-        place: entry.key_place(),
-    })
+    entry.key().split_whitespace().map(parameter).collect()
 }
 
 /// Parameters whose values are wrong: something stands for them, so that their use is not reported too.
 fn unknown(entry: &Entry) -> Group {
-    let name = |name: &str| Parameter { name: name.to_owned(), place: entry.key_place(), written: String::new() };
-    let parameters: Vec<_> = entry.key().split_whitespace().map(name).collect();
+    let parameters = parameters(entry, "");
     let row = parameters.iter().map(|_| PLACEHOLDER.to_owned()).collect();
     Group { parameters, rows: vec![row], is_guess: true, place: entry.key_place() }
 }
@@ -166,17 +164,14 @@ fn refuse_names(parameters: &Parameters, diagnostics: &mut Diagnostics) {
         let Parameter { name, place, .. } = parameter;
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         let wrong = if PREDEFINED.contains(&name.as_str()) {
-            Some((
-                Lint::InvalidValue,
-                format!("each worker has the variable {} already", quoted(name)),
-                "choose another name",
-            ))
+            Some((format!("each worker has the variable {} already", quoted(name)), "choose another name"))
         } else if !name.chars().all(is_name) {
-            Some((Lint::InvalidValue, format!("{} is not the name of a parameter", quoted(name)), HINT))
+            Some((format!("{} is not the name of a parameter", quoted(name)), HINT))
         } else {
             None
         };
-        diagnostics.extend(wrong.map(|(lint, message, hint)| Diagnostic::new(lint, place.clone(), message, hint)));
+        let error = |(message, hint)| Diagnostic::new(Lint::InvalidValue, place.clone(), message, hint);
+        diagnostics.extend(wrong.map(error));
         if let Some(first) = all[..at].iter().find(|first| first.variable() == parameter.variable()) {
             let (lint, message) = if first.name == *name {
                 (Lint::DuplicateKey, format!("the parameter {} is defined twice", quoted(name)))

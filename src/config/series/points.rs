@@ -131,19 +131,12 @@ impl Work<'_> {
                 before.iter().cloned().chain(names().zip(row.iter().cloned())).collect::<Vec<_>>()
             };
             let mut seen = HashSet::new();
-            for row in &group.rows {
-                if !seen.insert(row) {
-                    let message = format!("the value {} occurs twice", quoted(&row.join(" ")));
-                    self.report(
-                        Lint::DuplicatePoint,
-                        &group.place,
-                        message,
-                        "remove one of them; its points are run once",
-                    );
-                }
+            let (rows, again): (Vec<_>, Vec<_>) = group.rows.iter().partition(|row| seen.insert(*row));
+            for row in again {
+                let message = format!("the value {} occurs twice", quoted(&row.join(" ")));
+                let hint = "remove one of them; its points are run once";
+                self.report(Lint::DuplicatePoint, &group.place, message, hint);
             }
-            let mut seen = HashSet::new();
-            let rows: Vec<_> = group.rows.iter().filter(|row| seen.insert(*row)).collect();
             all = all.iter().flat_map(|before| rows.iter().map(move |row| with(before, row))).collect();
         }
         let point = |parameters: Vec<_>| Point { name: point_name(&parameters), parameters, ..Point::default() };

@@ -57,9 +57,9 @@ pub(in crate::config) fn check_enough(
     let design = if series.order == Order::Blocked { Design::Unpaired } else { Design::Paired };
     let needed = design.fewest_trials(rows);
     if rows > 0 && (trials.max(rounds(series, trials).most) as usize) < needed {
-        let count = if trials == 1 { "1 trial".to_owned() } else { format!("{trials} trials") };
-        let message = format!("{count} of each point cannot show a difference from the baseline");
         let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let message =
+            format!("{} of each point cannot show a difference from the baseline", counted(trials as usize, "trial"));
         let (points, metrics) = (counted(compared, "point"), counted(of_points, "metric"));
         let each = if rows == compared * of_points {
             String::new()
