@@ -11,27 +11,8 @@ use super::log::LogArguments;
 use crate::config::{self, Overrides};
 use crate::model::{Format, Phase, RunId};
 
-/// The options that a run keeps when it is resumed.
-const KEPT: [&str; 18] = [
-    "phases",
-    "workers",
-    "defines",
-    "parameters",
-    "points",
-    "connect",
-    "connect_timeout",
-    "lease",
-    "step_timeout",
-    "max_start_skew",
-    "on_failure",
-    "keep_scratch",
-    "max_message_size",
-    "dry_run",
-    "check",
-    "local",
-    "yes",
-    "run_id",
-];
+/// The options that a run keeps when it is resumed: these, and those of [`Overrides`].
+const KEPT: [&str; 6] = ["phases", "dry_run", "check", "local", "yes", "run_id"];
 
 /// The options and arguments of `conduct`.
 #[derive(Debug, Args)]
@@ -119,9 +100,13 @@ impl ConductArguments {
     ///
     /// A usage error, as clap words them.
     pub(super) fn settle(&mut self, matches: &ArgMatches, mut command: clap::Command) -> Result<(), clap::Error> {
-        let is_given = |id: &&&str| matches.value_source(id) == Some(ValueSource::CommandLine);
-        if let Some(id) = KEPT.iter().find(is_given).filter(|_| self.resume.is_some()) {
-            let option = command.get_arguments().find(|known| known.get_id() == *id).and_then(clap::Arg::get_long);
+        let is_given = |id: &&str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let overrides = Overrides::augment_args(clap::Command::default());
+        // Only the number of trials can be another one.
+        let overrides = overrides.get_arguments().map(|known| known.get_id().as_str()).filter(|id| *id != "trials");
+        let mut kept = KEPT[..1].iter().copied().chain(overrides).chain(KEPT[1..].iter().copied());
+        if let Some(id) = kept.find(is_given).filter(|_| self.resume.is_some()) {
+            let option = command.get_arguments().find(|known| known.get_id() == id).and_then(clap::Arg::get_long);
             let text = format!(
                 "the argument '--resume <RUN>' cannot be used with '--{}'\n\n  hint: a run that is resumed keeps the options with \
                  which it began; remove this one",
