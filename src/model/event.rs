@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::hint::known_hint;
+use super::blame::known;
 use super::recorded_result::{check_ended, step_ended};
 use super::time::in_nanoseconds;
 use super::trial_started;
@@ -219,7 +219,7 @@ pub enum Event {
         /// Why, for people.
         reason: String,
         /// What the user can do about it.
-        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_hint")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
         hint: Option<Hint>,
     },
     /// A worker cannot be reached, so that the run does not begin, or does not go on.
@@ -232,7 +232,7 @@ pub enum Event {
         /// Why, for people.
         reason: String,
         /// What the user can do about it.
-        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_hint")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
         hint: Option<Hint>,
     },
     /// A signal told the conductor to stop.

@@ -1,11 +1,11 @@
 //! What the user can do about a run that did not succeed.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::named::named;
 
 /// What the user can do about a run that did not succeed. They are ordered: a later one is more specific.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hint {
     /// The machine of a player answers, but nothing listens on the port.
@@ -92,9 +92,4 @@ impl Hint {
             hints.push(self);
         }
     }
-}
-
-/// For serde: a hint, unless it is one of a later version.
-pub(super) fn known_hint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Hint>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.as_deref().and_then(Hint::named))
 }
