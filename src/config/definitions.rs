@@ -9,9 +9,9 @@ use crate::model::{Definition, Definitions, Origin};
 /// The variables that are the same for all workers: those of the command line, of the test file, and the addresses. Of two
 /// with the same name, only the one that holds is there. Values are as they were written.
 pub(super) fn of_test(test: &Document, defines: &Document, addresses: &Addresses) -> Definitions {
-    let of_workers = addresses.iter().filter_map(|(name, address)| Some((name.clone(), address.clone()?)));
-    let mut all: Definitions =
-        of_workers.map(|(name, value)| (name, Definition { value, origin: Origin::Address })).collect();
+    let of_worker =
+        |(name, address): (&String, &Option<String>)| Some(defined(name, address.as_ref()?, Origin::Address));
+    let mut all: Definitions = addresses.iter().filter_map(of_worker).collect();
     all.extend(of_file(test));
     all.extend(of_command_line(defines));
     all
@@ -21,17 +21,14 @@ pub(super) fn of_test(test: &Document, defines: &Document, addresses: &Addresses
 pub(super) fn of_parameters<'a>(
     parameters: impl Iterator<Item = &'a Parameter>,
 ) -> impl Iterator<Item = (String, Definition)> {
-    parameters.map(|Parameter { name, place, written }| {
-        let origin = Origin::Parameter(place.line());
-        (name.clone(), Definition { value: written.clone(), origin })
-    })
+    parameters.map(|Parameter { name, place, written }| defined(name, written, Origin::Parameter(place.line())))
 }
 
 /// The variables of one worker that take precedence over those of the test, but not over those of the command line.
 pub(super) fn of_worker(scope: &Scope<'_>) -> Definitions {
-    let known = scope.predefined.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?)));
-    let mut all: Definitions =
-        known.map(|(name, value)| (name, Definition { value, origin: Origin::Predefined })).collect();
+    let known =
+        scope.predefined.iter().filter_map(|(name, value)| Some(defined(name, value.as_ref()?, Origin::Predefined)));
+    let mut all: Definitions = known.collect();
     if scope.has_file() {
         all.extend(of_file(scope.document));
     }
@@ -39,19 +36,19 @@ pub(super) fn of_worker(scope: &Scope<'_>) -> Definitions {
     all
 }
 
+fn defined(name: &str, value: &str, origin: Origin) -> (String, Definition) {
+    (name.to_owned(), Definition { value: value.to_owned(), origin })
+}
+
 fn of_file(document: &Document) -> impl Iterator<Item = (String, Definition)> {
     let entries = document.section(DEFAULT).map_or(&[][..], |section| &section.entries);
     // Of two with the same key, which is an error, the first holds.
-    entries.iter().rev().map(|entry| {
-        let origin = Origin::File(entry.key_place().line());
-        (entry.key().to_owned(), Definition { value: entry.value.as_str().to_owned(), origin })
-    })
+    entries.iter().rev().map(|entry| defined(entry.key(), &entry.value, Origin::File(entry.key_place().line())))
 }
 
 fn of_command_line(defines: &Document) -> impl Iterator<Item = (String, Definition)> {
     let entries = defines.section(DEFAULT).map_or(&[][..], |section| &section.entries);
     // A later one was put before the earlier ones. Options that serve as settings are no variables.
-    entries.iter().rev().filter(|entry| !entry.key().starts_with("--")).map(|entry| {
-        (entry.key().to_owned(), Definition { value: entry.value.as_str().to_owned(), origin: Origin::CommandLine })
-    })
+    let variables = entries.iter().rev().filter(|entry| !entry.key().starts_with("--"));
+    variables.map(|entry| defined(entry.key(), &entry.value, Origin::CommandLine))
 }
