@@ -19,20 +19,15 @@ impl Expectation {
 
     fn ends(text: &str) -> Result<(Bound<f64>, Bound<f64>), String> {
         use Bound::{Excluded, Included, Unbounded};
-        if let Some(least) = text.strip_prefix(">=") {
-            return Ok((Included(number(least)?), Unbounded));
-        }
-        if let Some(most) = text.strip_prefix("<=") {
-            return Ok((Unbounded, Included(number(most)?)));
-        }
-        if let Some(only) = text.strip_prefix("==") {
-            return number(only).map(|only| (Included(only), Included(only)));
-        }
-        if let Some(low) = text.strip_prefix('>') {
-            return Ok((Excluded(number(low)?), Unbounded));
-        }
-        if let Some(high) = text.strip_prefix('<') {
-            return Ok((Unbounded, Excluded(number(high)?)));
+        let forms: [(_, fn(f64) -> _); 5] = [
+            (">=", |least| (Included(least), Unbounded)),
+            ("<=", |most| (Unbounded, Included(most))),
+            ("==", |only| (Included(only), Included(only))),
+            (">", |low| (Excluded(low), Unbounded)),
+            ("<", |high| (Unbounded, Excluded(high))),
+        ];
+        if let Some((rest, ends)) = forms.iter().find_map(|(sign, ends)| Some((text.strip_prefix(sign)?, ends))) {
+            return number(rest).map(ends);
         }
         if let Some((middle, deviation)) = text.split_once("+-").or_else(|| text.split_once('±')) {
             let middle = number(middle)?;

@@ -107,26 +107,21 @@ impl Output {
     /// What came after an earlier state of the same output.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        let known = earlier.length().min(self.length());
         let bytes = self.left_out().saturating_sub(earlier.left_out());
-        Self(Arc::new(Part {
-            source: Arc::clone(&self.0.source),
-            offset: self.0.offset + known,
-            length: self.length() - known,
-            unkept: self.unkept().filter(|_| bytes > 0).map(|unkept| Unkept { bytes, ..unkept.clone() }),
-        }))
+        let unkept = self.unkept().filter(|_| bytes > 0).map(|unkept| Unkept { bytes, ..unkept.clone() });
+        self.part(earlier.length(), unkept)
     }
 
     /// What came after the first `length` bytes.
     #[must_use]
     pub fn behind(&self, length: u64) -> Self {
-        let known = length.min(self.length());
-        Self(Arc::new(Part {
-            source: Arc::clone(&self.0.source),
-            offset: self.0.offset + known,
-            length: self.length() - known,
-            unkept: self.0.unkept.clone(),
-        }))
+        self.part(length, self.0.unkept.clone())
+    }
+
+    fn part(&self, from: u64, unkept: Option<Unkept>) -> Self {
+        let from = from.min(self.length());
+        let (offset, length) = (self.0.offset + from, self.length() - from);
+        Self(Arc::new(Part { source: Arc::clone(&self.0.source), offset, length, unkept }))
     }
 
     /// Whether nothing was printed.
