@@ -193,17 +193,15 @@ fn offered(names: impl Iterator<Item = String>) -> String {
 
 /// A text that can be read in several ways.
 fn ambiguous(text: &str, found: &[Option<Source>], known: &Known<'_>) -> Reason {
-    let position = |steps: &Steps, before: &str| {
+    let position = |steps: &Steps, before: &str, behind: &str| {
         let step = steps.first()?;
         let name = known.workers.get(step.worker.0)?.name.as_str();
-        Some(format!("`{before}{name}.{}.#{}`", step.phase, step.position + 1))
+        Some(format!("`{before}{name}.{}.#{}{behind}`", step.phase, step.position + 1))
     };
     let name = |source: &Option<Source>| match source.as_ref()? {
-        Source::Output(steps, Stream::Stderr) => {
-            position(steps, "").map(|name| format!("{}:stderr`", name.trim_end_matches('`')))
-        }
-        Source::Output(steps, Stream::Stdout) => position(steps, ""),
-        Source::Duration(steps) => position(steps, "step."),
+        Source::Output(steps, Stream::Stderr) => position(steps, "", ":stderr"),
+        Source::Output(steps, Stream::Stdout) => position(steps, "", ""),
+        Source::Duration(steps) => position(steps, "step.", ""),
         _ => None,
     };
     let message = format!("{} is ambiguous: it names {} steps", quoted(text), found.len());

@@ -4,7 +4,6 @@
 //! for two barriers of a phase which one comes first. If these orders form a circle, nobody ever continues.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt::Write;
 
 use super::Steps;
 use crate::config::{Diagnostic, Diagnostics, Lint, Place, nearest, quoted};
@@ -121,19 +120,14 @@ fn check_order<'a>(phase: Phase, barriers: &Barriers<'a>, diagnostics: &mut Diag
         let Some(circle) = circle(start, &order, &mut done) else { continue };
         let visits = |pair: &[&'a str]| Some((pair[0], pair[1], *order.get(pair[0])?.get(pair[1])?));
         let steps: Vec<_> = circle.windows(2).filter_map(visits).collect();
-        let Some(((from, to, (_, visit)), rest)) = steps.split_last() else { continue };
-        let mut message = format!(
-            "workers would wait for each other: `{}` reaches {} before {}",
-            visit.worker,
-            quoted(from),
-            quoted(to)
-        );
-        for (from, to, (visit, _)) in rest {
-            // Writing to a `String` cannot fail.
-            let _ = write!(message, ", `{}` reaches {} before {}", visit.worker, quoted(from), quoted(to));
-        }
+        let Some((last, rest)) = steps.split_last() else { continue };
+        let reaches = |(from, to, (visit, _)): &(&str, &str, (Visit<'_>, Visit<'_>))| {
+            format!("`{}` reaches {} before {}", visit.worker, quoted(from), quoted(to))
+        };
+        let orders: Vec<_> = std::iter::once(last).chain(rest).map(reaches).collect();
+        let message = format!("workers would wait for each other: {}", orders.join(", "));
         let hint = "use these barriers in the same order in all workers";
-        let mut error = Diagnostic::new(Lint::BarrierOrder, visit.place.clone(), message, hint);
+        let mut error = Diagnostic::new(Lint::BarrierOrder, last.2.1.place.clone(), message, hint);
         for (from, to, (first, second)) in rest {
             error = error.other(first.place.clone(), format!("`{}` waits here for {}", first.worker, quoted(from)));
             error = error.other(second.place.clone(), format!("and only then reaches {}", quoted(to)));
