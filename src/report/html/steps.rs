@@ -123,7 +123,7 @@ impl Steps {
         ] {
             flags |= if holds { flag } else { 0 };
         }
-        let label = step.map_or(String::new(), |step| step.label.to_string());
+        let label = step.map_or(String::new(), |step| step.label.clone());
         let command = step.map_or(String::new(), |step| step.action.to_string());
         self.add([reference.worker.0 as u64, phase], [label, command], (flags, role), result, placed);
     }

@@ -158,7 +158,7 @@ impl Part<'_> {
 
     /// A step of the plan.
     pub(super) fn step_planned(worker: &WorkerPlan, phase: Phase, position: usize, step: &Step) -> Self {
-        let (worker, label) = (worker.name.to_string(), step.label.to_string());
+        let (worker, label) = (worker.name.to_string(), step.label.clone());
         Self::StepPlanned { worker, phase, position, label, action: step.action.to_string() }
     }
 }
