@@ -49,18 +49,22 @@ pub(super) fn assign(scope: &mut Scope<'_>, workers: &[Worker], is_complete: boo
             found.add(Some(&workers[worker]), held);
         }
     }
-    report_conflicts(scope, &found, workers);
+    report_conflicts(scope, &mut found, workers, may_be_older);
     found
 }
 
-/// Refuses two sections of equal rank, once for all workers that have them.
-fn report_conflicts(scope: &mut Scope<'_>, sections: &WorkerSections, workers: &[Worker]) {
+/// Refuses two sections of equal rank, once for all workers that have them. In a test that may be older, they have no
+/// effect.
+fn report_conflicts(scope: &mut Scope<'_>, sections: &mut WorkerSections, workers: &[Worker], may_be_older: bool) {
     let mut conflicts: BTreeMap<(usize, usize), (&Worker, usize)> = BTreeMap::new();
     for worker in workers {
         for name in WORKER_FILE {
             let candidates = sections.candidates(worker, name).map(|held| (held.rank, held.section)).collect();
             if let Err(pair) = rank::holding(name, candidates) {
                 conflicts.entry(pair).or_insert((worker, 0)).1 += 1;
+                if may_be_older {
+                    sections.remove_ranges(worker, name);
+                }
             }
         }
     }
@@ -70,7 +74,8 @@ fn report_conflicts(scope: &mut Scope<'_>, sections: &WorkerSections, workers: &
         let (one, other) = (quoted_section(&first.name), quoted_section(&second.name));
         let message = format!("{one} and {other} are both for `{}`{others}", worker.name);
         let hint = "change the ranges so that each worker is in one of them";
-        let error = Diagnostic::new(Lint::SectionConflict, second.name_place(), message, hint);
+        let lint = if may_be_older { Lint::UnknownSection } else { Lint::SectionConflict };
+        let error = Diagnostic::new(lint, second.name_place(), message, hint);
         scope.context.diagnostics.push(error.other(first.name_place(), "the other section is here"));
     }
 }

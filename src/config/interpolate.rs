@@ -237,6 +237,15 @@ impl<'a> Work<'a> {
             }
             return Some(first);
         }
+        let is_address = |layer: &Layer<'_>| {
+            matches!(layer, Layer::Addresses(all) if all.contains_key(name)) && !PREDEFINED.contains(&name)
+        };
+        if own.is_some_and(|own| !std::ptr::eq(&raw const own.value, value))
+            && self.variables.layers.iter().any(is_address)
+        {
+            let message = format!("{} is the line of this section, not the address of the worker", quoted(name));
+            self.report(value, range, Lint::ShadowedVariable, &message, "rename the step, or the worker");
+        }
         let own = own.map(written);
         let found = own.or_else(|| self.variables.layers.iter().find_map(in_layer));
         let required = || self.variables.required.iter().find(|required| required.key == name);

@@ -17,7 +17,7 @@ pub enum Severity {
 named!(Severity: Error "error", Warning "warning");
 
 macro_rules! lints {
-    ($($severity:ident { $($lint:ident $name:literal: $sentence:literal,)* })*) => {
+    ($($severity:ident, is about Python: $about_python:literal { $($lint:ident $name:literal: $sentence:literal,)* })*) => {
         /// A kind of finding.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Lint {
@@ -38,6 +38,11 @@ macro_rules! lints {
                 match self { $($(Self::$lint => Severity::$severity,)*)* }
             }
 
+            /// Whether what it finds only matters to the Python program, which refuses the file or reads it otherwise.
+            pub const fn is_about_python(self) -> bool {
+                match self { $($(Self::$lint => $about_python,)*)* }
+            }
+
             /// What it finds, in one sentence.
             const fn sentence(self) -> &'static str {
                 match self { $($(Self::$lint => $sentence,)*)* }
@@ -47,7 +52,7 @@ macro_rules! lints {
 }
 
 lints! {
-    Error {
+    Error, is about Python: false {
         UnreadableFile "unreadable-file": "A file does not exist, cannot be read, or is too large for a configuration file.",
         NotUtf8 "not-utf8": "A file is not valid UTF-8.",
         NoKnownSection "no-known-section": "A file has no section of a test file or worker file.",
@@ -83,17 +88,19 @@ lints! {
         MetricSource "metric-source": "`from` of a metric names nothing in the test, or several things.",
         FetchWithoutResults "fetch-without-results": "Files are fetched, but there is no results folder.",
     }
-    Warning {
+    Warning, is about Python: true {
         ByteOrderMark "byte-order-mark": "A file begins with a byte-order mark, which the Python conductor does not accept.",
         ClientsSection "clients-section": "`[Clients]` is used instead of `[Workers]`. The Python conductor does not accept `[Clients]`.",
         RepeatedTimeout "repeated-timeout": "A key such as `timeout30` is used twice in a section, which the Python conductor does not accept.",
         LonePercent "lone-percent": "A `%` is not followed by `(` or `%`. The Python conductor does not accept it.",
         TrailingComment "trailing-comment": "A comment follows a value; the Python conductor reads it as part of the value.",
         DefaultEntries "default-entries": "The Python conductor reads the lines of `[DEFAULT]` as steps or workers.",
+    }
+    Warning, is about Python: false {
         UnknownSection "unknown-section": "A section has an unknown name.",
         UnknownKey "unknown-key": "A setting has an unknown name.",
         UnusedVariable "unused-variable": "A variable of `[DEFAULT]` is not used.",
-        ShadowedVariable "shadowed-variable": "A step has the name of a parameter, of an address or of a variable of the command line, which is used instead of it.",
+        ShadowedVariable "shadowed-variable": "A step has the name of a parameter, of an address or of a variable of the command line, so that `%(name)s` is only one of the two.",
         UnusedParameter "unused-parameter": "A parameter is not used.",
         DuplicatePoint "duplicate-point": "A value of a parameter occurs twice.",
         ExcludeMatchesNothing "exclude-matches-nothing": "A line of `exclude` matches no point.",
@@ -105,12 +112,12 @@ lints! {
         ReplacedSection "replaced-section": "A section of the test file replaces one of a worker file.",
         LoopbackConductor "loopback-conductor": "The address of the conductor is a loopback address, but the player is on another machine.",
         EmptyPhase "empty-phase": "The section of a phase has no steps.",
-        MisspeltPrefix "misspelt-prefix": "A command begins with a word that looks like a misspelt prefix.",
+        MisspeltPrefix "misspelt-prefix": "A command, or what `fetch:` fetches, begins with a word that looks like a misspelt prefix.",
         ReversedPrefix "reversed-prefix": "A command begins with a time and a colon, as if a prefix had been written backwards.",
         Background "background": "A command ends with `&`, so that its process does not belong to the step.",
         LostState "lost-state": "A step only changes the state of its own shell, such as `cd` or `export`, which later steps do not have.",
         CommandAsLabel "command-as-label": "The label of a step looks like a part of a command.",
-        UnknownVariable "unknown-variable": "A command uses a variable `CONDUCTOR_…` that no step has.",
+        UnknownVariable "unknown-variable": "A command uses a variable `CONDUCTOR_…` that no step has, or the address of a worker without one.",
         DroppedLine "dropped-line": "A line within a command begins with `#` or `;`, so that it is a comment and does not reach the shell.",
         LostIndentation "lost-indentation": "A quoted text or here-document in a command loses its indentation.",
         ShellSyntax "shell-syntax": "The shell reports a syntax error in a command.",
@@ -128,19 +135,6 @@ impl Lint {
     /// The lint with this name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|lint| lint.name() == name)
-    }
-
-    /// Whether what it finds only matters to the Python program, which refuses the file or reads it otherwise.
-    pub const fn is_about_python(self) -> bool {
-        matches!(
-            self,
-            Self::ByteOrderMark
-                | Self::ClientsSection
-                | Self::RepeatedTimeout
-                | Self::LonePercent
-                | Self::TrailingComment
-                | Self::DefaultEntries
-        )
     }
 
     /// What it finds, and when that is shown.

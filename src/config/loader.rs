@@ -256,7 +256,7 @@ impl Loader {
         if has_room(&mut scope, || Place::new(source, Span::new(0, 0))) {
             let file = worker_file::read(&mut scope);
             bounds::check_environment(&mut scope, &file.environment, &file.steps);
-            unknown_variables::check(&file.steps, &file.environment, &[], None, &mut self.context.diagnostics);
+            unknown_variables::check(&file.steps, &file.environment, &[], None, &[], &mut self.context.diagnostics);
         }
     }
 

@@ -70,6 +70,13 @@ impl WorkerSections {
         }
     }
 
+    /// Removes the sections of this name that a worker has by ranges.
+    pub(super) fn remove_ranges(&mut self, worker: &Worker, name: &str) {
+        if let Some(held) = self.of_worker.get_mut(worker.name.as_str()) {
+            held.retain(|held| held.rank != Rank::Range || held.name != name);
+        }
+    }
+
     /// The sections of this name that hold for a worker, the most specific first. `own` is that of its own file.
     pub(super) fn holding<'a>(
         &self,

@@ -251,6 +251,57 @@ fn where_all_workers_have_files_a_section_for_no_worker_is_unknown_and_has_no_ef
 }
 
 #[test]
+fn where_all_workers_have_files_sections_of_equal_rank_have_no_effect() {
+    let folder = test("[Workers]\nn[1-3] = w.cfg @ h[1-3]\n[n[1-2]:Run]\na = b\n[n[2-3]:Run]\na = c\n");
+    folder.file("w.cfg", "[Run]\nx = y\n");
+    let loaded = load(&folder, &Overrides::default());
+    let found: Vec<_> =
+        loaded.diagnostics.iter().map(|finding| format!("{}: {}", finding.name(), finding.message)).collect();
+    let conflict = "unknown-section: `[n[1-2]:Run]` and `[n[2-3]:Run]` are both for `n2`";
+    assert!(found.iter().any(|finding| finding == conflict), "{found:?}");
+    let workers = loaded.plan.expect("a plan").workers;
+    assert_eq!(
+        workers.iter().map(|worker| steps(worker, Phase::Run)[0]).collect::<Vec<_>>(),
+        [("a", "b"), ("x", "y"), ("a", "c")]
+    );
+}
+
+#[test]
+fn a_misspelt_scratch_prefix_is_found() {
+    let test = |pattern: &str| format!("[Test]\nresults = r\n[Workers]\nw = @ h\n[w:Collect]\na = fetch:{pattern}\n");
+    for misspelt in ["scrach", "Scratch"] {
+        let expected =
+            format!("6 misspelt-prefix: `{misspelt}:` is not `scratch:`, so it is part of the file's name []");
+        assert_eq!(found(&test(&format!("{misspelt}:a.log"))), [expected]);
+    }
+    for right in ["scratch:a.log", "/tmp/a:b", "c:a.log"] {
+        assert_eq!(found(&test(right)), [""; 0], "{right}");
+    }
+}
+
+#[test]
+fn a_step_with_the_name_of_a_worker_hides_its_address_with_a_warning() {
+    let test = |label: &str| {
+        format!("[Workers]\nserver = @ h1\nclient = @ h2\n[client:Run]\n{label} = true\nb = ping %(server)s\n")
+    };
+    let expected = "6 shadowed-variable: `server` is the line of this section, not the address of the worker []";
+    assert_eq!(found(&test("server")), [expected]);
+    assert_eq!(found(&test("other")), [""; 0]);
+}
+
+#[test]
+fn the_address_of_a_worker_that_has_none_is_told() {
+    let test = |player: &str| {
+        format!(
+            "[Workers]\na = @ h\nb =\n[b:Coordinator]\nconnect = docker:c\n{player}[a:Run]\nx = ping $CONDUCTOR_ADDR_B\n"
+        )
+    };
+    let expected = "7 unknown-variable: `CONDUCTOR_ADDR_B` is empty, because worker `b` has no address []";
+    assert_eq!(found(&test("")), [expected]);
+    assert_eq!(found(&test("player = 10.0.0.1\n")), [""; 0]);
+}
+
+#[test]
 fn a_range_whose_hosts_are_not_set_may_have_any_worker() {
     let text = "# conductor: required(hosts)\n[Workers]\nnode[*] = @ %(hosts)s\n[node3:Reset]\na = true\n[node[2-4]:Run]\na = true\n";
     assert_eq!(found(text), [""; 0]);

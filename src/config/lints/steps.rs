@@ -8,8 +8,8 @@ use crate::model::{Action, Mode, Phase, in_scratch, variable};
 
 /// Runs all of them.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, steps: &Steps) {
-    const ALL: [fn(&Steps) -> Vec<Diagnostic>; 4] =
-        [reference_without_spawn, process_variable_collision, repeated_barrier, fetch_collision];
+    const ALL: [fn(&Steps) -> Vec<Diagnostic>; 5] =
+        [reference_without_spawn, process_variable_collision, repeated_barrier, fetch_collision, misspelt_scratch];
     for lint in ALL {
         scope.context.diagnostics.extend(lint(steps));
     }
@@ -107,6 +107,19 @@ fn fetch_collision(steps: &Steps) -> Vec<Diagnostic> {
         warning.other(first.action.clone(), "first fetched here")
     };
     repeated(fetches(steps).map(|(pattern, located)| (kept_name(pattern), located))).map(finding).collect()
+}
+
+/// A fetch whose pattern begins with a misspelt `scratch:`.
+fn misspelt_scratch(steps: &Steps) -> Vec<Diagnostic> {
+    const SCRATCH: &str = "scratch";
+    let finding = |(pattern, located): (&str, &LocatedStep)| {
+        let (word, rest) = pattern.split_once(':')?;
+        nearest::nearest(word.trim(), [SCRATCH]).filter(|_| word != SCRATCH)?;
+        let message = format!("{} is not `scratch:`, so it is part of the file's name", quoted(&format!("{word}:")));
+        let hint = format!("did you mean {}?", quoted(&format!("fetch:{SCRATCH}:{rest}")));
+        Some(Diagnostic::new(Lint::MisspeltPrefix, located.action.clone(), message, hint))
+    };
+    fetches(steps).filter_map(finding).collect()
 }
 
 /// Fetches of a run without a results folder.

@@ -24,13 +24,14 @@ const ADDRESS: &str = "CONDUCTOR_ADDR";
 const PROCESS: &str = "CONDUCTOR_PID";
 
 /// Warns of variables that a worker's commands use and that none of its steps has. `parameters` are the variables of the
-/// parameters; `workers` are the names of all workers of
-/// the test, if they are known.
+/// parameters; `workers` are the names of all workers of the test, if they are known, and `without_address` those that have no
+/// address.
 pub(in crate::config) fn check(
     steps: &Steps,
     environment: &[(String, String)],
     parameters: &[String],
     workers: Option<&[&str]>,
+    without_address: &[&str],
     diagnostics: &mut Diagnostics,
 ) {
     if all(steps).all(|located| located.variables.is_empty()) {
@@ -43,6 +44,11 @@ pub(in crate::config) fn check(
     known.extend(parameters.iter().cloned());
     known.extend(environment.iter().map(|(name, _)| name.clone()));
     for (name, place) in all(steps).flat_map(|located| &located.variables) {
+        if let Some(worker) = without_address.iter().find(|worker| variable(ADDRESS, worker) == *name) {
+            let message = format!("{} is empty, because worker {} has no address", quoted(name), quoted(worker));
+            let hint = "set `player = ADDRESS` beside its `connect`";
+            diagnostics.push(Diagnostic::new(Lint::UnknownVariable, place.clone(), message, hint));
+        }
         let is_of_worker = name.strip_prefix(ADDRESS).is_some_and(|rest| rest.starts_with('_'));
         if known.contains(name) || (is_of_worker && workers.is_none()) {
             continue;

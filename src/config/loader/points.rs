@@ -7,7 +7,7 @@ use crate::config::lints::{self, Steps, barriers, shared_player, steps, unknown_
 use crate::config::series::{self, Parameter, Series};
 use crate::config::settings::{TEST_SETTINGS, TestSettings};
 use crate::config::{Diagnostic, Document, Lint, PARAMETERS, Place, SERIES, Scope, Section, Span, TEST, quoted};
-use crate::model::{Metric, PhaseMap, Point, WorkerPlan};
+use crate::model::{Metric, PhaseMap, PlayerAddress, Point, WorkerPlan};
 
 /// Where the section of the parameters begins, or that of the series.
 fn series_place(test: &Document) -> Place {
@@ -151,8 +151,16 @@ impl Loader {
             shared_player::check(workers, diagnostics);
         }
         let parameters: Vec<String> = self.parameters.iter().map(Parameter::variable).collect();
+        // That only the command line sets an address, or that it is wrong, is something else.
+        let has_none = |plan: &&WorkerPlan| {
+            let is_open = !addresses.contains_key(&plan.name.as_str().to_lowercase());
+            is_open && matches!(plan.player, PlayerAddress::Transport(_))
+        };
+        let without = workers.iter().map(|(plan, _)| plan).filter(has_none);
+        let without: Vec<&str> = without.map(|plan| plan.name.as_str()).collect();
         for (plan, steps) in &workers {
-            unknown_variables::check(steps, &plan.environment, &parameters, Some(&reading.names), diagnostics);
+            let (environment, names) = (&plan.environment, Some(&reading.names[..]));
+            unknown_variables::check(steps, environment, &parameters, names, &without, diagnostics);
         }
         let with_steps = |(plan, mut located): (WorkerPlan, Steps)| {
             let steps = PhaseMap::from_fn(|phase| located[phase].drain(..).map(|located| located.step).collect());
