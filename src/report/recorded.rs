@@ -14,8 +14,7 @@ use super::{Format, Style, reporter};
 use crate::model::{
     Bound, ClockAnchor, Conclusion, ConductorTime, Ending, Event, Gate, Hint, Measurement, MetricName, Mode, Order,
     Outcome, Output, Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Point, PointId, Reason, Reporter, Rounds,
-    Schedule, Stamped, Start, StartSkew, Step, StepReference, StepResult, Verdict, WorkerId, WorkerPlan,
-    testing,
+    Schedule, Stamped, Start, StartSkew, Step, StepReference, StepResult, Verdict, WorkerId, WorkerPlan, testing,
 };
 
 /// A style for tests: no colour, UTC.
