@@ -32,15 +32,12 @@ pub fn write(plan: &Plan, expected: Option<&Expected>, writer: &mut dyn Write) -
 ///
 /// Says why `writer` did not take it.
 pub fn write_with_digest(plan: &Plan, digest: &str, writer: &mut dyn Write) -> io::Result<()> {
-    json_writer::write(writer, &Document { digest: Some(digest.into()), ..of(plan) })
+    json_writer::write(writer, &Document { digest: Some(digest.into()), ..document(plan) })
 }
 
 /// The document: what the configuration comes to, with all variables replaced.
-pub(super) fn document(plan: &Plan) -> impl Serialize + '_ {
-    of(plan)
-}
-
-fn of(plan: &Plan) -> Document<'_> {
+pub(super) fn document(plan: &Plan) -> Document<'_> {
+    let worker = |worker| WorkerEntry { worker: Cow::Borrowed(worker), phases: phases(plan, worker) };
     Document {
         config: plan.file.to_string_lossy(),
         digest: None,
@@ -51,14 +48,10 @@ fn of(plan: &Plan) -> Document<'_> {
         settings: Cow::Borrowed(&plan.settings),
         variables: Cow::Borrowed(&plan.variables),
         metrics: Cow::Borrowed(&plan.metrics),
-        workers: plan.workers.iter().map(|worker| worker_entry(plan, worker)).collect(),
+        workers: plan.workers.iter().map(worker).collect(),
         series: plan.is_series().then(|| SeriesEntry::new(plan)),
         expected_duration: None,
     }
-}
-
-fn worker_entry<'a>(plan: &Plan, worker: &'a WorkerPlan) -> WorkerEntry<'a> {
-    WorkerEntry { worker: Cow::Borrowed(worker), phases: phases(plan, worker) }
 }
 
 /// The plan of this run that the document tells of. It has all that a report says of a plan, and not what only a conductor
@@ -93,7 +86,7 @@ pub(super) fn read(document: &str, run: RunId) -> io::Result<Plan> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Document<'a> {
+pub(super) struct Document<'a> {
     config: Cow<'a, str>,
     /// A SHA-256 digest of what the run does: that of a resumed run is the same, unless its configuration was changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -148,7 +141,7 @@ struct SeriesEntry<'a> {
     rounds: Rounds,
     points: Vec<PointEntry<'a>>,
     /// The place in `points` of each trial that may be run, from the first.
-    schedule: Vec<usize>,
+    schedule: Vec<PointId>,
     /// Their rounds, where a resumed run has moved trials of a point past each other; else those of a point are in order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rounds_of_trials: Option<Vec<u32>>,
@@ -157,14 +150,8 @@ struct SeriesEntry<'a> {
 /// A point of a series.
 #[derive(Serialize, Deserialize)]
 struct PointEntry<'a> {
-    name: Cow<'a, str>,
-    #[serde(with = "environment")]
-    parameters: Vec<(String, String)>,
-    /// The place in `points` of the one with which it is compared.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    baseline: Option<usize>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    check: Option<Cow<'a, str>>,
+    #[serde(flatten)]
+    point: Cow<'a, Point>,
     /// What each worker does, in their order; none at the first point, whose steps are those of the workers themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     workers: Vec<AtPoint<'a>>,
@@ -184,10 +171,7 @@ impl<'a> SeriesEntry<'a> {
         let worker =
             |worker: &'a WorkerPlan| AtPoint { environment: worker.environment.clone(), phases: phases(plan, worker) };
         let point = |point: &'a Point| PointEntry {
-            name: Cow::from(&point.name),
-            parameters: point.parameters.clone(),
-            baseline: point.baseline.map(|id| id.0),
-            check: point.check.as_deref().map(Cow::from),
+            point: Cow::Borrowed(point),
             workers: point.workers.iter().map(worker).collect(),
         };
         Self {
@@ -195,34 +179,29 @@ impl<'a> SeriesEntry<'a> {
             seed: *seed,
             rounds: rounds.unwrap_or(Rounds { warm_up: 0, counted: plan.trials, most: 0 }),
             points: plan.points.iter().map(point).collect(),
-            schedule: plan.schedule.points().map(|id| id.0).collect(),
+            schedule: plan.schedule.points().collect(),
             rounds_of_trials: plan.schedule.own_rounds(),
         }
     }
 
     /// The points and the order of the trials; `workers` do at the first point what they do themselves.
     fn read(self, workers: &[WorkerEntry<'_>]) -> io::Result<(Vec<Point>, Schedule)> {
-        let known = self.points.len();
-        let id =
-            |place: usize| (place < known).then_some(PointId(place)).ok_or_else(|| io::Error::other("unknown point"));
-        let schedule = self.schedule.into_iter().map(id).collect::<io::Result<Vec<_>>>()?;
+        let baselines = self.points.iter().filter_map(|entry| entry.point.baseline);
+        if self.schedule.iter().copied().chain(baselines).any(|id| id.0 >= self.points.len()) {
+            return Err(io::Error::other("unknown point"));
+        }
         let at_point = |(AtPoint { environment, phases }, same): (AtPoint<'_>, &WorkerEntry<'_>)| WorkerPlan {
             environment,
             steps: planned(phases),
             ..same.worker.clone().into_owned()
         };
-        let point = |entry: PointEntry<'_>| {
-            Ok(Point {
-                name: entry.name.into_owned(),
-                parameters: entry.parameters,
-                baseline: entry.baseline.map(id).transpose()?,
-                workers: entry.workers.into_iter().zip(workers).map(at_point).collect(),
-                check: entry.check.map(Cow::into_owned),
-            })
+        let point = |PointEntry { point, workers: own }: PointEntry<'_>| Point {
+            workers: own.into_iter().zip(workers).map(at_point).collect(),
+            ..point.into_owned()
         };
-        let points = self.points.into_iter().map(point).collect::<io::Result<Vec<_>>>()?;
-        let schedule = Schedule::recorded(self.order, self.seed, self.rounds, &schedule);
-        Ok((points, schedule.with_rounds(&self.rounds_of_trials.unwrap_or_default())))
+        let schedule = Schedule::recorded(self.order, self.seed, self.rounds, &self.schedule);
+        let schedule = schedule.with_rounds(&self.rounds_of_trials.unwrap_or_default());
+        Ok((self.points.into_iter().map(point).collect(), schedule))
     }
 }
 
