@@ -70,9 +70,9 @@ impl ClassicReporter {
     }
 
     fn result(&mut self, reference: StepReference, result: &StepResult) -> io::Result<()> {
-        let plan = self.plan.clone();
-        let step = plan.as_ref().and_then(|plan| plan.step(reference));
-        let limit = plan.as_ref().map_or(u64::MAX, |plan| plan.settings.max_message_size);
+        let plan = self.plan.as_ref();
+        let step = plan.and_then(|plan| plan.step(reference));
+        let limit = plan.map_or(u64::MAX, |plan| plan.settings.max_message_size);
         let put = SeedResult::new(step, result, limit);
         if put.is_done() {
             return writeln!(self.writer, "done");
@@ -106,8 +106,7 @@ impl ClassicReporter {
             self.results(results)?;
         }
         for (worker, reason) in std::mem::take(&mut self.lost) {
-            let plan = self.plan.clone();
-            let name = plan.as_ref().map_or("?", |plan| plan.name(worker));
+            let name = self.plan.as_ref().map_or("?", |plan| plan.name(worker));
             self.text(1, format!("{name} is lost: {reason}"))?;
         }
         Ok(())

@@ -6,10 +6,10 @@ use std::time::Duration;
 use humantime::format_duration;
 use serde::{Deserialize, Serialize};
 
+use super::columns::aligned;
 use super::words;
 use crate::model::{
-    Bound, Gate, Mode, OnInterrupt, Order, Phase, Plan, PointId, Schedule, Step, WorkerPlan, display_width, in_seconds,
-    on_one_line, padded,
+    Bound, Gate, Mode, OnInterrupt, Order, Phase, Plan, PointId, Schedule, Step, WorkerPlan, in_seconds, on_one_line,
 };
 
 /// So many points have lists of the steps that differ.
@@ -92,8 +92,7 @@ fn write_differences(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
                     first.action != step.action || how(plan, phase, first) != how(plan, phase, step)
                 });
                 let row = |step: &Step| {
-                    let how = Some(how(plan, phase, step)).filter(|how| !how.is_empty());
-                    let label = format!("{} ({})", words::label(Some(step)), how.unwrap_or_default());
+                    let label = format!("{} ({})", words::label(Some(step)), how(plan, phase, step));
                     [format!("{} {phase}", worker.name), label, words::command(Some(step))]
                 };
                 rows.extend(differ.map(|(_, step)| row(step)));
@@ -106,11 +105,7 @@ fn write_differences(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
                 .filter(|check| plan.settings.check.as_ref() != Some(check))
                 .map(|check| ["check".to_owned(), String::new(), on_one_line(check).into_owned()]),
         );
-        let width = |at: usize| rows.iter().map(|row| display_width(&row[at])).max().unwrap_or(0);
-        let [who, what] = [width(0), width(1)];
-        for [worker, label, command] in &rows {
-            writeln!(writer, "  {}  {}  {command}", padded(worker, who), padded(label, what))?;
-        }
+        aligned(&rows, |_| false).iter().try_for_each(|line| writeln!(writer, "  {line}"))?;
         if rows.is_empty() {
             writeln!(writer, "  the same steps")?;
         }
@@ -139,19 +134,13 @@ pub(super) fn limit(plan: &Plan, phase: Phase, step: &Step) -> Option<Duration> 
 
 fn write_worker(plan: &Plan, worker: &WorkerPlan, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer, "\n{} at {}", worker.name, on_one_line(&worker.player.to_string()))?;
-    let rows = |phase: Phase| {
-        let row = move |step: &Step| (words::label(Some(step)), how(plan, phase, step), words::command(Some(step)));
-        worker.steps[phase].iter().map(row).collect::<Vec<_>>()
-    };
-    let phases: Vec<_> = plan.phases.iter().map(|&phase| (phase, rows(phase))).collect();
-    let all = || phases.iter().flat_map(|(_, rows)| rows);
-    let label_width = all().map(|(label, _, _)| display_width(label)).max().unwrap_or(0);
-    let how_width = all().map(|(_, how, _)| display_width(how)).max().unwrap_or(0);
-    for (phase, rows) in &phases {
-        writeln!(writer, "  {phase}{}", if rows.is_empty() { "  (no steps)" } else { "" })?;
-        for (label, how, command) in rows {
-            writeln!(writer, "    {}  {}  {command}", padded(label, label_width), padded(how, how_width))?;
-        }
+    let row = |phase, step| [words::label(Some(step)), how(plan, phase, step), words::command(Some(step))];
+    let rows = plan.phases.iter().flat_map(|&phase| worker.steps[phase].iter().map(move |step| row(phase, step)));
+    let mut lines = aligned(&rows.collect::<Vec<_>>(), |_| false).into_iter();
+    for &phase in &plan.phases {
+        let count = worker.steps[phase].len();
+        writeln!(writer, "  {phase}{}", if count == 0 { "  (no steps)" } else { "" })?;
+        lines.by_ref().take(count).try_for_each(|line| writeln!(writer, "    {line}"))?;
     }
     Ok(())
 }

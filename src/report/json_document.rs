@@ -261,7 +261,7 @@ fn left_entry<'a>(
         object! { after: after.as_secs_f64(), duration: duration.as_secs_f64(), outcome: outcome.in_detail() }
     };
     let attempts = result.attempts.iter().map(attempt).collect::<Vec<_>>();
-    let [stdout, stderr] = [&result.stdout, &result.stderr].map(|output| Excerpt::new(output, ended.run.limit()));
+    let [stdout, stderr] = result.outputs().map(|output| Excerpt::new(output, ended.run.limit()));
     let [stdout_late_bytes, stderr_late_bytes] = late_bytes.map(|bytes| (bytes > 0).then_some(bytes));
     let [stdout_left_out, stderr_left_out] = [stdout.left_out(), stderr.left_out()];
     object! {

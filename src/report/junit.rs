@@ -206,11 +206,6 @@ fn metrics_suite(run: &Run, detail: Detail, trial: &Trial) -> Option<TestSuite> 
     (!trial.metrics.is_empty() && suite.tests > 0).then_some(suite)
 }
 
-/// The point of a trial, behind its number.
-fn about(run: &Run, trial: &Trial) -> String {
-    run.plan().map(|plan| plan.about_trial(trial.number)).unwrap_or_default()
-}
-
 /// A worker's phase, unless it has nothing to do in it.
 fn worker_suite(
     run: &Run,
@@ -222,8 +217,9 @@ fn worker_suite(
     if steps.is_empty() {
         return None;
     }
-    let mut suite =
-        TestSuite::new(text(&format!("trial {}{}, {}, {}", trial.number, about(run, trial), phase.phase, worker.name)));
+    let about = run.plan().map(|plan| plan.about_trial(trial.number)).unwrap_or_default();
+    let name = format!("trial {}{about}, {}, {}", trial.number, phase.phase, worker.name);
+    let mut suite = TestSuite::new(text(&name));
     let own = phase.workers.get(id);
     if let Some(date) = run.utc(own.map_or(phase.start, |own| own.start)) {
         suite.extra.insert("timestamp".into(), date.into());
@@ -232,11 +228,11 @@ fn worker_suite(
         suite.set_time(end.since(start));
     }
     let place = format!("trial-{}.{}.{}", trial.number, worker.name, phase.phase);
-    let mut cases = Cases::new(run, detail.limit, phase, id, place);
-    let all = std::iter::once(cases.start()).chain(steps.iter().enumerate().map(|(at, step)| cases.step(at, step)));
-    let all: Vec<TestCase> = all.collect();
+    let mut cases = Cases { run, limit: detail.limit, phase, place, id, own, names: BTreeSet::new() };
+    let start = cases.start();
+    let all = std::iter::once(start).chain(steps.iter().enumerate().map(|(at, step)| cases.step(at, step)));
     let is_told = |case: &TestCase| !detail.is_brief || !matches!(case.status, TestCaseStatus::Success { .. });
-    for mut case in all.into_iter().filter(is_told) {
+    for mut case in all.filter(is_told) {
         for property in std::mem::take(&mut case.properties) {
             let name = format!("{}: {}", case.name.as_str(), property.name.as_str());
             suite.add_property((&*name, property.value.as_str()));
@@ -258,21 +254,12 @@ struct Cases<'a> {
     names: BTreeSet<String>,
 }
 
-impl<'a> Cases<'a> {
-    /// For this worker in this phase; at most `limit` bytes of an output are kept.
-    fn new(run: &'a Run, limit: u64, phase: &'a PhaseOfTrial, id: WorkerId, place: String) -> Self {
-        Self { run, limit, phase, place, id, own: phase.workers.get(id), names: BTreeSet::new() }
-    }
-
+impl Cases<'_> {
     fn case(&mut self, label: &str, status: TestCaseStatus) -> TestCase {
         let label = text(label);
-        let numbers = 2_u32..;
-        let mut others = numbers.map(|number| format!("{label} ({number})"));
-        let mut name = label.clone();
-        while self.names.contains(&name) {
-            name = others.next().unwrap_or_default();
-        }
-        self.names.insert(name.clone());
+        let others = (2_u32..).map(|number| format!("{label} ({number})"));
+        let mut names = std::iter::once(label.clone()).chain(others);
+        let name = names.find(|name| self.names.insert(name.clone())).unwrap_or_default();
         let mut case = TestCase::new(name, status);
         case.set_classname(text(&self.place));
         case

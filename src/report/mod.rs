@@ -11,6 +11,7 @@ use crate::model::{Format, Reporter};
 mod board;
 mod causes;
 mod classic;
+mod columns;
 mod compare;
 mod dry_run_json;
 mod dry_run_text;

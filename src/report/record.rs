@@ -183,23 +183,25 @@ impl Run {
     /// The last step with this label that the worker of this step spawns before it.
     pub(super) fn spawned_before(&self, own: StepReference, label: &str) -> Option<StepReference> {
         let steps = &self.worker_in(own.trial, own.worker)?.steps;
-        let before = Phase::ALL.into_iter().filter(|phase| *phase <= own.phase).flat_map(|phase| {
-            let reference = move |position| StepReference { phase, position, ..own };
-            steps[phase].iter().enumerate().map(move |(position, step)| (reference(position), step))
-        });
         // Labels are keys of a configuration: upper and lower case are the same.
-        let is_label = |step: &Step| step.label.as_str().to_lowercase() == label.to_lowercase();
-        let spawned = before
-            .filter(|(at, step)| (at.phase, at.position) < (own.phase, own.position) && step.mode == Mode::Spawn)
-            .filter(|(_, step)| is_label(step));
-        spawned.max_by_key(|(at, _)| (at.phase, at.position)).map(|(reference, _)| reference)
+        let is_meant =
+            |step: &Step| step.mode == Mode::Spawn && step.label.as_str().to_lowercase() == label.to_lowercase();
+        Phase::ALL.into_iter().rev().filter(|phase| *phase <= own.phase).find_map(|phase| {
+            let count = if phase == own.phase { own.position } else { steps[phase].len() };
+            let position = steps[phase].iter().take(count).rposition(is_meant)?;
+            Some(StepReference { phase, position, ..own })
+        })
+    }
+
+    /// The phases of all trials, behind the numbers of these.
+    pub(super) fn phases(&self) -> impl Iterator<Item = (u32, &PhaseOfTrial)> {
+        self.trials.values().flat_map(|trial| trial.phases.values().map(|phase| (trial.number, phase)))
     }
 
     /// Every step that is over, in the order of the run.
     pub(super) fn results(&self) -> impl Iterator<Item = Finished<'_>> {
-        let phases =
-            self.trials.values().flat_map(|trial| trial.phases.values().map(move |phase| (trial.number, phase)));
-        let workers = phases
+        let workers = self
+            .phases()
             .flat_map(|(trial, phase)| phase.workers.iter().map(move |(id, worker)| (trial, phase.phase, id, worker)));
         workers.flat_map(move |(trial, phase, worker, own)| {
             own.results.iter().map(move |(position, recorded)| {

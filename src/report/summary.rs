@@ -4,9 +4,10 @@
 use std::io;
 use std::path::Path;
 
+use super::columns::aligned;
 use super::facts::facts;
 use super::metrics::{Told, write_text};
-use super::text_page::{INDENT, JSON, aligned};
+use super::text_page::{INDENT, JSON};
 use super::{Ended, Finished, Page, Row, Run, Subject, Tone, statistics, text_causes, words};
 use crate::model::{Bound, Outcome, Phase, on_one_line};
 use crate::values::Summary;
@@ -65,7 +66,7 @@ fn statistics(page: &mut Page, run: &Run) -> io::Result<()> {
     page.heading(&format!("Statistics of {}", statistics::extent(run)))?;
     let head = ["", "", "", "minimum", "median", "maximum"].map(str::to_owned);
     let cells: Vec<[String; 6]> = [head].into_iter().chain(rows.iter().take(ROWS).map(cells)).collect();
-    aligned(&cells, 3).iter().try_for_each(|line| page.line(&format!("  {line}")))?;
+    aligned(&cells, |column| column > 2).iter().try_for_each(|line| page.line(&format!("  {line}")))?;
     page.more(rows.len(), ROWS, JSON)
 }
 

@@ -12,7 +12,9 @@ use jiff::Timestamp;
 
 use super::shared_record::Share;
 use super::text_groups::{Groups, Told};
-use super::{Ended, Finished, Page, Run, Style, Tone, compact, files, platforms, summary, text_metrics, words};
+use super::{
+    Ended, Finished, Page, Run, Style, Tone, compact, files, grouped, platforms, summary, text_metrics, words,
+};
 use crate::model::{
     BarrierResult, ClockAnchor, Event, Excuse, Outcome, Phase, Plan, PlayerDescription, Reporter, Stamped, StartSkew,
     StepReference, StepResult, WorkerId, display_width, on_one_line, padded,
@@ -50,14 +52,12 @@ impl Columns {
     fn of(plan: &Plan) -> Self {
         let width = |text: &str| display_width(&on_one_line(text)).min(WIDEST_COLUMN);
         let steps = plan.workers.iter().flat_map(|worker| plan.phases.iter().flat_map(|phase| &worker.steps[*phase]));
-        let mut alike: BTreeMap<WorkerId, Vec<&str>> = BTreeMap::new();
-        for (first, worker) in plan.first_alike().into_iter().zip(&plan.workers) {
-            alike.entry(first).or_default().push(worker.name.as_str());
-        }
+        let names = || plan.workers.iter().map(|worker| worker.name.as_str());
         // Some of the workers with the same steps are at most as wide as all of them, or as their number.
-        let together = alike.values().map(|names| width(&compact(names)));
+        let alike = grouped(plan.first_alike().into_iter().zip(names()));
+        let together = alike.iter().map(|(_, names)| width(&compact(names)));
         Self {
-            worker: plan.workers.iter().map(|worker| width(worker.name.as_str())).chain(together).max().unwrap_or(0),
+            worker: names().map(width).chain(together).max().unwrap_or(0),
             label: steps.map(|step| width(step.label.as_str())).max().unwrap_or(0),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::text_page::{JSON, aligned};
+use super::columns::aligned;
+use super::text_page::JSON;
 use super::{Measured, Page, Run, Tone, Trial};
 use crate::model::{Measurement, on_one_line};
 
@@ -16,7 +17,7 @@ pub(super) fn of_trial(page: &mut Page, run: &Run, trial: &Trial) -> io::Result<
         [measured.metric.to_string(), worker.to_owned(), value(page, run, trial, measured)]
     };
     let rows: Vec<_> = trial.metrics.iter().map(row).collect();
-    aligned(&rows, 3).iter().take(ROWS).try_for_each(|line| page.line(&format!("  {line}")))?;
+    aligned(&rows, |_| false).iter().take(ROWS).try_for_each(|line| page.line(&format!("  {line}")))?;
     page.more(rows.len(), ROWS, JSON)
 }
 

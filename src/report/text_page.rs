@@ -6,29 +6,13 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 use super::{Excerpt, Record, last_lines};
-use crate::model::{Outcome, Output, display_width, harmless, padded};
+use crate::model::{Outcome, Output, harmless};
 
 /// What stands below a step is so far to the right.
 pub(super) const INDENT: &str = "      ";
 
 /// Where rows are that are not shown.
 pub(super) const JSON: &str = ", see the `json` report";
-
-/// Rows as lines, with columns exactly below each other: words to the left, and from a column on numbers to the right.
-pub(super) fn aligned<const N: usize>(rows: &[[String; N]], numbers: usize) -> Vec<String> {
-    let width = |column: usize| rows.iter().map(|row| display_width(&row[column])).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let line = |row: &[String; N]| {
-        let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
-            _ if column >= numbers => format!("{cell:>width$}"),
-            // What follows the last column need not stand in a column.
-            _ if column + 1 == N => cell.clone(),
-            _ => padded(cell, width),
-        });
-        cells.collect::<Vec<_>>().join("  ")
-    };
-    rows.iter().map(line).collect()
-}
 
 /// How an output looks, which depends on where it goes.
 #[derive(Debug, Clone)]

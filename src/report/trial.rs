@@ -90,14 +90,13 @@ impl Recorded {
 
     /// What it had printed on both streams when it ended.
     pub(super) fn in_time(&self) -> [&Output; 2] {
-        let StepResult { stdout, stderr, .. } = self.last();
-        self.printed_in_time.as_deref().map_or([stdout, stderr], |[stdout, stderr]| [stdout, stderr])
+        self.printed_in_time.as_deref().map_or(self.last().outputs(), |early| early.each_ref())
     }
 
     /// What it has printed on both streams since.
     pub(super) fn late(&self) -> [Output; 2] {
-        let ([early_stdout, early_stderr], StepResult { stdout, stderr, .. }) = (self.in_time(), self.last());
-        [stdout.since(early_stdout), stderr.since(early_stderr)]
+        let (early, [stdout, stderr]) = (self.in_time(), self.last().outputs());
+        [stdout.since(early[0]), stderr.since(early[1])]
     }
 
     /// Whether people look for it: a failure, or a loss.
@@ -109,7 +108,7 @@ impl Recorded {
     /// Takes what a leaky step has printed since it ended: all that came of a stream so far.
     pub(super) fn grow(&mut self, stream: Stream, output: &Output) {
         let result = self.end.as_mut().map_or(&mut self.result, |end| &mut end.1);
-        let in_time = result.leaky.then(|| Box::new([result.stdout.clone(), result.stderr.clone()]));
+        let in_time = result.leaky.then(|| Box::new(result.outputs().map(Output::clone)));
         if result.grow(stream, output) && self.printed_in_time.is_none() {
             self.printed_in_time = in_time;
         }

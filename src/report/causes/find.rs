@@ -198,9 +198,7 @@ impl Finder<'_> {
 
     fn skews(&mut self) {
         let Some(limit) = self.run.plan().and_then(|plan| plan.settings.max_start_skew) else { return };
-        for (trial, phase) in
-            self.run.trials.values().flat_map(|trial| trial.phases.values().map(|p| (trial.number, p)))
-        {
+        for (trial, phase) in self.run.phases() {
             let Some(skew) = phase.skew.as_ref().filter(|_| phase.phase != Phase::Reset) else { continue };
             if skew.most().is_some_and(|most| most <= limit) {
                 continue;

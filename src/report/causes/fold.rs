@@ -15,20 +15,15 @@ pub(super) fn folded(run: &Run, causes: Vec<Cause>) -> Vec<Cause> {
     folded
 }
 
-/// What a cause has in common with those that are told together with it.
-struct Common {
-    /// What went wrong, so that it is true of all of them.
-    kind: Kind,
-    /// What else they have in common.
-    key: String,
-}
+/// What causes have in common that are told together: what went wrong, so that it is true of all of them, and what else.
+type Common = (Kind, String);
 
 /// Puts causes together that have the same in common.
 fn together(causes: Vec<Cause>, common: impl Fn(&Cause) -> Option<Common>) -> Vec<Cause> {
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     let mut folded: Vec<Cause> = Vec::new();
     for cause in causes {
-        let Some(Common { kind, key }) = common(&cause) else {
+        let Some((kind, key)) = common(&cause) else {
             folded.push(cause);
             continue;
         };
@@ -61,7 +56,7 @@ fn on_several_workers(run: &Run, cause: &Cause) -> Option<Common> {
         }
         _ => return None,
     };
-    Some(Common { kind, key: format!("{:?}", (cause.trial, cause.phase, label(run, cause), cause.hint)) })
+    Some((kind, format!("{:?}", (cause.trial, cause.phase, label(run, cause), cause.hint))))
 }
 
 /// What a cause has in common with those of other trials, if there can be any.
@@ -74,7 +69,7 @@ fn in_several_trials(run: &Run, cause: &Cause) -> Option<Common> {
         Kind::Step(_) | Kind::Check(_) => cause.kind.clone(),
         _ => return None,
     };
-    Some(Common { kind, key: format!("{:?}", (&cause.workers, cause.phase, label(run, cause))) })
+    Some((kind, format!("{:?}", (&cause.workers, cause.phase, label(run, cause)))))
 }
 
 /// The label of the step that a cause is about.

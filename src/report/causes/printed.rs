@@ -26,11 +26,7 @@ impl Printed<'_> {
 /// What was printed about a cause: by its step, by the step for which that waits, by the check.
 pub(in crate::report) fn printed<'a>(run: &'a Run, cause: &Cause) -> Option<Printed<'a>> {
     let steps: Vec<StepReference> = match &cause.kind {
-        Kind::Check(_) => {
-            let trial = cause.trial?;
-            let result = run.trials.get(trial)?.check.as_ref()?;
-            return Some(Printed { printer: Printer::Check(trial), worker: None, result });
-        }
+        Kind::Check(_) => return of_check(run, cause.trial?),
         Kind::Step(_) | Kind::Unfinished(_) => {
             let first = cause.steps.first().copied();
             first.into_iter().chain(first.and_then(|step| awaited(run, step))).collect()
@@ -52,11 +48,13 @@ pub(in crate::report) fn printed<'a>(run: &'a Run, cause: &Cause) -> Option<Prin
 /// What `check` printed of which the failure followed from a cause: that of the first of its trials.
 pub(in crate::report) fn check_printed<'a>(run: &'a Run, cause: &Cause) -> Option<Printed<'a>> {
     let mut trials = cause.consequences.iter().filter(|one| one.effect == Effect::Check).flat_map(|one| &one.trials);
-    let of = |trial: &u32| {
-        let result = run.trials.get(*trial)?.check.as_ref().filter(|check| check.outcome.is_failure())?;
-        (!result.is_silent()).then_some(Printed { printer: Printer::Check(*trial), worker: None, result })
-    };
-    trials.find_map(of)
+    let is_told = |printed: &Printed<'_>| printed.result.outcome.is_failure() && !printed.result.is_silent();
+    trials.find_map(|trial| of_check(run, *trial).filter(is_told))
+}
+
+fn of_check(run: &Run, trial: u32) -> Option<Printed<'_>> {
+    let result = run.trials.get(trial)?.check.as_ref()?;
+    Some(Printed { printer: Printer::Check(trial), worker: None, result })
 }
 
 /// The spawned step whose line this one awaits.
