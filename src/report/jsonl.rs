@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::json_writer;
 use crate::model::{
-    ClockAnchor, ConductorTime, Event, Names, Output, Plan, Reporter, Stamped, StepReference, StepResult, Stream,
+    ClockAnchor, ConductorTime, Event, Names, Output, Plan, Reporter, Stamped, StepReference, Stream, WorkerPlan,
 };
 use bytes::Bytes;
 use line::{Line, Part, RunStarted, utc};
@@ -65,10 +65,14 @@ impl JsonlReporter {
         }
         self.line(at, Part::RunStarted(RunStarted::new(plan, anchor)))?;
         for worker in &plan.workers {
-            self.line(at, Part::worker_planned(worker))?;
+            let WorkerPlan { name, player, shell, directory, .. } = worker;
+            let (file, player) = (worker.file.to_string_lossy().into_owned(), player.clone());
+            let (shell, directory) = (shell.clone(), directory.clone());
+            self.line(at, Part::WorkerPlanned { worker: name.to_string(), file, player, shell, directory })?;
             for &phase in &plan.phases {
                 for (position, step) in worker.steps[phase].iter().enumerate() {
-                    self.line(at, Part::step_planned(worker, phase, position, step))?;
+                    let (label, action) = (step.label.to_string(), step.action.to_string());
+                    self.line(at, Part::StepPlanned { worker: name.to_string(), phase, position, label, action })?;
                 }
             }
         }
@@ -105,13 +109,6 @@ impl JsonlReporter {
         }
         Ok(())
     }
-
-    /// Writes what came of both streams since the last time.
-    fn outputs(&mut self, at: ConductorTime, step: StepReference, result: &StepResult) -> io::Result<()> {
-        let last = !result.may_print_more();
-        self.output(at, (step, Stream::Stdout), &result.stdout, last)?;
-        self.output(at, (step, Stream::Stderr), &result.stderr, last)
-    }
 }
 
 impl Reporter for JsonlReporter {
@@ -121,7 +118,8 @@ impl Reporter for JsonlReporter {
             Event::RunResumed { plan, done, generation } => {
                 self.names = Some(Names::new(Arc::clone(plan)));
                 self.written.clear();
-                self.line(*at, Part::run_resumed(plan, *done, *generation))
+                let (version, trials) = (env!("CARGO_PKG_VERSION").to_owned(), plan.trials);
+                self.line(*at, Part::RunResumed { version, trials, done: *done, generation: *generation })
             }
             Event::OutputReceived { step, stream, output } => self.output(*at, (*step, *stream), output, false),
             Event::OutputEnded { step, stream, output } => self.output(*at, (*step, *stream), output, true),
@@ -137,7 +135,9 @@ impl Reporter for JsonlReporter {
             }
             other => {
                 if let Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } = other {
-                    self.outputs(*at, *step, result)?;
+                    let last = !result.may_print_more();
+                    self.output(*at, (*step, Stream::Stdout), &result.stdout, last)?;
+                    self.output(*at, (*step, Stream::Stderr), &result.stderr, last)?;
                 }
                 self.line(*at, other)
             }

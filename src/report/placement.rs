@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::Finished;
-use crate::model::{ConductorTime, Mode, Outcome, Phase, Start, StepReference, StepResult, nanoseconds};
+use crate::model::{ConductorTime, Mode, Outcome, Start, StepReference, StepResult, nanoseconds};
 
 /// What is known of a step.
 #[derive(Clone, Copy)]
@@ -41,7 +41,8 @@ pub(super) fn places<'a, 'b>(
     end: ConductorTime,
 ) -> impl Iterator<Item = (Finished<'a>, Placed)> + use<'a, 'b> {
     // Each worker in each phase has a clock of its own.
-    all.chunk_by(|a, b| of(a.reference) == of(b.reference)).flat_map(move |together| {
+    let clock = |StepReference { trial, phase, worker, .. }| (trial, phase, worker);
+    all.chunk_by(move |a, b| clock(a.reference) == clock(b.reference)).flat_map(move |together| {
         let known: Vec<Known> = together.iter().map(|finished| known(end, *finished)).collect();
         together.iter().copied().zip(place(&known))
     })
@@ -51,10 +52,6 @@ pub(super) fn places<'a, 'b>(
 pub(super) fn place_of_check(check: &StepResult, seen: ConductorTime) -> Option<Placed> {
     let known = Known { started: check.started, duration: check.duration, seen, is_waited_for: true };
     place(&[known]).pop()
-}
-
-fn of(step: StepReference) -> (u32, Phase, usize) {
-    (step.trial, step.phase, step.worker.0)
 }
 
 /// What is known of when a step ran.

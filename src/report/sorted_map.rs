@@ -80,11 +80,6 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         self.0.iter().map(|(key, value)| (*key, value))
     }
 
-    /// The keys in their order.
-    pub(super) fn keys(&self) -> impl Iterator<Item = K> {
-        self.0.iter().map(|(key, _)| *key)
-    }
-
     /// The values in the order of the keys.
     pub(super) fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
         self.0.iter().map(|(_, value)| value)
@@ -119,7 +114,6 @@ mod tests {
                 *map.get_mut(key).unwrap() += 10;
                 *known.get_mut(&key).unwrap() += 10;
             }
-            assert_eq!(map.keys().collect::<Vec<_>>(), known.keys().copied().collect::<Vec<_>>());
             assert!(map.values().eq(known.values()));
             assert!(map.iter().eq(known.iter().map(|(key, value)| (*key, value))));
             for key in 0..30 {

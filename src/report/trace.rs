@@ -27,7 +27,7 @@ pub(super) fn write(Ended { run, at: end, .. }: Ended<'_>, writer: &mut dyn Writ
     write!(writer, "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")?;
     let start = run.start.unwrap_or(end);
     let workers = run.plan().map_or(0, |plan| plan.workers.len());
-    let mut trace = Trace { writer, run, start, end, rows: vec![Rows::default(); workers], flows: 0, is_empty: true };
+    let mut trace = Trace { writer, run, start, end, rows: vec![Vec::new(); workers], flows: 0, is_empty: true };
     trace.name_processes()?;
     trace.trials()?;
     // A trial that was run again can come after those with higher numbers.
@@ -59,21 +59,15 @@ impl Slice {
     }
 }
 
-/// Until when each thread of a worker is in use.
-#[derive(Clone, Default)]
-struct Rows(Vec<ConductorTime>);
-
-impl Rows {
-    /// The thread for a step, and from when on it is free. Those that are waited for share the first one, for the others it
-    /// is the first that is free when they start.
-    fn thread(&self, mode: Mode, start: ConductorTime) -> (usize, ConductorTime) {
-        let free = |(_, end): &(usize, &ConductorTime)| **end <= start;
-        let thread = match mode {
-            Mode::Wait => 0,
-            _ => self.0.iter().enumerate().skip(1).find(free).map_or(self.0.len().max(1), |(thread, _)| thread),
-        };
-        (thread, self.0.get(thread).copied().unwrap_or_default())
-    }
+/// The thread of a worker for a step, and from when on it is free; `ends` says until when each thread is in use. Steps that are
+/// waited for share the first one, for the others it is the first that is free when they start.
+fn thread(ends: &[ConductorTime], mode: Mode, start: ConductorTime) -> (usize, ConductorTime) {
+    let free = |(_, end): &(usize, &ConductorTime)| **end <= start;
+    let thread = match mode {
+        Mode::Wait => 0,
+        _ => ends.iter().enumerate().skip(1).find(free).map_or(ends.len().max(1), |(thread, _)| thread),
+    };
+    (thread, ends.get(thread).copied().unwrap_or_default())
 }
 
 struct Trace<'a> {
@@ -81,8 +75,8 @@ struct Trace<'a> {
     run: &'a Run,
     start: ConductorTime,
     end: ConductorTime,
-    /// The threads of each worker.
-    rows: Vec<Rows>,
+    /// Until when each thread of each worker is in use.
+    rows: Vec<Vec<ConductorTime>>,
     /// How many arrows there are.
     flows: u64,
     is_empty: bool,
@@ -166,7 +160,7 @@ impl Trace<'_> {
         let (result, process) = (finished.result(), process(reference.worker));
         let mode = step.map_or(Mode::Wait, |step| step.mode);
         let (row, free) =
-            self.rows.get(reference.worker.0).map_or_else(Default::default, |rows| rows.thread(mode, placed.start));
+            self.rows.get(reference.worker.0).map_or_else(Default::default, |ends| thread(ends, mode, placed.start));
         let thread = FIRST + row as u64;
         let own = Slice { process, thread, start: placed.start, end: placed.end() };
         let own = own.within(self.whole(process, thread), free);
@@ -194,7 +188,7 @@ impl Trace<'_> {
 
     /// Notes that a thread of a worker is in use, and names it if it is a new one.
     fn take_row(&mut self, worker: WorkerId, row: usize, own: Slice) -> io::Result<()> {
-        let Some(Rows(ends)) = self.rows.get_mut(worker.0) else { return Ok(()) };
+        let Some(ends) = self.rows.get_mut(worker.0) else { return Ok(()) };
         if row < ends.len() {
             ends[row] = own.end;
             return Ok(());

@@ -31,8 +31,8 @@ pub(in crate::report) enum Kind {
     Step(Outcome),
     /// Steps had not ended when the time limit of this barrier passed.
     Unfinished(String),
-    /// Workers waited for each other at these barriers.
-    Deadlock(Vec<String>),
+    /// Workers waited for each other at barriers.
+    Deadlock,
     /// `check` failed, or could not be carried out.
     Check(Outcome),
     /// A metric was not measured, or has a value that is not expected: its name, and what came of it.
@@ -113,6 +113,13 @@ impl Cause {
         self.trial.into_iter().chain(self.more_trials.iter().copied())
     }
 
+    /// The steps that it is about; of a lost worker, the one that it ran.
+    pub(in crate::report) fn own_steps(&self) -> Vec<StepReference> {
+        let is_lost = matches!(self.kind, Kind::Lost(..)) && self.steps.is_empty();
+        let lost = self.consequences.iter().filter(|one| is_lost && one.effect == Effect::Lost);
+        self.steps.iter().chain(lost.filter_map(|one| one.steps.first())).copied().collect()
+    }
+
     /// Adds a step to what followed from it.
     pub(super) fn add(&mut self, effect: Effect, step: StepReference) {
         let consequence = self.follow(effect);
@@ -144,7 +151,7 @@ impl Cause {
         let own = self.trial.map(Trials::One);
         match self.kind {
             Kind::LeftOut(..) => Some(Trials::All),
-            Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Lost(..) => own,
+            Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock | Kind::Lost(..) => own,
             Kind::Unwritten(_) => own.filter(|_| !self.workers.is_empty()),
             _ => None,
         }
@@ -157,7 +164,7 @@ impl Kind {
         match self {
             Self::Step(_) => "step",
             Self::Unfinished(_) => "unfinished",
-            Self::Deadlock(_) => "deadlock",
+            Self::Deadlock => "deadlock",
             Self::Check(_) => "check",
             Self::Metric(..) => "metric",
             Self::Lost(..) => "lost",

@@ -158,7 +158,7 @@ impl Finder<'_> {
             Key::Deadlock(_, _, barriers) => {
                 let mut stuck: Vec<_> = barriers.iter().filter_map(|name| self.stuck(own, name)).collect();
                 stuck.sort_unstable();
-                in_phase(Kind::Deadlock(barriers.clone()), stuck)
+                in_phase(Kind::Deadlock, stuck)
             }
             Key::Lost(trial, worker) => {
                 let lost = cause(Kind::Lost("its player stopped".to_owned()), finished.at());
@@ -279,7 +279,7 @@ impl Finder<'_> {
         let failed = |cause: &Cause| {
             matches!(
                 cause.kind,
-                Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Check(_) | Kind::Metric(..)
+                Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock | Kind::Check(_) | Kind::Metric(..)
             ) && stops
         };
         let key = self.causes.iter().filter(|(_, cause)| lost(cause)).max_by_key(|(_, cause)| cause.at);

@@ -58,7 +58,7 @@ fn word(cause: &Cause) -> &'static str {
         Kind::Step(Outcome::Lost | Outcome::Skipped(_)) | Kind::Check(Outcome::Lost | Outcome::Stopped) => "incomplete",
         Kind::Check(Outcome::NotStarted(_)) | Kind::Unwritten(_) => "not carried out",
         Kind::Unreachable { .. } if cause.trial.is_none() => "not carried out",
-        Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock(_) | Kind::Check(_) | Kind::Metric(..) => "failed",
+        Kind::Step(_) | Kind::Unfinished(_) | Kind::Deadlock | Kind::Check(_) | Kind::Metric(..) => "failed",
         Kind::Lost(..) => "lost",
         Kind::LeftOut(..) | Kind::Unreachable { .. } | Kind::Skew(_) | Kind::RecordEnded => "incomplete",
         Kind::Interrupted(_) => "interrupted",
@@ -79,7 +79,7 @@ fn title(run: &Run, cause: &Cause) -> String {
             let steps = steps(run, &cause.steps);
             format!("{steps}{place} had not ended when the time limit of barrier `{barrier}` expired")
         }
-        Kind::Deadlock(_) => format!("workers waited for each other{place}: {}", waiting(run, &cause.steps)),
+        Kind::Deadlock => format!("workers waited for each other{place}: {}", waiting(run, &cause.steps)),
         Kind::Check(outcome) => {
             let trial = cause.trial.and_then(|trial| run.trials.get(trial));
             let place = cause.trial.map_or(String::new(), |_| format!(" of {}", trials(run, cause.trials())));

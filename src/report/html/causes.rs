@@ -35,7 +35,7 @@ pub(super) struct Told {
 pub(super) fn told(run: &Run, cause: &Cause) -> Told {
     let Shown { word, title, consequences, .. } = shown(run, cause);
     let title = title.strip_prefix(word).map_or(title.as_str(), |rest| rest.trim_start_matches(": "));
-    let first = steps(cause).first().copied();
+    let first = cause.own_steps().first().copied();
     let link = match &cause.kind {
         Kind::Check(_) => cause.trial.map(links::check),
         Kind::Metric(name, _) => {
@@ -52,7 +52,7 @@ pub(super) fn told(run: &Run, cause: &Cause) -> Told {
 fn value(run: &Run, cause: &Cause) -> Value {
     let Shown { word, details, hint, .. } = shown(run, cause);
     let Told { title, link, consequences } = told(run, cause);
-    let own = steps(cause);
+    let own = cause.own_steps();
     let others = own.iter().filter(|_| own.len() > 1).take(LINKS);
     let following: Vec<Value> = cause.consequences.iter().flat_map(|one| following(run, &own, one)).collect();
     context! {
@@ -75,14 +75,6 @@ fn value(run: &Run, cause: &Cause) -> Value {
 fn step_name(run: &Run, cause: &Cause, step: StepReference) -> String {
     let name = run.name(step.worker);
     if cause.more_trials.is_empty() { name.to_owned() } else { format!("{name} in trial {}", step.trial) }
-}
-
-/// The steps that a cause is about; of a lost worker, the one that it ran.
-fn steps(cause: &Cause) -> Vec<StepReference> {
-    let is_lost = matches!(cause.kind, Kind::Lost(..)) && cause.steps.is_empty();
-    let lost = cause.consequences.iter().filter(|one| is_lost && one.effect == Effect::Lost);
-    let running = lost.filter_map(|one| one.steps.first().copied());
-    cause.steps.iter().copied().chain(running).collect()
 }
 
 /// A link to each thing that followed.
@@ -155,7 +147,7 @@ pub(super) fn roles(causes: &[Cause]) -> Roles {
     }
     // What is both is a cause.
     for (place, cause) in causes.iter().enumerate() {
-        roles.steps.extend(steps(cause).into_iter().map(|step| (step, Role::Cause(place))));
+        roles.steps.extend(cause.own_steps().into_iter().map(|step| (step, Role::Cause(place))));
         if let Kind::Check(_) = cause.kind {
             roles.checks.extend(cause.trials().map(|trial| (trial, Role::Cause(place))));
         }

@@ -90,7 +90,7 @@ pub(super) struct Steps {
 pub(super) fn steps(run: &Run, times: Times, roles: &Roles) -> Steps {
     let (labels, commands, details, columns) = Default::default();
     let mut made = Steps { times, labels, commands, details, columns };
-    let phases = run.trials.values().flat_map(|trial| trial.phases.keys().map(|phase| (trial.number, phase)));
+    let phases = run.phases().map(|(trial, phase)| (trial, phase.phase));
     let numbers: BTreeMap<(u32, Phase), u64> = phases.zip(0..).collect();
     let all: Vec<Finished<'_>> = run.results().collect();
     for (finished, placed) in places(&all, times.end) {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::bytes::Bytes;
 use crate::model::{
-    ClockAnchor, ConductorTime, Hint, Nanoseconds, Phase, Plan, PlayerAddress, Reason, RunId, Step, StepReference,
-    Stream, Verdict, WorkerPlan, text,
+    ClockAnchor, ConductorTime, Hint, Nanoseconds, Phase, Plan, PlayerAddress, Reason, RunId, StepReference, Stream,
+    Verdict, text,
 };
 
 /// A line.
@@ -138,27 +138,5 @@ impl Part<'_> {
     /// Whether this is the `event` of a part.
     pub(super) fn has(name: &str) -> bool {
         Self::PLANNED.contains(&name) || ["run_resumed", "output", "reason", "run_ended"].contains(&name)
-    }
-
-    /// The run goes on with this plan.
-    pub(super) fn run_resumed(plan: &Plan, done: u32, generation: u32) -> Self {
-        Self::RunResumed { version: env!("CARGO_PKG_VERSION").to_owned(), trials: plan.trials, done, generation }
-    }
-
-    /// A worker of the plan.
-    pub(super) fn worker_planned(worker: &WorkerPlan) -> Self {
-        Self::WorkerPlanned {
-            worker: worker.name.to_string(),
-            file: worker.file.to_string_lossy().into_owned(),
-            player: worker.player.clone(),
-            shell: worker.shell.clone(),
-            directory: worker.directory.clone(),
-        }
-    }
-
-    /// A step of the plan.
-    pub(super) fn step_planned(worker: &WorkerPlan, phase: Phase, position: usize, step: &Step) -> Self {
-        let (worker, label) = (worker.name.to_string(), step.label.clone());
-        Self::StepPlanned { worker, phase, position, label, action: step.action.to_string() }
     }
 }
