@@ -11,6 +11,7 @@ use rustix::fs::OFlags;
 
 use super::journal::{CONFIGURATION, EVENTS};
 use crate::conduct::{ResultsFolder, aside};
+use crate::config::resolve_metrics;
 use crate::model::{OutputSource, Stamped, on_one_line};
 use crate::report::Replay;
 use crate::telemetry;
@@ -46,7 +47,7 @@ impl OpenRecord {
             _ => cannot_read(&path.join(EVENTS), &error),
         })?;
         let configurations = configurations(&folder).map_err(|error| cannot_read(&path.join(CONFIGURATION), &error))?;
-        let events = Replay::new(BufReader::new(events), configurations, outputs(&folder));
+        let events = Replay::new(BufReader::new(events), configurations, resolve_metrics, outputs(&folder));
         Ok(Self { path: path.to_owned(), folder, events })
     }
 

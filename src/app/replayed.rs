@@ -8,6 +8,7 @@ use rustix::fs::OFlags;
 use super::journal::EVENTS;
 use super::record;
 use crate::conduct::ResultsFolder;
+use crate::config::resolve_metrics;
 use crate::model::{Event, OutputSource, Reporter, Stamped};
 use crate::report::Replay;
 
@@ -29,7 +30,7 @@ impl Recorded {
     pub(super) fn tell(&self, mut take: impl FnMut(&Stamped) -> io::Result<()>) -> io::Result<()> {
         let events = self.folder.open_file(&[EVENTS], OFlags::RDONLY)?;
         let lines = BufReader::new(events.take(self.length));
-        tell(Replay::new(lines, self.configurations.clone(), record::outputs(&self.folder)), &mut take)
+        tell(Replay::new(lines, self.configurations.clone(), resolve_metrics, record::outputs(&self.folder)), &mut take)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::worker_range;
 use super::{Lint, Reason, nearest, quoted};
-use crate::model::{Action, Phase, PhaseMap, PlannedStep, Source, Step, Stream, WorkerId, WorkerPlan};
+use crate::model::{Action, Phase, PhaseMap, Plan, PlannedStep, Source, Step, Stream, WorkerId, WorkerPlan};
 
 /// So many positions are offered.
 const OFFERED: usize = 4;
@@ -73,6 +73,16 @@ pub(super) fn resolve(text: &str, known: &Known<'_>) -> Result<Option<Source>, R
         (0, Some(reason)) => Err(reason),
         (0, None) => Err(nothing(name)),
         _ => Err(ambiguous(text, &found, known)),
+    }
+}
+
+/// Finds what the metrics of a run that was carried out come from: its record has that as it was written.
+pub fn resolve_metrics(plan: &mut Plan) {
+    let names = plan.workers.iter().map(|worker| worker.name.as_str()).collect();
+    let has_check = plan.settings.check.is_some();
+    let known = Known { names, workers: &plan.workers, phases: &plan.phases, has_check };
+    for metric in &mut plan.metrics {
+        metric.source = resolve(&metric.from, &known).ok().flatten();
     }
 }
 

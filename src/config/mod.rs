@@ -49,6 +49,7 @@ pub use diagnostics::Diagnostics;
 pub use duration::Limit;
 pub use files::Input;
 pub use lint::{Lint, Severity};
+pub use metric_source::resolve_metrics;
 pub(crate) use nearest::hint_or;
 pub use plan::{Loaded, Overrides, load_metrics, load_test};
 pub use player::{ConductorHost, PlayerSettings, load_player};

@@ -195,7 +195,7 @@ impl<'a> Run<'a> {
         let mut history = History::default();
         let mut ends = BTreeMap::new();
         let outputs = |_, _| Arc::new(Vec::new()) as Arc<dyn OutputSource>;
-        let told = tell(Replay::new(record, vec![configuration], outputs), |stamped| {
+        let told = tell(Replay::new(record, vec![configuration], |_| {}, outputs), |stamped| {
             history.take(stamped);
             if let Event::TrialEnded { trial, .. } = stamped.event {
                 *ends.entry(trial).or_insert(0) += 1;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::super::Run;
 use super::super::recorded::{Recording, left, plan, worker};
 use super::{causes, shown};
-use crate::model::{Conclusion, Ending, Event, Outcome, Phase, Stamped, Step, StepResult, Verdict, WorkerId};
+use crate::model::{
+    Conclusion, Ending, Event, Measurement, MetricName, Outcome, Phase, Stamped, Step, StepResult, Verdict, WorkerId,
+};
 
 /// The titles of the causes, each with its consequences.
 fn told(events: &[Stamped]) -> Vec<(String, Option<String>)> {
@@ -100,4 +102,44 @@ fn a_check_that_failed_has_the_time_of_its_end() {
     let all = causes(&record, Some(&Conclusion::new(Verdict::Failed, Vec::new())));
     assert_eq!(all.iter().map(|cause| cause.at).collect::<Vec<_>>(), [ended]);
     assert_ne!(ended, over);
+}
+
+#[test]
+fn the_checks_of_thousands_of_trials_are_told_in_few_words() {
+    let told_of = |exit: fn(u32) -> i32| {
+        let mut run = run_of(30);
+        run.add(lost(1));
+        for number in 1..=30 {
+            trial(&mut run, number, None, exit(number));
+        }
+        told(&run.events).remove(0).1.unwrap()
+    };
+    assert_eq!(told_of(|trial| if trial % 2 == 0 { 2 } else { 0 }), "`check` of 15 of trials 2-30 failed: exit 2");
+    let consequences = "`check` of trial 1 failed: exit 1; `check` of trial 2 failed: exit 2; \
+                        `check` of trial 3 failed: exit 3; `check` of 27 more trials did not pass";
+    assert_eq!(told_of(|trial| i32::try_from(trial).unwrap()), consequences);
+}
+
+#[test]
+fn a_metric_of_a_range_follows_only_from_what_its_workers_did() {
+    let missing = |failed: usize| {
+        let step = || vec![Step::plain("work", "work")];
+        let mut plan = plan(["node01", "node02", "node03"].map(|name| worker(name, Vec::new(), step())).to_vec());
+        let metric = serde_json::json!({"name": "rate", "from": "node[01-02].run.work", "across": "sum"});
+        plan.metrics = vec![serde_json::from_value(metric).unwrap()];
+        crate::config::resolve_metrics(&mut plan);
+        let mut run = Recording::of(plan);
+        run.trial();
+        run.phase(Phase::Run);
+        for place in 0..3 {
+            let outcome = if place == failed { Outcome::Failed(Ending::Exit(1)) } else { Outcome::Passed };
+            run.step(Phase::Run, place, 0, left(outcome, b"", b""));
+        }
+        run.phase_done(Phase::Run);
+        let measurement = Measurement::Missing("no number".to_owned());
+        let metric = MetricName::new("rate").unwrap();
+        run.add(Event::Measured { trial: 1, metric, worker: None, unit: None, measurement });
+        told(&run.over(Verdict::Failed, Vec::new())).len()
+    };
+    assert_eq!([missing(1), missing(2)], [1, 2]);
 }

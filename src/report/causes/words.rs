@@ -12,6 +12,12 @@ use crate::model::{
 /// So many workers are named; more are counted.
 const NAMED: usize = 3;
 
+/// So many ways in which checks ended are told.
+const WAYS: usize = 3;
+
+/// So many ranges of trials are told; of more, only how many trials there are.
+const RANGES: usize = 10;
+
 /// What is said of a cause.
 pub(in crate::report) struct Shown {
     /// How it speaks against the run: `failed`, `lost`, `incomplete`, `not carried out`, `interrupted`.
@@ -191,7 +197,9 @@ impl Consequence {
             let of = trials(run, numbers.into_iter());
             how.map_or_else(|| format!("`check` of {of} was stopped"), |how| format!("`check` of {of} failed: {how}"))
         };
-        alike.into_iter().map(text).collect::<Vec<_>>().join("; ")
+        let others: usize = alike.iter().skip(WAYS).map(|(_, trials)| trials.len()).sum();
+        let others = (others > 0).then(|| format!("`check` of {} did not pass", words::counted(others, "more trial")));
+        alike.into_iter().take(WAYS).map(text).chain(others).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -199,13 +207,20 @@ impl Consequence {
 fn trials(run: &Run, numbers: impl Iterator<Item = u32>) -> String {
     let numbers: Vec<u32> = numbers.collect();
     let all = if numbers.len() == 1 { "trial" } else { "trials" };
+    let told = ranges(&numbers);
+    let told = match numbers[..] {
+        [first, .., last] if told.split(',').count() > RANGES => {
+            format!("{} of trials {first}-{last}", numbers.len())
+        }
+        _ => format!("{all} {told}"),
+    };
     let is_warm_up = |number: &&u32| run.trials.get(**number).is_some_and(|trial| trial.slot.warm_up);
     let warm_up = match numbers.iter().filter(is_warm_up).count() {
         0 => String::new(),
         all if all == numbers.len() => " (warm-up)".to_owned(),
         some => format!(" ({some} of them warm-up)"),
     };
-    format!("{all} {}{warm_up}", ranges(&numbers))
+    format!("{told}{warm_up}")
 }
 
 /// How a step ended, to follow its name and a colon.

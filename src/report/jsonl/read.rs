@@ -21,6 +21,8 @@ pub(crate) struct Replay<R, S> {
     at: ConductorTime,
     /// The configuration of each generation.
     configurations: Vec<String>,
+    /// Finds what the metrics of a plan come from.
+    resolve: fn(&mut Plan),
     generation: u32,
     /// Finds what a stream printed by the path of its file, and which attempt at its trial it was.
     source: S,
@@ -36,6 +38,8 @@ pub(crate) struct Replay<R, S> {
     printed: Vec<(StepReference, Event)>,
     /// The steps that have begun and not ended, as they would be if the record ended here.
     open: BTreeMap<StepReference, StepResult>,
+    /// What steps of the trial printed that had not begun by the record: output can come before the start of its step.
+    early: BTreeMap<(StepReference, Stream), Output>,
     ready: VecDeque<Stamped>,
     ended: bool,
     whole: bool,
@@ -43,10 +47,12 @@ pub(crate) struct Replay<R, S> {
 
 impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> {
     /// Reads the lines of a `jsonl` report, with the run's configurations in JSON, one for each generation. `source` has what
-    /// a stream printed, by the path of its file in the results folder, and the attempt at its trial.
-    pub(crate) fn new(lines: R, configurations: Vec<String>, source: S) -> Self {
+    /// a stream printed, by the path of its file in the results folder, and the attempt at its trial. `resolve` finds what the
+    /// metrics of a plan come from, which the configurations have as it was written.
+    pub(crate) fn new(lines: R, configurations: Vec<String>, resolve: fn(&mut Plan), source: S) -> Self {
         Self {
             lines,
+            resolve,
             number: 0,
             at: ConductorTime::from_nanoseconds(0),
             configurations,
@@ -59,6 +65,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
             reasons: Vec::new(),
             printed: Vec::new(),
             open: BTreeMap::new(),
+            early: BTreeMap::new(),
             ready: VecDeque::new(),
             ended: false,
             whole: true,
@@ -121,7 +128,10 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         let mut event = Names::during(names.as_ref(), || serde_json::from_value(event))?;
         match &mut event {
             Event::StepStarted { step, started } => {
-                let lost = StepResult { started: Some(*started), ..StepResult::without_output(Outcome::Lost) };
+                let [stdout, stderr] = [Stream::Stdout, Stream::Stderr]
+                    .map(|stream| self.early.remove(&(*step, stream)).unwrap_or_default());
+                let lost = StepResult::without_output(Outcome::Lost);
+                let lost = StepResult { started: Some(*started), stdout, stderr, ..lost };
                 self.open.insert(*step, lost);
             }
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
@@ -130,7 +140,12 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
                 self.find_outputs(Printer::Step(*step), result);
             }
             Event::CheckEnded { trial, result } => self.find_outputs(Printer::Check(*trial), result),
-            Event::TrialStarted { trial, attempt: attempt @ 2.., .. } => _ = self.attempts.insert(*trial, *attempt),
+            Event::TrialStarted { trial, attempt, .. } => {
+                self.early.clear();
+                if *attempt > 1 {
+                    self.attempts.insert(*trial, *attempt);
+                }
+            }
             _ => {}
         }
         self.push(event);
@@ -158,8 +173,9 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
             Part::Output { step, stream, offset, bytes, unfinished } => {
                 let length = offset.saturating_add(bytes.length() as u64).saturating_add(unfinished);
                 let output = self.output(Printer::Step(step), stream, length, None);
-                if let Some(open) = self.open.get_mut(&step) {
-                    *open.output_mut(stream) = output.clone();
+                match self.open.get_mut(&step) {
+                    Some(open) => *open.output_mut(stream) = output.clone(),
+                    None => _ = self.early.insert((step, stream), output.clone()),
                 }
                 let is_last = unfinished == 0 && bytes.is_unfinished();
                 let event = if is_last {
@@ -185,7 +201,9 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         let index = usize::try_from(generation).unwrap_or(usize::MAX).saturating_sub(1);
         let text = self.configurations.get(index).or(self.configurations.last());
         let missing = || io::Error::other("the folder has no `configuration.json`");
-        dry_run_json::read(text.ok_or_else(missing)?, run)
+        let mut plan = dry_run_json::read(text.ok_or_else(missing)?, run)?;
+        (self.resolve)(&mut plan);
+        Ok(plan)
     }
 
     /// The run goes on. What was the reason for its end does not count any more.

@@ -79,8 +79,12 @@ fn configuration(events: &[Stamped]) -> Option<String> {
 /// The events that are read back from these lines of a run, and whether they are all.
 fn read_back(lines: &str, events: &[Stamped]) -> Result<(Vec<Stamped>, bool), String> {
     let files = Files::of(events);
-    let mut replay =
-        Replay::new(lines.as_bytes(), configuration(events).into_iter().collect(), |path, _| files.source(&path));
+    let mut replay = Replay::new(
+        lines.as_bytes(),
+        configuration(events).into_iter().collect(),
+        |_| {},
+        |path, _| files.source(&path),
+    );
     let mut read = Vec::new();
     while let Some(stamped) = replay.next().map_err(|error| error.to_string())? {
         read.push(stamped);
@@ -111,6 +115,19 @@ fn runs_that_are_read_back_have_the_same_reports() {
     ] {
         assert_same_reports(name, &events);
     }
+}
+
+#[test]
+fn what_a_step_printed_before_its_start_was_recorded_is_shown_of_a_run_without_an_end() {
+    let mut run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "work")])]));
+    run.trial();
+    run.phase(Phase::Run);
+    let step = run.reference(Phase::Run, 0, 0);
+    run.add(Event::OutputReceived { step, stream: Stream::Stdout, output: Output::from_bytes("half\n") });
+    run.add(Event::StepStarted { step, started: left(Outcome::Passed, b"", b"").started.unwrap() });
+    let (read, is_whole) = read_back(&told(Format::Jsonl, plain(), &run.events), &run.events).unwrap();
+    let text = told(Format::Text, plain(), &read);
+    assert!(!is_whole && text.contains("\n      | half\n"), "{text}");
 }
 
 #[test]
