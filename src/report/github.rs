@@ -41,7 +41,7 @@ fn line_of<'a>(run: &'a Run, cause: &Cause) -> Option<&'a FileLine> {
             let section = run.plan()?.metrics.iter().find(|metric| metric.name == *name);
             section.map_or(run.plan()?.settings.check_origin.as_ref(), |metric| metric.origin.as_ref())
         }
-        _ => run.step(*cause.steps.first()?)?.origin.as_ref(),
+        _ => run.step(*cause.own_steps().first()?)?.origin.as_ref(),
     }
 }
 

@@ -361,6 +361,8 @@ impl Run {
         self.unreachable.clear();
         self.unwritten.clear();
         (self.interrupted, self.record_ended) = (None, None);
+        // What comes before the next trial is about none.
+        self.latest = None;
     }
 
     fn spawned_ended(&mut self, at: ConductorTime, step: StepReference, result: &StepResult) {

@@ -14,12 +14,27 @@ use super::recorded::{
 };
 use super::{Style, html, reporter};
 use crate::model::{
-    Conclusion, ConductorTime, Ending, Event, Format, Outcome, Output, OutputSource, Phase, Reason, Stamped, Step,
-    StepResult, Verdict, WorkerPlan,
+    Conclusion, ConductorTime, Ending, Event, FileLine, Format, Outcome, Output, OutputSource, Phase, Reason, Stamped,
+    Step, StepResult, Verdict, WorkerId, WorkerPlan,
 };
 
 fn json(events: &[Stamped]) -> Value {
     serde_json::from_str(&told(Format::Json, plain(), events)).unwrap()
+}
+
+#[test]
+fn what_is_said_before_the_first_trial_of_a_resumed_run_is_about_no_trial() {
+    let plan = plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "work")])]);
+    let mut run = Recording::of(plan.clone());
+    run.trial();
+    run.phase(Phase::Run);
+    run.add(Event::Warning { worker: None, text: "in the trial".to_owned() });
+    run.add(Event::RunResumed { plan: Arc::new(plan), done: 0, generation: 1 });
+    run.add(Event::Warning { worker: None, text: "before the trial".to_owned() });
+    let report = json(&run.over(Verdict::Passed, Vec::new()));
+    let warnings = report["warnings"].as_array().unwrap().iter();
+    let warnings: Vec<_> = warnings.map(|own| format!("{}: {}", own["trial"], own["text"])).collect();
+    assert_eq!(warnings, ["1: \"in the trial\"", "null: \"before the trial\""]);
 }
 
 #[test]
@@ -70,6 +85,23 @@ fn classic_tells_of_a_spawned_step_that_failed_after_it_was_spawned() {
     let events = run.over(Verdict::Failed, vec![Reason::Failed("server failed".to_owned())]);
     let expected = "0 phase received\n0 Spawned\n2 serve\n65535 phases complete\n";
     assert_eq!(told(Format::Classic, plain(), &events), expected);
+}
+
+#[test]
+fn github_shows_a_lost_worker_at_the_step_that_it_ran() {
+    let origin = |line| Some(FileLine { file: Arc::from(PathBuf::from("test.cfg")), line });
+    let steps = vec![
+        Step { origin: origin(7), ..Step::plain("work", "work") },
+        Step { origin: origin(8), ..Step::plain("more", "more") },
+    ];
+    let mut run = Recording::of(plan(vec![worker("dut", Vec::new(), steps)]));
+    run.trial();
+    run.phase(Phase::Run);
+    run.step(Phase::Run, 0, 0, left(Outcome::Passed, b"", b""));
+    run.add(Event::WorkerLost { worker: WorkerId(0), reason: "nothing heard".to_owned(), hint: None });
+    run.step(Phase::Run, 0, 1, StepResult::without_output(Outcome::Lost));
+    let text = told(Format::Github, plain(), &run.over(Verdict::Incomplete, Vec::new()));
+    assert!(text.starts_with("::error file=test.cfg,line=8,title=lost%3A dut in run of trial 1"), "{text}");
 }
 
 /// Two workers, of which the second leaves in Run, and is reset before the first.
