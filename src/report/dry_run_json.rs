@@ -23,7 +23,7 @@ use crate::model::{
 ///
 /// Says why `writer` did not take it.
 pub fn write(plan: &Plan, expected: Option<&Expected>, writer: &mut dyn Write) -> io::Result<()> {
-    json_writer::write(writer, &Document { expected_duration: expected.cloned(), ..of(plan) })
+    json_writer::write(writer, &Document { expected_duration: expected.cloned(), ..document(plan) })
 }
 
 /// Writes the same for the folder of results, with a digest of what the run does.

@@ -90,7 +90,7 @@ impl Recorded {
 
     /// What it had printed on both streams when it ended.
     pub(super) fn in_time(&self) -> [&Output; 2] {
-        self.printed_in_time.as_deref().map_or(self.last().outputs(), |early| early.each_ref())
+        self.printed_in_time.as_deref().map_or(self.last().outputs(), <[Output; 2]>::each_ref)
     }
 
     /// What it has printed on both streams since.

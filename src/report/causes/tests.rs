@@ -6,7 +6,8 @@ use super::super::Run;
 use super::super::recorded::{Recording, left, plan, worker};
 use super::{causes, shown};
 use crate::model::{
-    Conclusion, Ending, Event, Measurement, MetricName, Outcome, Phase, Stamped, Step, StepResult, Verdict, WorkerId,
+    Conclusion, Ending, Event, Measurement, MetricName, Outcome, Phase, PlannedStep, Source, Stamped, Step, StepResult,
+    Stream, Verdict, WorkerId,
 };
 
 /// The titles of the causes, each with its consequences.
@@ -127,7 +128,8 @@ fn a_metric_of_a_range_follows_only_from_what_its_workers_did() {
         let mut plan = plan(["node01", "node02", "node03"].map(|name| worker(name, Vec::new(), step())).to_vec());
         let metric = serde_json::json!({"name": "rate", "from": "node[01-02].run.work", "across": "sum"});
         plan.metrics = vec![serde_json::from_value(metric).unwrap()];
-        crate::config::resolve_metrics(&mut plan);
+        let step = |place| PlannedStep { worker: WorkerId(place), phase: Phase::Run, position: 0 };
+        plan.metrics[0].source = Some(Source::Output(vec![step(0), step(1)], Stream::Stdout));
         let mut run = Recording::of(plan);
         run.trial();
         run.phase(Phase::Run);
