@@ -71,7 +71,7 @@ impl JsonlReporter {
             self.line(at, Part::WorkerPlanned { worker: name.to_string(), file, player, shell, directory })?;
             for &phase in &plan.phases {
                 for (position, step) in worker.steps[phase].iter().enumerate() {
-                    let (label, action) = (step.label.to_string(), step.action.to_string());
+                    let (label, action) = (step.label.clone(), step.action.to_string());
                     self.line(at, Part::StepPlanned { worker: name.to_string(), phase, position, label, action })?;
                 }
             }
