@@ -97,7 +97,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
             // A line without an end is one that the conductor was writing when it was killed.
             if !line.ends_with(b"\n") {
                 (self.ended, self.whole) = (true, false);
-                self.lose_open();
+                self.lose_open(self.at);
                 self.push(Event::RecordEnded);
                 self.reasons.push(Reason::Incomplete(words::NO_END.to_owned()));
                 let reasons = std::mem::take(&mut self.reasons);
@@ -114,7 +114,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         if at_ns != self.at {
             self.print();
         }
-        self.at = at_ns;
+        let before = std::mem::replace(&mut self.at, at_ns);
         let name = event["event"].as_str().unwrap_or_default();
         if !Part::PLANNED.contains(&name) {
             self.begin();
@@ -123,7 +123,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         self.end = None;
         if Part::has(name) {
             let part = Names::during(names.as_ref(), || serde_json::from_value(event))?;
-            return self.part(time.as_deref(), part);
+            return self.part(before, time.as_deref(), part);
         }
         let mut event = Names::during(names.as_ref(), || serde_json::from_value(event))?;
         match &mut event {
@@ -152,7 +152,8 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         Ok(())
     }
 
-    fn part(&mut self, time: Option<&str>, part: Part<'_>) -> io::Result<()> {
+    /// `before` is when the event before it happened.
+    fn part(&mut self, before: ConductorTime, time: Option<&str>, part: Part<'_>) -> io::Result<()> {
         match part {
             Part::RunStarted(started) => {
                 let plan = self.plan_of(1, started.run)?;
@@ -168,7 +169,10 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
                 known.player = player;
             }
             Part::StepPlanned { .. } => {}
-            Part::RunResumed { trials, done, generation, .. } => self.resumed(trials, done, generation)?,
+            Part::RunResumed { trials, done, generation, .. } => {
+                self.lose_open(before);
+                self.resumed(trials, done, generation)?;
+            }
             Part::Reason(reason) => self.reasons.push(reason),
             Part::Output { step, stream, offset, bytes, unfinished } => {
                 let length = offset.saturating_add(bytes.length() as u64).saturating_add(unfinished);
@@ -215,16 +219,16 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         let plan = Arc::new(Plan { trials, ..plan });
         (self.generation, self.names) = (generation, Some(Names::new(Arc::clone(&plan))));
         self.reasons.clear();
-        self.lose_open();
         self.push(Event::RunResumed { plan, done, generation });
         Ok(())
     }
 
-    /// What has begun and not ended when nothing more was recorded is lost.
-    fn lose_open(&mut self) {
-        for (step, result) in std::mem::take(&mut self.open) {
-            self.push(Event::StepEnded { step, result });
-        }
+    /// The steps that are open are lost, when the last event happened before the conductor was killed.
+    fn lose_open(&mut self, at: ConductorTime) {
+        self.begin();
+        self.print();
+        let lost = std::mem::take(&mut self.open).into_iter();
+        self.ready.extend(lost.map(|(step, result)| Stamped { at, event: Event::StepEnded { step, result } }));
     }
 
     fn push(&mut self, event: Event) {

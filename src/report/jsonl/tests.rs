@@ -434,3 +434,20 @@ fn a_line_that_is_not_a_record_is_named() {
         assert!(error.starts_with(why), "{error}");
     }
 }
+
+#[test]
+fn a_step_that_was_open_when_the_conductor_was_killed_is_lost_at_that_time_and_not_when_the_run_is_resumed() {
+    let plan = plan(vec![worker("a", Vec::new(), steps())]);
+    let mut run = Recording::of(plan.clone());
+    run.trial();
+    run.phase(Phase::Run);
+    let step = run.reference(Phase::Run, 0, 0);
+    run.add(Event::StepStarted { step, started: left(Outcome::Passed, b"", b"").started.unwrap() });
+    let mut events = run.events;
+    let killed = events.last().unwrap().at;
+    let resumed = Event::RunResumed { plan: Arc::new(plan), done: 0, generation: 1 };
+    events.push(Stamped { at: killed.plus(Duration::from_secs(60)), event: resumed });
+    let (read, _) = read_back(&told(Format::Jsonl, plain(), &events), &events).unwrap();
+    let lost = read.iter().find(|one| matches!(one.event, Event::StepEnded { .. }));
+    assert_eq!(lost.map(|one| one.at), Some(killed));
+}
