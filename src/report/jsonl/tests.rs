@@ -446,7 +446,7 @@ fn a_step_that_was_open_when_the_conductor_was_killed_is_lost_at_that_time_and_n
     let mut events = run.events;
     let killed = events.last().unwrap().at;
     let resumed = Event::RunResumed { plan: Arc::new(plan), done: 0, generation: 1 };
-    events.push(Stamped { at: killed.plus(Duration::from_secs(60)), event: resumed });
+    events.push(Stamped { at: killed.plus(Duration::from_mins(1)), event: resumed });
     let (read, _) = read_back(&told(Format::Jsonl, plain(), &events), &events).unwrap();
     let lost = read.iter().find(|one| matches!(one.event, Event::StepEnded { .. }));
     assert_eq!(lost.map(|one| one.at), Some(killed));
