@@ -1,5 +1,5 @@
-//! What a run is to do, so that a run that is resumed does the same: each step, and what it runs in, by where it stands; and
-//! what it measures. Not the reports, how many trials there are, or how precise the numbers are to be.
+//! Lists what a run does, so that a resumed run does the same: the steps, with the settings that apply to them, and the
+//! metrics. The reports, the number of trials and the precision of the numbers are not included.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,23 +15,23 @@ use crate::model::{
 };
 use crate::report;
 
-/// Something that a run does: as it is written, and its line.
+/// A part of what a run does: its text, and its line in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Item {
     text: String,
     line: Option<FileLine>,
 }
 
-/// What it is called, and the name of the point at which it is done; without a name, it is done at each.
+/// The name of an item, and the name of the point that it belongs to. An item of all points has an empty point name.
 type Key = (String, String);
 
-/// All that a run does.
+/// Everything that a run does.
 type Items = BTreeMap<Key, Item>;
 
-/// So many points are named.
+/// The maximum number of points that a message names.
 const NAMED: usize = 3;
 
-/// What has changed from the plan `before` to the plan `after`, a line for each; the digests of files too.
+/// Returns the changes from the plan `before` to the plan `after`, including changed digests of files, one per line.
 pub(super) fn between(
     (before, files_before): (&Plan, &BTreeMap<String, String>),
     (after, files_after): (&Plan, &BTreeMap<String, String>),
@@ -40,7 +40,7 @@ pub(super) fn between(
     lines.extend(changed_order(before, after));
     let names = |plan: &Plan| plan.points.iter().map(|point| point.name.clone()).collect::<BTreeSet<_>>();
     let common: BTreeSet<String> = names(before).intersection(&names(after)).cloned().collect();
-    // That a file is not sent any more, or a new one is, follows from a step or a point.
+    // A file that is no longer sent, or is new, follows from a changed step or point.
     let of_both = |files: &BTreeMap<String, String>| {
         let both = files.iter().filter(|(name, _)| files_before.contains_key(*name) && files_after.contains_key(*name));
         both.map(|(name, digest)| (name.clone(), digest.clone())).collect()
@@ -51,7 +51,7 @@ pub(super) fn between(
     let keys = keys.into_iter().filter(|(_, point)| point.is_empty() || common.contains(point));
     let changes = keys.map(|key| (key, Change { before: text(&before, key), after: text(&after, key) }));
     let changes: Vec<(&Key, Change)> = changes.filter(|(_, change)| change.before != change.after).collect();
-    // What has changed at several points is one change.
+    // The same change at several points is listed once.
     lines.extend(changes.chunk_by(|((one, _), _), ((other, _), _)| one == other).map(|alike| {
         let (key, change) = &alike[0];
         let (what, point) = key;
@@ -69,8 +69,8 @@ pub(super) fn between(
     lines
 }
 
-/// The first point and the first metric that has another position, where the plans have the same ones: what was recorded
-/// goes by positions.
+/// Returns the first point and the first metric whose position has changed, if both plans have the same ones: the
+/// record refers to them by position.
 fn changed_order(before: &Plan, after: &Plan) -> Vec<String> {
     let points = |plan: &Plan| plan.points.iter().map(|point| point.name.clone()).collect::<Vec<_>>();
     let metrics = |plan: &Plan| plan.metrics.iter().map(|metric| metric.name.to_string()).collect::<Vec<_>>();
@@ -84,7 +84,7 @@ fn changed_order(before: &Plan, after: &Plan) -> Vec<String> {
     points.into_iter().chain(first("metric", [metrics(before), metrics(after)])).collect()
 }
 
-/// A change of what a run does.
+/// A change in what a run does.
 #[derive(Debug, PartialEq, Eq)]
 struct Change {
     before: Option<String>,
@@ -100,7 +100,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// The points that only one of the plans has, and the parameters from which that follows.
+/// Lists the points that only one of the plans has, and the parameters that cause this.
 fn changed_points(before: &Plan, after: &Plan) -> Vec<String> {
     let only = |of: &Plan, other: &Plan| -> Vec<String> {
         let known: BTreeSet<&str> = other.points.iter().map(|point| point.name.as_str()).collect();
@@ -132,12 +132,12 @@ fn changed_points(before: &Plan, after: &Plan) -> Vec<String> {
     lines
 }
 
-/// A place, in front of what stands there.
+/// Formats a position in a file as a prefix of a message.
 fn placed(line: Option<&FileLine>) -> String {
     line.map_or(String::new(), |line| format!("{line}: "))
 }
 
-/// The names of points.
+/// Lists the names of points.
 fn listed(points: &[String]) -> String {
     let named: Vec<String> = points.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
     match points.len().saturating_sub(NAMED) {
@@ -146,7 +146,7 @@ fn listed(points: &[String]) -> String {
     }
 }
 
-/// The SHA-256 digest of all that a run does, the digests of its files included.
+/// Returns the SHA-256 digest of everything that a run does, including the digests of its files.
 pub(super) fn digest(plan: &Plan, files: &BTreeMap<String, String>) -> String {
     let mut hash = Sha256::new();
     for ((what, point), item) in items(plan, files) {
@@ -158,13 +158,13 @@ pub(super) fn digest(plan: &Plan, files: &BTreeMap<String, String>) -> String {
     hex(&hash.finalize())
 }
 
-/// Whether both have the same workers and phases: what is recorded of one is then understood with the other.
+/// Whether both plans have the same workers and phases. If so, the record of one can be interpreted with the other.
 pub(super) fn are_alike(before: &Plan, after: &Plan) -> bool {
     let names = |plan: &Plan| plan.workers.iter().map(|worker| worker.name.clone()).collect::<Vec<_>>();
     before.phases == after.phases && names(before) == names(after)
 }
 
-/// The SHA-256 digest of each file that is sent to a machine, by worker and path.
+/// Returns the SHA-256 digest of each file that is sent to a machine, by worker and path.
 pub(super) fn files(plan: &Plan) -> BTreeMap<String, String> {
     let digest = |(name, path, _): (String, PathBuf, _)| {
         (name, digest_of_file(&path).unwrap_or_else(|error| format!("cannot be read: {error}")))
@@ -172,7 +172,7 @@ pub(super) fn files(plan: &Plan) -> BTreeMap<String, String> {
     sent(plan).map(digest).collect()
 }
 
-/// What is sent to machines: its name, the path of the file, and the step.
+/// Returns the name, the path and the step of each file that is sent to a machine.
 fn sent(plan: &Plan) -> impl Iterator<Item = (String, PathBuf, &Step)> {
     let workers = plan.workers.iter().chain(plan.points.iter().flat_map(|point| &point.workers));
     let steps = workers
@@ -198,13 +198,13 @@ fn digest_of_file(path: &Path) -> io::Result<String> {
     Ok(hex(&hash.finalize()))
 }
 
-/// Whether both measure the same in the same way.
+/// Whether both plans measure the same metrics in the same way.
 pub(super) fn measure_alike(before: &Plan, after: &Plan) -> bool {
     let texts = |plan: &Plan| metrics(plan).into_iter().map(|(key, item)| (key, item.text)).collect::<Vec<_>>();
     texts(before) == texts(after)
 }
 
-/// How each metric is measured.
+/// Returns the definition of each metric.
 fn metrics(plan: &Plan) -> Items {
     let item = |metric: &Metric| {
         let item = Item { text: measured(metric), line: metric.origin.clone() };
@@ -213,7 +213,7 @@ fn metrics(plan: &Plan) -> Items {
     plan.metrics.iter().map(item).collect()
 }
 
-/// The settings of a metric on which its values and the verdicts of trials depend.
+/// Formats the settings of a metric on which its values and the verdicts of trials depend.
 fn measured(metric: &Metric) -> String {
     let settings = metric.settings().into_iter().map(|(name, value)| match name {
         "scale" | "default" => (name, value.parse().map_or(value, rounded)),
@@ -225,7 +225,7 @@ fn measured(metric: &Metric) -> String {
     settings.filter(is_of_values).map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
 }
 
-/// A number, without the last bits, which can get lost in a record.
+/// Formats a number without its last bits, which can get lost in a record.
 fn rounded(number: f64) -> String {
     format!("{number:.14e}").parse().map_or_else(|_| number.to_string(), |rounded: f64| rounded.to_string())
 }
@@ -262,7 +262,7 @@ fn items(plan: &Plan, files: &BTreeMap<String, String>) -> Items {
     items
 }
 
-/// What is done at each point.
+/// Returns the key of an item that belongs to all points.
 fn of_all(what: &str) -> Key {
     (what.to_owned(), String::new())
 }
@@ -274,7 +274,7 @@ fn add_worker(items: &mut Items, plan: &Plan, worker: &WorkerPlan, point: &str) 
     add("player", worker.player.to_string(), None);
     add("shell", worker.shell.clone(), None);
     add("directory", worker.directory.clone().unwrap_or_default(), None);
-    // A later one wins; variables of the same name are one.
+    // A later definition of the same variable replaces an earlier one.
     for (variable, value) in &worker.environment {
         add(&format!("environment variable `{variable}`"), value.clone(), None);
     }

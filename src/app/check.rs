@@ -1,4 +1,4 @@
-//! `conduct --check`: tells how every player is.
+//! `conduct --check`: reports the state of every player.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -15,8 +15,9 @@ use crate::model::{
 };
 use crate::report::{hint, milliseconds, write_json};
 
-/// Asks every player and tells of each, and what it holds or has left. 1 when one cannot be reached or is held by another
-/// run; after a signal, the status of an interrupted run.
+/// Asks every player for its state and prints it, with what holds the player and what it has left over. Exits with
+/// status 1 if a player cannot be reached or is held by another run; after a signal, with the status of an interrupted
+/// run.
 pub(super) fn run(
     plan: &Arc<Plan>,
     options: &Options,
@@ -35,7 +36,7 @@ pub(super) fn run(
     }))
 }
 
-/// A line for each worker, with what its player holds or has left below it.
+/// Prints a line for each worker, and below it what holds its player and what the player has left over.
 fn tell_text(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io::Result<()> {
     let name_width = plan.workers.iter().map(|worker| display_width(worker.name.as_str())).max().unwrap_or(0);
     let place_width = plan.workers.iter().map(|worker| display_width(&worker.player.to_string())).max().unwrap_or(0);
@@ -58,7 +59,7 @@ fn tell_text(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io
     Ok(())
 }
 
-/// A worker's player, as far as it answered. Times are in seconds.
+/// Prints an object for each worker, with as much of its player's state as is known. Times are in seconds.
 fn tell_json(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io::Result<()> {
     let entries = plan.workers.iter().zip(answers).map(|(worker, answer)| {
         let report = answer.as_ref().ok();
@@ -72,12 +73,12 @@ fn tell_json(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io
             #[serde(flatten)]
             description: report.map(|report| PlayerEntry::from(report.player.clone())).unwrap_or_default(),
             round_trip: report.map(|report| report.round_trip.as_secs_f64()),
-            // How far its clock is before the conductor's; both count from their machine's start.
+            // How far the player's clock is ahead of the conductor's. Both count from the start of their machine.
             clock_offset: offset,
             clock_error: clock.map(|clock| clock.error.as_secs_f64()),
             busy: report.and_then(|report| report.holder.as_ref()),
             left_over: report.map_or(&[][..], |report| &report.leftovers),
-            // How it was reached through a command.
+            // How the player was reached, if through a command.
             reached: report.and_then(|report| report.place.as_ref()).map(|(place, took)| object! {
                 seconds: took.as_secs_f64(),
                 system: place.system.as_ref().map(|(system, _)| system),
@@ -95,7 +96,7 @@ fn describe(report: &CheckReport) -> String {
     format!("{}, answered in {}{}", report.player, milliseconds(report.round_trip), clock.unwrap_or_default())
 }
 
-/// Where a player is, and how long it took to reach it.
+/// Describes where a player is, and how long it took to reach it.
 fn reached((place, took): &(Site, Duration)) -> String {
     let system = place.system.as_ref().map(|(system, machine)| format!(": {system} {machine}")).unwrap_or_default();
     let program = place.program.as_ref().map(|program| format!(", the program runs from `{program}`"));

@@ -1,4 +1,4 @@
-//! `compare` and `history`: the metrics of several runs.
+//! `compare` and `history`: compare the metrics of several runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::model::{PASSED, on_one_line};
 use crate::report::{ComparedRun, Comparison, History, write_comparison};
 use crate::values::Options;
 
-/// Compares runs; 3 if something is worse, 4 if something is missing, 1 if nothing can be compared.
+/// Compares runs. Exits with status 3 if something is worse, 4 if something is missing, 1 if nothing can be compared.
 pub(super) fn run(arguments: &CompareArguments) -> Result<ExitCode, Refused> {
     let folders = std::iter::once(&arguments.base).chain(&arguments.new);
     let runs = folders.map(|folder| read(folder)).collect::<Result<Vec<_>, _>>()?;
@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &CompareArguments) -> Result<ExitCode, Refused> {
     Ok(ExitCode::from(comparison.status(arguments.strict)))
 }
 
-/// Shows a metric over the runs of a results folder; 1 if none has it.
+/// Shows a metric over the runs of a results folder. Exits with status 1 if no run has the metric.
 pub(super) fn history(arguments: &HistoryArguments) -> Result<ExitCode, Refused> {
     if arguments.folder.join(EVENTS).is_file() {
         return Err(Refused(is_a_run(&arguments.folder, &arguments.metric)));
@@ -54,9 +54,9 @@ fn print(written: std::io::Result<()>, text: &[u8]) -> Result<(), String> {
     messages::print(&String::from_utf8_lossy(text))
 }
 
-/// That this is the folder of a run, with the command for the results folder that has it.
+/// The message that this is the folder of a run, with the command for the results folder that contains it.
 fn is_a_run(folder: &Path, metric: &str) -> String {
-    // The folder in which a link stands has the run too.
+    // If the folder is a link, the folder that contains the link works too.
     let results = match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.display().to_string(),
         Some(_) => ".".to_owned(),
@@ -70,7 +70,7 @@ fn is_a_run(folder: &Path, metric: &str) -> String {
     )
 }
 
-/// The folders of the runs in a results folder. Links, such as `latest`, are left out.
+/// Returns the folders of the runs in a results folder. Links, such as `latest`, are left out.
 pub(super) fn run_folders(results: &Path) -> Result<Vec<PathBuf>, String> {
     let refused = |error: std::io::Error| cannot_read(results, &error);
     let mut folders = Vec::new();
@@ -84,7 +84,7 @@ pub(super) fn run_folders(results: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(folders)
 }
 
-/// A run.
+/// Reads the record of a run.
 fn read(folder: &Path) -> Result<ComparedRun, String> {
     let mut record = OpenRecord::open(folder)?;
     let mut run = ComparedRun::new(folder.display().to_string(), record::version(&record.folder));

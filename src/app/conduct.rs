@@ -1,4 +1,4 @@
-//! `conduct`: reads the configuration, opens the outputs, and has the test run.
+//! `conduct`: reads the configuration, opens the outputs and runs the test.
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ use crate::report;
 use crate::sys::DescriptorLimit;
 use crate::telemetry::{self, Screen};
 
-/// Runs the test; the exit status says how it went.
+/// Runs the test and returns its exit status.
 pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
     if arguments.color == clap::ColorChoice::Never {
         messages::use_no_colors();
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
     match (plan, refused) {
         (Some(plan), None) if arguments.dry_run => dry_run(arguments, &plan),
         (Some(plan), None) => carry_out(arguments, plan, &diagnostics, &outputs, resumed.as_mut()),
-        // Its record stays as it is.
+        // The record of a resumed run is not changed.
         (_, why) if resumed.is_some() => Err(Refused(why.unwrap_or_default())),
         (_, why) => refuse(arguments, &outputs, &run_id, why.unwrap_or_default()),
     }
@@ -81,7 +81,7 @@ fn carry_out(
         let output = instead_of_results(arguments).open_plain("`--check`", &interrupts)?;
         return super::check::run(&Arc::new(plan), &options, &interrupts, output);
     }
-    // No other process may go on with the run as long as the record is open.
+    // While the record is open, no other process can resume the run.
     let (Opened { mut reporters, refused, lock: _lock }, resumption) = if let Some(resumed) = &mut resumed {
         let (opened, resumption) = go_on(resumed, &mut plan, arguments, outputs, &interrupts)?;
         options.resumed = resumed.identity.resumed;
@@ -102,7 +102,7 @@ fn carry_out(
     if !arguments.log.quiet
         && let Some(view) = LiveView::start(outputs.screen())
     {
-        // It is gone before the last is said of the run.
+        // The live view is first, so that it is removed before the other reporters print the end of the run.
         reporters.shown.insert(0, ("the live view".to_owned(), Box::new(view)));
     }
     if let Some(resumption) = &resumption {
@@ -116,8 +116,8 @@ fn carry_out(
     Ok(ExitCode::from(conclusion.exit_status()))
 }
 
-/// Opens the outputs of a run that is resumed, and gets its folder ready. Until the other outputs are open, nothing in it
-/// changes.
+/// Opens the outputs of a resumed run and prepares its folder. The folder is not changed until the other outputs are
+/// open.
 fn go_on(
     resumed: &mut Resumed,
     plan: &mut Plan,
@@ -134,8 +134,8 @@ fn go_on(
     Ok((outputs.open_again(resumed, others), resumption))
 }
 
-/// What a run needs before anything is opened: the interrupts, the options, and what it is resumed with, which is known when
-/// it is; or why it cannot be carried out.
+/// Prepares what a run needs before anything is opened: the channel of interrupts, the options, and the identity with
+/// which it can be resumed (`known` if it is a resumed run). Returns a message if the run cannot be carried out.
 fn prepare(
     arguments: &ConductArguments,
     plan: &Plan,
@@ -168,20 +168,20 @@ fn prepare(
     Ok((interrupts, options, identity))
 }
 
-/// Says why nothing is done, in the reports of what would have been run too.
+/// Reports why nothing is run, also in the reports of the run.
 fn refuse(arguments: &ConductArguments, outputs: &Outputs, run: &RunId, why: String) -> Result<ExitCode, Refused> {
     if arguments.dry_run || arguments.check {
         return Err(Refused(why));
     }
-    // Nothing listens for signals here: they end the program by themselves.
+    // No signal handler is installed here: signals end the program by their default action.
     let interrupts = crossbeam_channel::never();
     let Opened { reporters, refused, .. } = outputs.open(run, None, &interrupts);
     let reasons: Vec<String> = std::iter::once(why).chain(refused).collect();
     Ok(outputs.not_carried_out(reporters, reasons.join("; and "), &interrupts))
 }
 
-/// Where something is told that is no result. What the test file says of outputs is about results: a look at the plan, or
-/// at the players, must not overwrite those of an earlier run.
+/// The output for text that is not a result. The outputs that the test file names are for results: a dry run or
+/// `--check` must not overwrite the results of an earlier run.
 fn instead_of_results(arguments: &ConductArguments) -> Outputs {
     Outputs::new(arguments, config::Outputs::default(), Screen::default())
 }
@@ -197,7 +197,7 @@ fn dry_run(arguments: &ConductArguments, plan: &Plan) -> Result<ExitCode, Refuse
     Ok(ExitCode::from(PASSED))
 }
 
-/// Whoever has the results in a file should not have to open it to see why there are none.
+/// Logs why there are no results, so that users who write the results to a file need not open it to find out.
 fn log_reasons(conclusion: &Conclusion) {
     for reason in &conclusion.reasons {
         if let Reason::NotCarriedOut(text) | Reason::Incomplete(text) = reason {
@@ -209,10 +209,10 @@ fn log_reasons(conclusion: &Conclusion) {
     }
 }
 
-/// A name that sorts by time and is nobody else's.
+/// Returns a unique name that sorts by time.
 fn random_run_id() -> RunId {
     let mut bytes = [0; 4];
-    // Without random bytes the time alone still tells runs apart.
+    // Without random bytes, the time still distinguishes most runs.
     let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
     let stamp = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let digits: String = stamp.chars().filter(char::is_ascii_digit).collect();
@@ -222,7 +222,7 @@ fn random_run_id() -> RunId {
     RunId::new(&text).expect("a run's own name is a name")
 }
 
-/// Who asks, for the people whose player is busy.
+/// Describes this user and process, for other users who find their player busy.
 fn who_asks() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let user = user.unwrap_or_else(|_| format!("user {}", rustix::process::getuid().as_raw()));
@@ -230,7 +230,7 @@ fn who_asks() -> String {
     format!("{user}@{host}, process {}", std::process::id())
 }
 
-/// Has all workers run on this machine.
+/// Makes all workers run on this machine.
 fn run_here(plan: &mut Plan) {
     let at_points = plan.points.iter_mut().flat_map(|point| &mut point.workers);
     for worker in plan.workers.iter_mut().chain(at_points) {
@@ -239,7 +239,7 @@ fn run_here(plan: &mut Plan) {
     }
 }
 
-/// The workers whose addresses are not of this machine.
+/// Lists the workers whose addresses are not on this machine.
 fn elsewhere(plan: &Plan) -> Vec<String> {
     let workers = plan.workers.iter().filter(|worker| !is_loopback_host(&worker.player_host));
     let place = |worker: &WorkerPlan| match worker.player_host.as_str() {

@@ -1,4 +1,4 @@
-//! How long a series is expected to take: as long as the same trials took in the latest run of the same test that was kept.
+//! Estimates how long a series takes, from the trials of the latest run of the same test in the results folder.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -13,7 +13,7 @@ use crate::conduct::ResultsFolder;
 use crate::model::{Plan, Verdict};
 use crate::report::Expected;
 
-/// What is needed of a line of the record.
+/// The fields of a recorded event that the estimate needs.
 #[derive(Deserialize)]
 struct Line {
     event: String,
@@ -26,7 +26,7 @@ struct Line {
     verdict: Option<Verdict>,
 }
 
-/// The expectation for a plan whose results are kept in this folder, if that has an earlier run.
+/// Returns the estimate for a plan whose results are kept in this folder, if the folder contains an earlier run.
 pub(super) fn of(plan: &Plan, results: &Path) -> Option<Expected> {
     let latest = results.join("latest");
     let path = latest.read_link().map_or(latest, |target| results.join(target));
@@ -34,7 +34,8 @@ pub(super) fn of(plan: &Plan, results: &Path) -> Option<Expected> {
     by(plan, BufReader::new(events))
 }
 
-/// The expectation by this record: of each trial the mean of those at its point, or of all where none was at its point.
+/// Returns the estimate from this record. For each trial, it uses the mean of the trials at its point, or of all trials
+/// if there was none at its point.
 fn by(plan: &Plan, lines: impl BufRead) -> Option<Expected> {
     let mut run = None;
     let mut open: Option<(u32, String, u64)> = None;
@@ -97,7 +98,8 @@ mod tests {
             trial(1, "x=1", 10, "passed") + &trial(2, "x=1", 20, "failed") + &trial(3, "x=1", 900, "incomplete");
         let other = trial(4, "x=2", 60, "passed");
         let of = |text: String| by(&plan, text.as_bytes()).map(|own| (own.run, own.duration.as_secs()));
-        // Three trials at each point: of 15 seconds at one, and of 60 at the other, or of the mean where there is none.
+        // Three trials at each point: 15 seconds each at one; at the other 60 seconds each, or the mean if none is
+        // recorded.
         assert_eq!(of(begun(&file) + &first + &other), Some(("r0".to_owned(), 225)));
         assert_eq!(of(begun(&file) + &first), Some(("r0".to_owned(), 90)));
         assert_eq!(of(begun(&file)), None);

@@ -1,4 +1,4 @@
-//! `--trace-frames`, and `frames`, which prints what it recorded.
+//! `--trace-frames`, and `frames`, which prints the recorded frames.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read};
@@ -12,16 +12,16 @@ use crate::model::{PASSED, on_one_line, words};
 use crate::telemetry;
 use crate::wire::trace::{self, TracedFrame};
 
-/// How many characters of a message are printed.
+/// The maximum number of characters that are printed of a message.
 const SHOWN: usize = 160;
 
-/// Starts to record frames, if that is asked for.
+/// Starts to record frames if `--trace-frames` is given.
 pub(super) fn trace(log: &LogArguments) -> Result<(), String> {
     let Some(path) = &log.trace_frames else { return Ok(()) };
     trace::start(path).map_err(|error| format!("cannot record frames in `{}`: {}", path.display(), words(&error)))
 }
 
-/// Prints the frames of all files by time; 1 if a file cannot be read.
+/// Prints the frames of all files in order of time. Exits with status 1 if a file cannot be read.
 pub(super) fn run(arguments: &FramesArguments) -> Result<ExitCode, Refused> {
     let mut frames = Vec::new();
     for path in &arguments.files {
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &FramesArguments) -> Result<ExitCode, Refused> {
     Ok(ExitCode::from(PASSED))
 }
 
-/// The frames of a file. The last one may be incomplete: its process was killed.
+/// Reads the frames of a file. The last one may be incomplete if its process was killed.
 fn read(path: &Path) -> Result<Vec<TracedFrame>, String> {
     let shown = path.display();
     let text = text(path).map_err(|error| format!("cannot read `{shown}`: {}", words(&error)))?;
@@ -55,7 +55,7 @@ fn read(path: &Path) -> Result<Vec<TracedFrame>, String> {
     Ok(frames)
 }
 
-/// The text of a file. A named pipe is an error: its writer would have to be waited for.
+/// Reads the text of a file. Refuses a named pipe, because it would have to wait for a writer.
 fn text(path: &Path) -> io::Result<String> {
     let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {

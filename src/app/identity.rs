@@ -1,4 +1,4 @@
-//! What a run needs to be resumed, in `resume.json` of its folder: its secret, how it was called, and what it was to do.
+//! `resume.json` in the folder of a run: what resuming the run requires, such as its secret, arguments and files.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,30 +10,30 @@ use super::record;
 use crate::conduct::ResultsFolder;
 use crate::wire::Secret;
 
-/// The file. Only the user who began the run may read it.
+/// The name of the file. Only the user who started the run may read it.
 pub(super) const IDENTITY: &str = "resume.json";
 
-/// What a run needs to be resumed.
+/// What resuming a run requires.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Identity {
-    /// What all secrets of the run are made from.
+    /// The secret from which all secrets of the run are derived.
     pub(super) secret: Secret,
-    /// How often it was resumed.
+    /// How often the run was resumed.
     pub(super) resumed: u32,
-    /// In which folder it was begun.
+    /// The folder in which the run was started.
     pub(super) directory: PathBuf,
-    /// With which arguments.
+    /// The arguments with which the run was started.
     pub(super) arguments: Vec<String>,
-    /// The SHA-256 digest of each file that it sends to machines, by worker and path.
+    /// The SHA-256 digest of each file that the run sends to machines, by worker and path.
     pub(super) files: BTreeMap<String, String>,
 }
 
 impl Identity {
-    /// That of a run that begins now.
+    /// Creates the identity of a new run.
     ///
     /// # Errors
     ///
-    /// The system gives no random numbers.
+    /// Returns an error if the system provides no random numbers.
     pub(super) fn new(arguments: &[std::ffi::OsString]) -> io::Result<Self> {
         Ok(Self {
             secret: Secret::random()?,
@@ -44,20 +44,20 @@ impl Identity {
         })
     }
 
-    /// Reads it from the folder of a run, if it is there.
+    /// Reads the identity from the folder of a run. Returns `None` if there is no such file.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be read.
+    /// Returns an error if the file cannot be read.
     pub(super) fn read(folder: &ResultsFolder) -> io::Result<Option<Self>> {
         Ok(record::read(folder, IDENTITY)?.map(|text| serde_json::from_str(&text)).transpose()?)
     }
 
-    /// Writes it, or another one in its place. The disk has it then.
+    /// Writes or replaces the identity, and syncs it to the disk.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be written.
+    /// Returns an error if the file cannot be written.
     pub(super) fn write(&self, folder: &ResultsFolder) -> io::Result<()> {
         folder.write(IDENTITY, &serde_json::to_vec_pretty(self)?, 0o600)
     }

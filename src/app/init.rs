@@ -1,4 +1,4 @@
-//! `init`: writes a test that can be run at once.
+//! `init`: writes a test that can be run immediately.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use crate::model::{PASSED, on_one_line, words};
 /// The name of the file that is written.
 const FILE: &str = "test.cfg";
 
-/// The text of a template, which is one file, and what is said of the programs that it needs.
+/// Returns the text of a template, which is one file, and a sentence about the programs that it needs.
 const fn content(template: Template) -> (&'static str, &'static str) {
     match template {
         Template::Minimal => (include_str!("init/minimal.cfg"), ""),
@@ -22,7 +22,7 @@ const fn content(template: Template) -> (&'static str, &'static str) {
     }
 }
 
-/// Writes the file, and prints what can be done with it.
+/// Writes the file, and prints what to do next.
 pub(super) fn run(arguments: &InitArguments) -> Result<ExitCode, Refused> {
     let file = arguments.folder.join(FILE);
     let shown = on_one_line(&file.to_string_lossy()).into_owned();
@@ -53,7 +53,7 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// Writes a new file. If that fails, there is neither the file nor a folder that did not exist before.
+/// Writes a new file. If that fails, neither the file nor any new folder remains.
 fn write(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
     if folder.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
         return Err(rustix::io::Errno::NOTDIR.into());
@@ -65,7 +65,7 @@ fn write(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
     let written = fs::create_dir_all(folder).and_then(|()| write_whole(folder, file, text));
     if written.is_err() {
         for folder in new {
-            // One in which somebody else has written meanwhile stays.
+            // A folder into which somebody else has written in the meantime remains.
             let _ = fs::remove_dir(folder);
         }
     }
@@ -76,9 +76,9 @@ fn is_missing(path: &Path) -> bool {
     !path.as_os_str().is_empty() && path.symlink_metadata().is_err()
 }
 
-/// Writes a file that nobody can see before it is complete.
+/// Writes a file that becomes visible only when it is complete.
 fn write_whole(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
-    // The umask takes away from these permissions, as for any new file.
+    // The umask restricts these permissions, as for any new file.
     let mut builder = tempfile::Builder::new();
     let mut temporary = builder.permissions(Permissions::from_mode(0o666)).tempfile_in(folder).map_err(plain)?;
     temporary.write_all(text.as_bytes()).map_err(plain)?;
@@ -86,14 +86,14 @@ fn write_whole(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// An error without the path of the temporary file, which says nothing to the user.
+/// Removes the path of the temporary file from an error, because it means nothing to the user.
 fn plain(error: io::Error) -> io::Error {
     let source = error.get_ref().and_then(std::error::Error::source);
     let number = source.and_then(|source| source.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
     number.map_or(error, io::Error::from_raw_os_error)
 }
 
-/// A path as a word of a command for a shell, which does not begin like an option.
+/// Quotes a path as a word of a shell command that cannot be taken for an option.
 fn shell_word(path: &Path) -> String {
     let text = path.to_string_lossy();
     let text = if text.starts_with('-') { format!("./{text}") } else { text.into_owned() };

@@ -1,7 +1,7 @@
-//! The journal of a run, `events.jsonl`: it tells which trials are done, also after a power cut.
+//! The journal of a run, `events.jsonl`: it records which trials are done, even after a power cut.
 //!
-//! The end of a trial is written when the disk has everything else of the trial, and then the disk keeps that line too.
-//! Nothing waits for the disk but the thread that writes the folder of results.
+//! The end of a trial is written after everything else of the trial is synced to the disk, and is then synced too. Only
+//! the thread that writes the results folder waits for the disk.
 
 #[cfg(test)]
 mod tests;
@@ -13,16 +13,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::conduct::{Disk, keep_files, keep_trial};
 use crate::model::{Event, Reporter, Stamped};
 
-/// The file that has the plan.
+/// The file that contains the plan.
 pub(super) const CONFIGURATION: &str = "configuration.json";
-/// The file that has the events; with the plan and the outputs, it is the record from which every report can be made.
+/// The file that contains the events. With the plan and the outputs, it is the record from which every report can be
+/// made.
 pub(super) const EVENTS: &str = "events.jsonl";
 
-/// Writes the events, and has the disk keep them.
+/// Writes the events and syncs them to the disk.
 pub(super) struct Journal {
     pub(super) events: Box<dyn Reporter>,
     pub(super) disk: Box<dyn Disk>,
-    /// Counts what the disk has: as long as that goes on, whoever waits for the folder waits on.
+    /// Counts syncs. As long as it increases, waits for the results folder continue.
     pub(super) progress: Arc<AtomicU64>,
 }
 

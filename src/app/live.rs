@@ -1,7 +1,7 @@
-//! The live view: the board, drawn at the foot of the terminal ten times a second.
+//! The live view: the board, drawn at the bottom of the terminal ten times a second.
 //!
-//! It is there only where somebody can see it: standard error is a terminal that can move its cursor. What else is
-//! written to the terminal goes through the [`Screen`], above the view.
+//! It is shown only if standard error is a terminal that can move its cursor. Everything else that is written to the
+//! terminal goes through the [`Screen`] and appears above the view.
 
 use std::convert::Infallible;
 use std::io::IsTerminal;
@@ -16,15 +16,16 @@ use crate::report::{Board, BoardLine};
 use crate::telemetry::{self, Screen};
 use crate::wait::Wait;
 
-/// The colour of what is to be looked at.
+/// The color for lines that need attention.
 const RED: &str = "\x1b[31m";
-/// It has no more lines than this.
+/// The maximum number of lines of the view.
 const MOST_ROWS: usize = 24;
 
-/// Draws what happens.
+/// Draws the live view.
 pub(super) struct LiveView {
     shared: Arc<Shared>,
-    /// Until the end of the run: nothing is sent, but the thread ends when it is dropped, and drops its own.
+    /// The ends of two channels, until the end of the run. Nothing is sent: dropping the sender ends the thread, and
+    /// the thread drops its own sender when it ends.
     thread: Option<(Sender<Infallible>, Receiver<Infallible>)>,
 }
 
@@ -35,7 +36,8 @@ struct Shared {
 }
 
 impl LiveView {
-    /// Begins to draw. None where nobody could see it, and where no thread can be had for what is only nice to have.
+    /// Starts to draw. Returns `None` if nobody could see the view, or if no thread can be created: the view is
+    /// optional.
     pub(super) fn start(screen: &Screen) -> Option<Self> {
         if telemetry::terminal_is_dumb() || !std::io::stderr().is_terminal() {
             return None;
@@ -56,7 +58,8 @@ impl LiveView {
     fn end(&mut self) {
         if let Some((wanted, ended)) = self.thread.take() {
             drop(wanted);
-            // A terminal that takes nothing holds up the drawing, which holds the screen, and nothing else.
+            // A terminal that accepts no output blocks only the drawing thread. That thread holds the screen, so leave
+            // it alone.
             if Wait::ThreadsEnd.receive(&ended, None) == Err(RecvTimeoutError::Timeout) {
                 return;
             }

@@ -1,6 +1,6 @@
-//! The log of a run: a report like the others, told line by line to whoever keeps the log.
+//! The log of a run: a report that is written to the log line by line.
 //!
-//! The seed logs each trial, and so do we; with `-v` there is a line for everything that happens.
+//! The Python program logs each trial, and so does this one. With `-v`, every event is logged.
 
 use std::io;
 use std::sync::Arc;
@@ -12,26 +12,28 @@ use crate::model::{
 };
 use crate::report::{counted, skew_of_several};
 
-/// How many findings about the Python program are told of one file.
+/// The maximum number of findings about the Python program that are logged for one file.
 const MOST_ABOUT_PYTHON: usize = 10;
 
 /// Logs the events of a run.
 #[derive(Debug)]
 pub(super) struct LogReporter {
     plan: Option<Arc<Plan>>,
-    /// What was found in the configuration that only matters to the Python program, and was not told yet.
+    /// Findings in the configuration that only matter to the Python program and are not logged yet.
     about_python: Vec<Diagnostic>,
-    /// A report for people goes where the log goes: what is said there of lost workers and the like is not logged as well.
+    /// Whether a text report goes to the same place as the log. If so, its lines about lost workers and the like are
+    /// not logged as well.
     is_told: bool,
 }
 
 impl LogReporter {
-    /// `diagnostics` is what was found in the configuration; `is_told` if a report for people goes where the log goes.
+    /// Creates the reporter. `diagnostics` are the findings in the configuration; `is_told` means that a text report
+    /// goes to the same place as the log.
     pub(super) fn new(diagnostics: &Diagnostics, is_told: bool) -> Self {
         Self { plan: None, about_python: diagnostics.about_python().cloned().collect(), is_told }
     }
 
-    /// Tells what the Python program does not accept, or reads differently, in the file of a worker with a Python player.
+    /// Logs what the Python program does not accept or reads differently in the file of a worker with a Python player.
     fn tell_about_python(&mut self, worker: WorkerId) {
         let Some(plan) = &self.plan else { return };
         let file = &plan.worker(worker).file;
@@ -53,7 +55,7 @@ impl LogReporter {
         self.plan.as_ref().map_or("?", |plan| plan.name(worker))
     }
 
-    /// What stands before a text about a worker, or about none.
+    /// Returns the prefix of a text about a worker, or nothing if the text is about no worker.
     fn about(&self, worker: Option<WorkerId>) -> String {
         worker.map(|worker| format!("{}: ", self.worker(worker))).unwrap_or_default()
     }
@@ -64,13 +66,13 @@ impl LogReporter {
         format!("{}: {} of {}", self.worker(step.worker), on_one_line(label), step.phase)
     }
 
-    /// Logs a failure that counts as a warning, unless the text report goes to the same place. Steps that wait at a barrier
-    /// are left out: a barrier that was not passed has a line of its own.
+    /// Logs a failure that counts as a warning, unless the text report goes to the same place. Steps that wait at a
+    /// barrier are left out: a barrier that was not passed has a line of its own.
     fn step_ended(&self, step: StepReference, result: &StepResult) {
         let text = || format!("{} {}", self.step(step), on_one_line(&result.outcome.in_detail()));
         let planned = self.plan.as_ref().and_then(|plan| plan.step(step));
         let is_barrier = planned.is_some_and(|step| matches!(step.action, Action::Barrier(_)));
-        // A failure in Reset does not count, and yet people look for it.
+        // A failure in Reset does not count, but users look for it.
         let is_told =
             result.outcome.is_failure() && result.outcome.excuse(planned, step.phase) != Some(Excuse::MayFail);
         if is_told && !is_barrier && !self.is_told {
@@ -92,7 +94,7 @@ impl LogReporter {
     }
 }
 
-/// Whether the results for people have a line that says the same.
+/// Whether the text report has a line with the same content.
 fn is_in_results(event: &Event) -> bool {
     match event {
         Event::WorkerLost { .. } | Event::OutputFailed { .. } | Event::Warning { .. } => true,
@@ -102,7 +104,7 @@ fn is_in_results(event: &Event) -> bool {
 }
 
 impl LogReporter {
-    /// What is said of a connection that breaks.
+    /// Logs an event about a connection that breaks.
     fn of_connection(&self, event: &Event) {
         match event {
             Event::WorkerBroken { worker, reason } => {
@@ -121,7 +123,7 @@ impl LogReporter {
         }
     }
 
-    /// What is said of a trial as a whole.
+    /// Logs an event about a trial as a whole.
     fn of_trial(&self, event: &Event) {
         let trials = self.plan.as_ref().map_or(0, |plan| plan.trials);
         let about = |trial: &u32| self.plan.as_ref().map(|plan| plan.about_trial(*trial)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What every command tells its user, and whether in colours.
+//! The messages of all commands to the user, and whether they have colors.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::report::counted;
 use crate::telemetry;
 use crate::wait::Patience;
 
-/// Why a command cannot do what it was asked for: a sentence for the user.
+/// Why a command cannot be carried out, as a message for the user.
 pub(super) struct Refused(pub(super) String);
 
 impl From<String> for Refused {
@@ -20,15 +20,15 @@ impl From<String> for Refused {
     }
 }
 
-/// Tells the user why nothing is done.
+/// Prints why nothing is done.
 pub(super) fn refuse(text: &str) -> ExitCode {
-    // What was logged before stands before it.
+    // Earlier log lines come first.
     telemetry::flush();
     telemetry::say(&format!("error: {text}"));
     ExitCode::from(NOT_CARRIED_OUT)
 }
 
-/// Prints what was asked for. A reader that has gone away wants no more, and the exit status answers its question.
+/// Prints the answer of a command. A closed pipe is not an error: the exit status is still valid.
 pub(super) fn print(text: &str) -> Result<(), String> {
     let mut output = telemetry::answer_to_stdout(Patience::default());
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
@@ -37,26 +37,26 @@ pub(super) fn print(text: &str) -> Result<(), String> {
     }
 }
 
-/// Says that an output cannot be written.
+/// The message that an output cannot be written.
 pub(super) fn cannot_write(name: &str, error: &std::io::Error) -> String {
     format!("cannot write the output `{name}`: {error}")
 }
 
-/// Whether colours were switched off on the command line.
+/// Whether colors are disabled on the command line.
 static WITHOUT_COLORS: AtomicBool = AtomicBool::new(false);
 
-/// Switches colours off, in all that this process prints.
+/// Disables colors in all output of this process.
 pub(super) fn use_no_colors() {
     WITHOUT_COLORS.store(true, Ordering::Relaxed);
 }
 
-/// Whether a terminal may get colours: they are not switched off, and the terminal can do more than print lines.
+/// Whether colors may be sent to a terminal: they are not disabled, and the terminal can do more than print lines.
 pub(super) fn colors_are_wanted() -> bool {
     let is_off = WITHOUT_COLORS.load(Ordering::Relaxed);
     !is_off && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !telemetry::terminal_is_dumb()
 }
 
-/// Prints what is wrong with configurations on standard error.
+/// Prints the findings in configurations on standard error.
 pub(super) fn print_findings(findings: &Diagnostics) {
     let text = findings.render(is_colored(&std::io::stderr()));
     if !text.is_empty() {
@@ -64,12 +64,12 @@ pub(super) fn print_findings(findings: &Diagnostics) {
     }
 }
 
-/// Why nothing is done when a configuration has errors, which are printed above.
+/// The message that a configuration has errors, which are printed above it.
 pub(super) fn has_errors(path: &Path, findings: &Diagnostics) -> String {
     format!("the configuration `{}` has {}", path.display(), counted(findings.errors(), "error"))
 }
 
-/// Whether what is written there may have colours.
+/// Whether output to this stream may have colors.
 pub(super) fn is_colored(stream: &impl std::io::IsTerminal) -> bool {
     stream.is_terminal() && colors_are_wanted()
 }

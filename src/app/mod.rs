@@ -1,4 +1,4 @@
-//! The commands: everything that has an effect is put together here.
+//! The commands. This module connects all parts of the program that have side effects.
 
 mod changes;
 mod check;
@@ -52,7 +52,7 @@ pub fn run() -> ExitCode {
         Ok(Command::Help(_)) => messages::print(cli::SYNTAX).map(|()| ExitCode::from(PASSED)).map_err(Refused),
         Ok(Command::Keep(arguments)) => Ok(ExitCode::from(u8::try_from(supervise(&arguments.command)).unwrap_or(1))),
         Err(error) => {
-            // A closed standard output or error leaves nobody to tell.
+            // If standard output or standard error is closed, there is nowhere to report it.
             let _ = error.print();
             Ok(ExitCode::from(if error.use_stderr() { USAGE } else { PASSED }))
         }
@@ -62,10 +62,10 @@ pub fn run() -> ExitCode {
     status
 }
 
-/// Has a panic reported on standard error, where that finds a reader. The library's own hook, and that of the standard library,
-/// would wait for one for ever, or panic again and abort.
+/// Installs a panic hook that reports to standard error only if somebody can read it. The hooks of color-eyre and of
+/// the standard library would block if nobody reads, or panic again and abort.
 fn report_panics() {
-    // A report of a bug goes into a pipe or a file without colours, and color-eyre does not look.
+    // Bug reports go into pipes or files, where colors do not belong, and color-eyre does not check for that.
     let builder = color_eyre::config::HookBuilder::default().theme(color_eyre::config::Theme::new());
     let (hook, _) = builder.into_hooks();
     std::panic::set_hook(Box::new(move |info| telemetry::say_if_heard(&hook.panic_report(info).to_string())));

@@ -1,4 +1,4 @@
-//! The outputs of a run: the results where they are wanted, further reports, and the results folder.
+//! The outputs of a run: the results, further reports, and the results folder.
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
@@ -30,19 +30,19 @@ pub(super) struct Outputs {
     results: Option<PathBuf>,
     color: clap::ColorChoice,
     screen: Screen,
-    /// What all reports share.
+    /// The record, which all reports share.
     record: Record,
 }
 
-/// Where a report goes, and in which form.
+/// The destination and the format of a report.
 struct Target {
     format: Format,
-    /// Standard output when it is none.
+    /// The path of the file; `None` for standard output.
     path: Option<PathBuf>,
 }
 
 impl Outputs {
-    /// The command line wins over what the test file says.
+    /// Returns the outputs of a run. The command line takes precedence over the test file.
     pub(super) fn new(arguments: &ConductArguments, file: config::Outputs, screen: Screen) -> Self {
         let format = arguments.format.or(file.format).unwrap_or(Format::Text);
         let main = Target { format, path: arguments.output.clone().or(file.output) };
@@ -51,18 +51,18 @@ impl Outputs {
         Self { main, reports, results, color: arguments.color, screen, record: Record::default() }
     }
 
-    /// Those of `report`, which keeps no results.
+    /// Returns the outputs of `report`, which has no results folder.
     pub(super) fn of_report(arguments: &ReportArguments, screen: Screen) -> Self {
         let main = Target { format: arguments.format, path: arguments.output.clone() };
         let reports = targets(&arguments.reports);
         Self { main, reports, results: None, color: arguments.color, screen, record: Record::default() }
     }
 
-    /// Refuses to write to this file, which is still to be read.
+    /// Checks that no report is written to this file, which is still to be read.
     ///
     /// # Errors
     ///
-    /// Says so, for people.
+    /// Returns a message if a report would be written there.
     pub(super) fn spare(&self, file: &Path) -> Result<(), String> {
         let inode = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
         let mut written = std::iter::once(&self.main).chain(&self.reports).filter_map(|target| target.path.as_ref());
@@ -77,17 +77,17 @@ impl Outputs {
         self.results.as_ref().map(|results| results.join(run.as_str()))
     }
 
-    /// The terminal that they share with the live view.
+    /// The terminal that the outputs share with the live view.
     pub(super) fn screen(&self) -> &Screen {
         &self.screen
     }
 
-    /// Whether the results go where errors go, and the log without a file of its own.
+    /// Whether the results go to the same place as errors, and as the log if it has no file of its own.
     pub(super) fn share_place_with_errors(&self) -> bool {
         self.main.path.is_none() && is_one_file()
     }
 
-    /// Whether the results are for people. What they say is not said again in the same place.
+    /// Whether the results are human-readable. If so, what they contain is not printed again in the same place.
     pub(super) fn are_for_people(&self) -> bool {
         self.main.format == Format::Text
     }
@@ -97,7 +97,7 @@ impl Outputs {
         self.main.path.is_some()
     }
 
-    /// Opens all of them, each on its own: where one cannot be written, the others still are. An interrupt ends the wait for
+    /// Opens all outputs independently: if one cannot be written, the others still are. An interrupt ends the wait for
     /// a reader, and stays in its channel.
     pub(super) fn open(&self, run: &RunId, begun: Option<(&Plan, &Identity)>, interrupts: &Receiver<i32>) -> Opened {
         let kept = self.results.as_ref().map(|folder| results::open(folder, run, begun, &self.record)).transpose();
@@ -105,7 +105,8 @@ impl Outputs {
         self.open_reports(folder.as_deref(), interrupts).with(kept.map(Option::unwrap_or_default))
     }
 
-    /// Opens what a run that is resumed keeps, beside `others`: each report gets the recorded events first.
+    /// Opens the results folder of a resumed run, in addition to `others`. Each report receives the recorded events
+    /// first.
     pub(super) fn open_again(&self, resumed: &Resumed, others: Opened) -> Opened {
         let kept = self.results.as_ref().map(|folder| results::open_again(folder, resumed, &self.record)).transpose();
         let mut opened = others.with(kept.map(Option::unwrap_or_default));
@@ -120,7 +121,7 @@ impl Outputs {
         opened
     }
 
-    /// Opens those that are not in the results folder of the run, which is `folder`, if there is one.
+    /// Opens the reports outside the results folder of the run. `folder` is that folder, if there is one.
     pub(super) fn open_reports(&self, folder: Option<&Path>, interrupts: &Receiver<i32>) -> Opened {
         let mut opened = Opened::default();
         let colors = std::iter::once(self.color).chain(std::iter::repeat(clap::ColorChoice::Never));
@@ -135,8 +136,8 @@ impl Outputs {
         opened
     }
 
-    /// Reports why nothing was done, as an error too unless the results say it in the same place. An interrupt that came
-    /// meanwhile is a reason too.
+    /// Reports why the run was not started, also as an error unless the results say so in the same place. A pending
+    /// interrupt is reported as well.
     pub(super) fn not_carried_out(&self, reporters: Reporters, why: String, interrupts: &Receiver<i32>) -> ExitCode {
         if !(self.share_place_with_errors() && self.are_for_people() && !reporters.shown.is_empty()) {
             messages::refuse(&why);
@@ -147,11 +148,11 @@ impl Outputs {
         ExitCode::from(conclusion.exit_status())
     }
 
-    /// Opens the place of the results for something else, which has the forms `text` and `json` only.
+    /// Opens the destination of the results for other text, which is available only as `text` and `json`.
     ///
     /// # Errors
     ///
-    /// Says why not, for people.
+    /// Returns a message if the destination cannot be opened or the format is another one.
     pub(super) fn open_plain(&self, what: &str, interrupts: &Receiver<i32>) -> Result<Plain, String> {
         let json = match self.main.format {
             Format::Json => true,
@@ -171,7 +172,7 @@ impl Outputs {
     }
 }
 
-/// The outputs that could be opened, and why the others could not, for people.
+/// The outputs that could be opened, and messages about those that could not.
 #[derive(Default)]
 pub(super) struct Opened {
     pub(super) reporters: Reporters,
@@ -181,7 +182,7 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// These, and what the results folder keeps, or why that cannot be opened.
+    /// Adds the reporters of the results folder, or the message that it cannot be opened.
     fn with(mut self, kept: Result<Kept, String>) -> Self {
         match kept {
             Ok(kept) => {
@@ -194,21 +195,20 @@ impl Opened {
     }
 }
 
-/// The place of the results, opened for something else.
+/// The destination of the results, opened for other text.
 pub(super) struct Plain {
-    /// Whether JSON is wanted instead of text.
+    /// Whether the format is JSON instead of text.
     pub(super) json: bool,
     pub(super) writer: Box<dyn Write>,
     name: String,
 }
 
 impl Plain {
-    /// Says that it could not be written. A reader that has gone away wants no more, and the exit status answers its
-    /// question.
+    /// Finishes the output. A closed pipe is not an error: the exit status is still valid.
     ///
     /// # Errors
     ///
-    /// Says so, for people.
+    /// Returns a message if the output could not be written.
     pub(super) fn finish(self, written: io::Result<()>) -> Result<(), String> {
         match written {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(messages::cannot_write(&self.name, &error)),
@@ -222,7 +222,7 @@ fn targets(reports: &[(Format, PathBuf)]) -> Vec<Target> {
 }
 
 impl Target {
-    /// Its name in messages.
+    /// The name of the destination in messages.
     fn name(&self) -> String {
         self.path.as_deref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
     }

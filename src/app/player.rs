@@ -1,4 +1,4 @@
-//! `player`: waits for conductors.
+//! `player`: waits for connections from conductors.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use crate::telemetry;
 /// Serves until a signal stops the player.
 pub(super) fn run(arguments: &PlayerArguments) -> Result<ExitCode, Refused> {
     let log = &arguments.log;
-    // Nobody reads a log on the machine of the player of a session.
+    // A log on the machine of a session player would have no reader.
     let socket = if arguments.session.is_some() {
         let socket = telemetry::start_in_socket(log.levels()).map(LogSocket::new);
         Some(socket.map_err(|error| format!("cannot start the log: {error}"))?)
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &PlayerArguments) -> Result<ExitCode, Refused> {
     let settings = Settings { log: socket, ..settings(arguments)? };
     let announce = |address| {
         let mut output = std::io::stdout();
-        // Whoever started us may have closed its end: a player serves all the same.
+        // The program that started the player may have closed its end of the pipe. The player serves nevertheless.
         let _ = writeln!(output, "Player listening on {address}").and_then(|()| output.flush());
     };
     Ok(ExitCode::from(u8::try_from(play(settings, announce).map_err(|error| error.to_string())?).unwrap_or(1)))
@@ -74,7 +74,7 @@ fn settings(arguments: &PlayerArguments) -> Result<Settings, Refused> {
     })
 }
 
-/// Says who may run commands here that is not meant to, perhaps.
+/// Warns if people may run commands here who are perhaps not meant to.
 fn warn_of(admission: &Admission) {
     let user = rustix::process::geteuid();
     if admission.is_everybody() {

@@ -1,4 +1,4 @@
-//! The record of a run in its folder, to be read: the configurations of its generations, and what the steps printed.
+//! Reads the record of a run from its folder: the configurations of its generations, and the outputs of its steps.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -16,13 +16,13 @@ use crate::model::{OutputSource, Stamped, on_one_line};
 use crate::report::Replay;
 use crate::telemetry;
 
-/// Finds what a stream printed by its path, and the attempt at its trial.
+/// Finds the output of a stream from its path and the attempt at its trial.
 type Outputs = Box<dyn Fn(Vec<String>, u32) -> Arc<dyn OutputSource>>;
 
-/// The first event is not longer.
+/// The maximum length of the first event, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// The record of a run, to be read from its beginning.
+/// The record of a run, read from its beginning.
 pub(super) struct OpenRecord {
     /// The folder of the run, as the user named it.
     path: PathBuf,
@@ -31,11 +31,11 @@ pub(super) struct OpenRecord {
 }
 
 impl OpenRecord {
-    /// That of the run in this folder.
+    /// Opens the record of the run in this folder.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be read, for people.
+    /// Returns a message if it cannot be read.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
         let folder = ResultsFolder::open(path).map_err(|error| cannot_read(path, &error))?;
         let events = folder.open_file(&[EVENTS], OFlags::RDONLY).map_err(|error| match error.kind() {
@@ -51,16 +51,16 @@ impl OpenRecord {
         Ok(Self { path: path.to_owned(), folder, events })
     }
 
-    /// The next event.
+    /// Returns the next event.
     ///
     /// # Errors
     ///
-    /// Says what cannot be read, for people.
+    /// Returns a message if it cannot be read.
     pub(super) fn next(&mut self) -> Result<Option<Stamped>, String> {
         self.events.next().map_err(|error| cannot_read(&self.path.join(EVENTS), &error))
     }
 
-    /// Warns if the end of the run was not recorded, and says what is done with the rest.
+    /// Warns if the end of the run was not recorded. `rest` says what is done with the recorded part.
     pub(super) fn warn_unless_whole(&self, rest: &str) {
         if !self.events.is_whole() {
             telemetry::flush();
@@ -72,12 +72,12 @@ impl OpenRecord {
     }
 }
 
-/// Says that a file of a run cannot be read.
+/// The message that a file of a run cannot be read.
 pub(super) fn cannot_read(path: &Path, error: &io::Error) -> String {
     format!("cannot read `{}`: {error}", on_one_line(&path.to_string_lossy()))
 }
 
-/// The version of the conductor of the run in this folder, which its first event has.
+/// The version of the conductor that made the run in this folder, from its first event.
 pub(super) fn version(folder: &ResultsFolder) -> Option<String> {
     let mut line = Vec::new();
     BufReader::new(folder.open_file(&[EVENTS], OFlags::RDONLY).ok()?)
@@ -88,7 +88,7 @@ pub(super) fn version(folder: &ResultsFolder) -> Option<String> {
     Some(event.get("version")?.as_str()?.to_owned())
 }
 
-/// A whole file of a run, if it is there.
+/// Reads a whole file of a run. Returns `None` if it does not exist.
 pub(super) fn read(folder: &ResultsFolder, name: &str) -> io::Result<Option<String>> {
     let mut text = String::new();
     match folder.open_file(&[name], OFlags::RDONLY).and_then(|mut file| file.read_to_string(&mut text)) {
@@ -98,12 +98,12 @@ pub(super) fn read(folder: &ResultsFolder, name: &str) -> io::Result<Option<Stri
     }
 }
 
-/// The file with the configuration of a generation that is over.
+/// The name of the file with the configuration of an earlier generation.
 pub(super) fn earlier(generation: u32) -> String {
     format!("configuration-{generation}.json")
 }
 
-/// The configurations of a run, one for each generation; without any, none.
+/// Reads the configurations of a run, one for each generation. Returns an empty list if there are none.
 pub(super) fn configurations(folder: &ResultsFolder) -> io::Result<Vec<String>> {
     let mut all = Vec::new();
     for generation in 1.. {
@@ -114,13 +114,13 @@ pub(super) fn configurations(folder: &ResultsFolder) -> io::Result<Vec<String>> 
     Ok(all)
 }
 
-/// Finds what the streams of the run in this folder printed.
+/// Returns a function that finds the outputs of the run in this folder.
 pub(super) fn outputs(folder: &ResultsFolder) -> Outputs {
     let folder = folder.clone();
     Box::new(move |path, attempt| Arc::new(RecordedFile { folder: folder.clone(), path, attempt }))
 }
 
-/// The file of a stream. It is opened for each piece that is read: there may be more outputs than a process may have files.
+/// The file of a stream. It is opened for each read: there may be more outputs than a process may have open files.
 struct RecordedFile {
     folder: ResultsFolder,
     path: Vec<String>,
@@ -129,7 +129,7 @@ struct RecordedFile {
 
 impl OutputSource for RecordedFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        // What an attempt left that was made again was moved aside.
+        // The files of a repeated attempt were moved aside.
         let moved = self.path.iter().enumerate().map(|(index, part)| match index {
             1 => aside(part, self.attempt),
             _ => OsString::from(part),

@@ -1,5 +1,5 @@
-//! Measures the metrics of a recorded run again, with the metrics of another test file: a run whose regular expression was
-//! wrong need not be repeated.
+//! Measures the metrics of a recorded run again, with the metrics of another test file. A run whose regular expression
+//! was wrong need not be repeated.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -19,12 +19,12 @@ pub(super) struct Remeasure {
     /// The plan with the new metrics, once it is known.
     plan: Option<Arc<Plan>>,
     left: Left,
-    /// How the trial went before it was measured, if that was recorded.
+    /// The verdict of the trial before it was measured, if it was recorded.
     before: Option<Verdict>,
     interrupted: bool,
-    /// How the last attempt at each trial ended, and how that was recorded.
+    /// The new and the recorded verdict of the last attempt at each trial.
     ended: BTreeMap<u32, (Verdict, Verdict)>,
-    /// What failed in the trials, with the new measurements.
+    /// The failures in the trials, with the new measurements.
     history: History,
 }
 
@@ -42,16 +42,16 @@ impl Remeasure {
         }
     }
 
-    /// The events that take the place of this one.
+    /// Returns the events that replace this one.
     ///
     /// # Errors
     ///
-    /// Says that the test file has errors.
+    /// Returns an error if the test file has errors.
     pub(super) fn take(&mut self, Stamped { at, event }: Stamped) -> Result<Vec<Stamped>, Refused> {
         self.left.take(&event);
         let events = match event {
             Event::RunStarted { plan, anchor } => vec![Event::RunStarted { plan: self.begin(&plan)?, anchor }],
-            // What interrupted it is over, and its plan can be another one.
+            // The interrupt belongs to the part before, and the resumed run can have another plan.
             Event::RunResumed { plan, done, generation } => {
                 (self.interrupted, self.before) = (false, None);
                 vec![Event::RunResumed { plan: self.begin(&plan)?, done, generation }]
@@ -115,12 +115,12 @@ impl Remeasure {
         events
     }
 
-    /// The conclusion, as it is with the new measurements. What else spoke against the run still does.
+    /// Returns the conclusion with the new measurements. Other reasons why the run did not pass remain.
     fn conclude(&mut self, conclusion: Conclusion) -> Conclusion {
         let Conclusion { verdict: recorded, mut reasons, hints } = conclusion;
         let is_failed = |reason: &Reason| matches!(reason, Reason::Failed(_));
         let failed = self.history.failed();
-        // What was recorded of failures in trials is replaced. Without such trials, something failed after them.
+        // Recorded reasons about failed trials are replaced. If no trial failed, the failure came after the trials.
         if failed.is_some() || self.ended.values().any(|(_, recorded)| *recorded == Verdict::Failed) {
             reasons.retain(|reason| !is_failed(reason));
         }
@@ -129,7 +129,7 @@ impl Remeasure {
         reasons.extend(failed);
         let worst = self.ended.values().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Passed);
         let mut verdict = worst.max(others);
-        // The run may have stopped at a trial that does not fail any more. Then it is incomplete.
+        // The run may have stopped at a trial that no longer fails. Then it is incomplete.
         let planned = self.plan.as_ref().map_or(0, |plan| plan.trials as usize);
         let missing = planned.saturating_sub(self.ended.len());
         if verdict == Verdict::Passed && missing > 0 {

@@ -1,4 +1,4 @@
-//! Gives a report of a resumed run the recorded events first, and then the new ones.
+//! Passes the recorded events of a resumed run to a report before the new ones.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
@@ -15,18 +15,18 @@ use crate::report::Replay;
 /// The recorded part of a run.
 pub(super) struct Recorded {
     pub(super) folder: ResultsFolder,
-    /// How long its record is.
+    /// The length of the record in bytes.
     pub(super) length: u64,
-    /// Its configurations, one for each generation.
+    /// The configurations, one for each generation.
     pub(super) configurations: Vec<String>,
 }
 
 impl Recorded {
-    /// Tells all that is recorded but the end of the run.
+    /// Passes all recorded events except the end of the run to `take`.
     ///
     /// # Errors
     ///
-    /// Says what cannot be read, or why it was not taken.
+    /// Returns an error if the record cannot be read, or the error of `take`.
     pub(super) fn tell(&self, mut take: impl FnMut(&Stamped) -> io::Result<()>) -> io::Result<()> {
         let events = self.folder.open_file(&[EVENTS], OFlags::RDONLY)?;
         let lines = BufReader::new(events.take(self.length));
@@ -34,11 +34,11 @@ impl Recorded {
     }
 }
 
-/// Tells all of a record but the end of the run.
+/// Passes all events of a record except the end of the run to `take`.
 ///
 /// # Errors
 ///
-/// Says what cannot be read, or why it was not taken.
+/// Returns an error if the record cannot be read, or the error of `take`.
 pub(super) fn tell<R: BufRead>(
     mut record: Replay<R, impl Fn(Vec<String>, u32) -> Arc<dyn OutputSource>>,
     mut take: impl FnMut(&Stamped) -> io::Result<()>,
@@ -51,7 +51,7 @@ pub(super) fn tell<R: BufRead>(
     Ok(())
 }
 
-/// A report that gets the recorded events before its first new one, on the thread that writes it.
+/// A report that receives the recorded events before its first new one, on the thread that writes it.
 pub(super) struct Replayed {
     pub(super) report: Box<dyn Reporter>,
     pub(super) recorded: Option<Arc<Recorded>>,
@@ -60,7 +60,7 @@ pub(super) struct Replayed {
 impl Reporter for Replayed {
     fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
         match (&stamped.event, self.recorded.take()) {
-            // The run has begun already.
+            // The recorded events already contain the start of the run.
             (Event::RunStarted { .. }, Some(recorded)) => recorded.tell(|stamped| self.report.report(stamped)),
             (_, recorded) => {
                 self.recorded = recorded;
@@ -70,15 +70,16 @@ impl Reporter for Replayed {
     }
 }
 
-/// How much of a record is whole. After a power cut, its end can be missing or not be what was written: the record is cut
-/// there. That can be within the end of one trial, which was not yet kept; a record that is not whole before that is damaged.
+/// Returns the length of the intact part of a record. After a power cut, the end of a record can be missing or corrupt,
+/// and the record is cut there. Such an end contains at most the end of one trial, which was not yet synced; a record
+/// with an earlier fault is damaged.
 ///
 /// # Errors
 ///
-/// Says where it is damaged, or why it cannot be read.
+/// Returns an error if the record is damaged, with the position, or cannot be read.
 pub(super) fn whole(mut lines: impl BufRead) -> io::Result<u64> {
     let (mut length, mut number, mut torn) = (0, 0, None);
-    // Whether a whole end of a trial was seen behind the first line that is not whole.
+    // Whether an intact end of a trial was found after the first damaged line.
     let mut ended = false;
     loop {
         let mut line = Vec::new();

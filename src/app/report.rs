@@ -1,4 +1,4 @@
-//! `report`: makes the reports of a run again, from its folder of results.
+//! `report`: makes the reports of a run again from its folder.
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -14,14 +14,14 @@ use crate::cli::ReportArguments;
 use crate::model::{NOT_CARRIED_OUT, PASSED, Stamped};
 use crate::telemetry::{self, LogFormat, Screen};
 
-/// Writes the reports; 1 if the run cannot be read, or one of them cannot be written.
+/// Writes the reports. Exits with status 1 if the run cannot be read or a report cannot be written.
 pub(super) fn run(arguments: &ReportArguments) -> Result<ExitCode, Refused> {
     let screen = Screen::default();
     telemetry::start_aside(LevelFilter::INFO, LogFormat::Text, None, &screen)?;
     Ok(ExitCode::from(if write(arguments, screen)? { PASSED } else { NOT_CARRIED_OUT }))
 }
 
-/// Whether all reports were written. Those that cannot be do not keep the others from being written.
+/// Writes the reports and returns whether all were written. A report that cannot be written does not affect the others.
 fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
     let mut record = OpenRecord::open(&arguments.folder)?;
     let outputs = Outputs::of_report(arguments, screen);
@@ -35,7 +35,7 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
             (stamped, _) => Ok(stamped.map(|stamped| vec![stamped])),
         }
     };
-    // With the first event comes what is wrong with the metrics: then no report is begun.
+    // The first event reveals errors in the metrics. If there are any, no report is begun.
     let mut events = next()?;
     let Opened { reporters, refused, .. } = outputs.open_reports(Some(&arguments.folder), &crossbeam_channel::never());
     for why in &refused {
@@ -49,7 +49,7 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
         reporters.retain_mut(|(is_to_stdout, (name, reporter))| {
             let written = stamped.iter().try_for_each(|stamped| reporter.report(stamped));
             match &written {
-                // A reader that has gone away wants no more.
+                // A closed pipe is not an error.
                 Err(error) if *is_to_stdout && error.kind() == ErrorKind::BrokenPipe => {}
                 Err(error) => {
                     messages::refuse(&messages::cannot_write(name, error));

@@ -1,8 +1,8 @@
 //! The file of a report.
 //!
-//! A report that is written during the run goes straight into its file, where it can be followed. One that is written
-//! when the run is over takes the file's name when it is whole: the name never stands for half a report, nor, from the
-//! beginning of the run, for that of an earlier run.
+//! A report that is written during the run goes directly into its file, where it can be followed. A report that is
+//! written at the end of the run takes the file's name when it is complete. The name never refers to an incomplete
+//! report nor, once the run has begun, to the report of an earlier run.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,8 +19,8 @@ use crate::telemetry::ForReader;
 use crate::wait::{Patience, Wait};
 use crate::wire::UnplacedFile;
 
-/// Opens the report of this format in a file that the user named. Links are followed. A named pipe is waited for until it has
-/// a reader, or there is an interrupt, which stays in its channel.
+/// Opens the report of this format in a file that the user named. Follows links. Waits until a named pipe has a reader,
+/// or for an interrupt, which stays in its channel.
 pub(super) fn open(
     format: Format,
     named: &Path,
@@ -28,7 +28,7 @@ pub(super) fn open(
     interrupts: &Receiver<i32>,
     patience: &Patience,
 ) -> io::Result<Box<dyn Reporter>> {
-    // A link stays one, and what is not a file (a pipe, a terminal, /dev/null) has no name to take.
+    // A link stays a link, and something that is not a regular file (a pipe, a terminal, /dev/null) cannot be replaced.
     let path = fs::canonicalize(named).unwrap_or_else(|_| named.to_owned());
     let special = fs::metadata(&path).is_ok_and(|found| !found.is_file());
     if !format.is_whole_at_the_end() || special {
@@ -54,7 +54,7 @@ pub(super) fn create(
     Ok(ForReader::new(file, name, room, patience.clone()))
 }
 
-/// Opens the report of this format in a new file: what has that name already, a link included, is an error.
+/// Opens the report of this format in a new file. It is an error if the name exists already, even as a link.
 pub(super) fn create_new(format: Format, path: &Path, style: Style, room: Room) -> io::Result<Box<dyn Reporter>> {
     if format.is_whole_at_the_end() {
         return whole(format, path, style);
@@ -63,12 +63,12 @@ pub(super) fn create_new(format: Format, path: &Path, style: Style, room: Room) 
     Ok(report::reporter(format, Box::new(file), style))
 }
 
-/// The URL of the results folder from the place of a report. The folder need not be there yet.
+/// Returns the URL of the results folder relative to the location of a report. The folder need not exist yet.
 pub(super) fn relative_url(report: &Path, folder: &Path) -> Option<String> {
     let resolved = |path: &Path| fs::canonicalize(path).or_else(|_| std::path::absolute(path)).ok();
     let parent = report.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let there = match (folder.parent(), folder.file_name()) {
-        // Before the run, only what is above it may be there.
+        // Before the run, only the parent of the folder may exist.
         (Some(parent), Some(name)) if !folder.exists() => resolved(parent)?.join(name),
         _ => resolved(folder)?,
     };
@@ -84,7 +84,7 @@ fn whole(format: Format, path: &Path, style: Style) -> io::Result<Box<dyn Report
     Ok(Box::new(WholeReport { inner, part: Some(part), path: path.to_owned() }))
 }
 
-/// A report that takes its name when it is whole.
+/// A report whose file takes its name when it is complete.
 struct WholeReport {
     inner: Box<dyn Reporter>,
     part: Option<UnplacedFile>,

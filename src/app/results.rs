@@ -1,13 +1,13 @@
-//! The folder of results: what a run leaves for later, in `DIR/RUN/`; `DIR/latest` is a link to the last run that began.
+//! The results folder: what a run leaves for later, in `DIR/RUN/`. `DIR/latest` is a link to the last run that began.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
 //! | `configuration.json` | the plan: every worker and every step, with all variables replaced |
-//! | `resume.json` | the secret of the run, and what else is needed to go on with it |
-//! | `events.jsonl` | the events, as they happened |
-//! | `outputs/trial-1/WORKER/run-01-LABEL.stdout` | what a step printed, whole; the store writes there |
+//! | `resume.json` | the secret of the run, and what else is needed to resume it |
+//! | `events.jsonl` | the events, in their order |
+//! | `outputs/trial-1/WORKER/run-01-LABEL.stdout` | the whole output of a step; the store writes there |
 //! | `report.txt`, `report.json`, … | the run in the other formats |
-//! | `values.csv` | the values of the metrics, and how long each step took |
+//! | `values.csv` | the values of the metrics, and the duration of each step |
 //! | `trial-1/WORKER/` | what the worker fetched; the connection actors write there |
 
 use std::fs::{self, File};
@@ -29,7 +29,7 @@ use crate::conduct::{NamedReporters, ResultsFolder, Room, Sparing};
 use crate::model::{Event, Format, Plan, Reporter, RunId, Stamped};
 use crate::report::{self, Record, Style};
 
-/// The reports that are kept, beside the steps' outputs.
+/// The reports in the folder. The outputs of the steps are kept as well.
 const KEPT: [(Format, &str); 6] = [
     (Format::Jsonl, EVENTS),
     (Format::Text, "report.txt"),
@@ -39,11 +39,12 @@ const KEPT: [(Format, &str); 6] = [
     (Format::Csv, "values.csv"),
 ];
 
-/// Makes the folder of a run, and what is written there. Without a plan there is only the reason why to be told.
+/// Creates the folder of a run and opens its files. Without a plan, only the reason why the run is not carried out is
+/// reported.
 ///
 /// # Errors
 ///
-/// Says what cannot be made, for people.
+/// Returns a message if something cannot be created.
 pub(super) fn open(
     results: &Path,
     run: &RunId,
@@ -72,7 +73,7 @@ pub(super) fn open(
     Ok(Kept { lock, ..kept })
 }
 
-/// Adds to `reporters` what is kept in the folder at this path, each opened by `open`. The events become a journal.
+/// Adds the reports in the folder at this path to `reporters`, each opened by `open`. The events become a journal.
 fn keep(
     path: &Path,
     folder: &ResultsFolder,
@@ -100,21 +101,21 @@ fn keep(
     Ok(Kept { reporters, lock: None, progress })
 }
 
-/// What writes the folder of a run.
+/// The reporters that write the folder of a run.
 #[derive(Default)]
 pub(super) struct Kept {
     pub(super) reporters: NamedReporters,
-    /// The record, locked: no other process may go on with the run.
+    /// The record, locked so that no other process can resume the run.
     pub(super) lock: Option<File>,
-    /// Counts on as long as something goes on there.
+    /// Increases as long as writing makes progress.
     pub(super) progress: Arc<AtomicU64>,
 }
 
-/// Opens the folder of a run that goes on. Its reports are made anew, from the beginning of the run.
+/// Opens the folder of a resumed run. Its reports are written anew, from the beginning of the run.
 ///
 /// # Errors
 ///
-/// Says what cannot be made, for people.
+/// Returns a message if something cannot be created.
 pub(super) fn open_again(results: &Path, resumed: &Resumed, record: &Record) -> Result<Kept, String> {
     let recorded = &resumed.recorded;
     let open = |format: Format, path: &Path, style, room| -> std::io::Result<Box<dyn Reporter>> {
@@ -138,7 +139,7 @@ fn latest(results: &Path, run: &RunId) -> (String, Box<dyn Reporter>) {
     (results.join("latest").display().to_string(), Box::new(latest))
 }
 
-/// Has `latest` mean this run once a trial begins: a run that was refused leaves it with the one before.
+/// Makes `latest` a link to this run when a trial begins: a refused run leaves the link unchanged.
 struct Latest {
     results: PathBuf,
     run: RunId,
@@ -156,7 +157,7 @@ impl Reporter for Latest {
     }
 }
 
-/// Has `latest` mean this run: whoever looks at any time finds the one run or the other.
+/// Atomically makes `latest` a link to this run.
 fn link(results: &Path, run: &RunId) -> std::io::Result<()> {
     let fresh: PathBuf = results.join(format!(".latest.{run}"));
     std::os::unix::fs::symlink(run.as_str(), &fresh)?;

@@ -1,4 +1,4 @@
-//! `conduct --resume`: finds the run in its folder, and what is left of it to be done.
+//! `conduct --resume`: finds the run in its folder, and determines what remains to be done.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -22,19 +22,19 @@ use crate::config;
 use crate::model::{Plan, RunId, on_one_line};
 use crate::report::configuration_json;
 
-/// So many runs are named.
+/// The maximum number of runs that a message names.
 const NAMED: usize = 3;
 
-/// A run that is to go on.
+/// A run that is to be resumed.
 pub(super) struct Resumed {
-    /// Its folder, as it is shown.
+    /// The folder, as it is shown in messages.
     pub(super) path: PathBuf,
     pub(super) run: RunId,
-    /// What it did.
+    /// The plan that the run has had so far.
     plan: Arc<Plan>,
     pub(super) identity: Identity,
     pub(super) recorded: Arc<Recorded>,
-    /// Its record. It is locked, as long as this is open.
+    /// The record, locked while this file is open.
     pub(super) events: File,
     history: History,
 }
@@ -43,16 +43,16 @@ pub(super) struct Resumed {
 ///
 /// # Errors
 ///
-/// Says that another process has it.
+/// Returns an error if another process holds the lock.
 pub(super) fn lock(events: &File) -> io::Result<()> {
     Ok(flock(events, FlockOperation::NonBlockingLockExclusive)?)
 }
 
-/// Finds the run that `arguments` want to go on with, and the arguments with which it does.
+/// Finds the run that `arguments` ask to resume, and returns it with the arguments to resume it with.
 ///
 /// # Errors
 ///
-/// Says why it cannot go on, for people.
+/// Returns a message if the run cannot be resumed.
 pub(super) fn find(arguments: &ConductArguments, run: &Path) -> Result<(Resumed, ConductArguments), String> {
     let path = folder(arguments, run)?;
     let shown = on_one_line(&path.to_string_lossy()).into_owned();
@@ -88,7 +88,7 @@ pub(super) fn find(arguments: &ConductArguments, run: &Path) -> Result<(Resumed,
     Ok((Resumed { path, run, plan, identity, recorded: Arc::new(recorded), events, history }, arguments))
 }
 
-/// The folder of a run. `latest` is a link to it.
+/// Returns the folder of a run. `latest` may be a link to it.
 fn folder(arguments: &ConductArguments, run: &Path) -> Result<PathBuf, String> {
     let is_name = run.components().count() == 1 && !run.join(EVENTS).exists();
     let path = if is_name {
@@ -115,16 +115,16 @@ fn folder(arguments: &ConductArguments, run: &Path) -> Result<PathBuf, String> {
     {
         return Err(why);
     }
-    // `.` and the like have no name.
+    // A path such as `.` has no file name.
     Ok(if path.file_name().is_some() { path } else { fs::canonicalize(&path).unwrap_or(path) })
 }
 
-/// That a results folder does not have this run, with the names of those that it has.
+/// The message that a results folder does not contain this run, with the names of runs that it contains.
 fn no_such_run(path: &Path) -> Option<String> {
     let (results, name) = (path.parent()?, path.file_name()?.to_string_lossy().into_owned());
     let mut names: Vec<(SystemTime, String)> =
         run_folders(results).ok()?.iter().filter_map(|folder| named(folder)).collect();
-    // The latest ones first.
+    // Latest first.
     names.sort_by(|a, b| b.cmp(a));
     let latest = names.iter().take(NAMED).map(|(_, name)| format!("`{}`", on_one_line(name))).collect::<Vec<_>>();
     let known = ["latest"].into_iter().chain(names.iter().map(|(_, name)| name.as_str()));
@@ -133,13 +133,14 @@ fn no_such_run(path: &Path) -> Option<String> {
     (!latest.is_empty()).then(|| format!("there is no run `{name}` in `{}`\n  hint: {hint}", on_one_line(&results)))
 }
 
-/// The name of a run, and when it began.
+/// Returns the time when a run began, and its name.
 fn named(folder: &Path) -> Option<(SystemTime, String)> {
     let began = fs::metadata(folder.join(IDENTITY)).and_then(|known| known.modified());
     Some((began.unwrap_or(SystemTime::UNIX_EPOCH), folder.file_name()?.to_string_lossy().into_owned()))
 }
 
-/// The arguments with which the run was begun, with those of now that are about reports, and how many trials there are.
+/// Merges the arguments with which the run was started and those given now, which may change the reports and the number
+/// of trials.
 fn merged(now: &ConductArguments, identity: &Identity, path: &Path, run: &RunId) -> Result<ConductArguments, String> {
     let line = std::iter::once("conduct").chain(identity.arguments.iter().map(String::as_str));
     let begun = match cli::parse(line.map(OsString::from).collect()) {
@@ -176,22 +177,23 @@ fn merged(now: &ConductArguments, identity: &Identity, path: &Path, run: &RunId)
     })
 }
 
-/// How a run goes on.
+/// The decision how to resume a run.
 pub(super) struct Decided {
     /// The generation of its trials from now on.
     generation: u32,
     /// The trials that are not run again.
     done: BTreeSet<u32>,
-    /// The digests of the files that it sends.
+    /// The digests of the files that the run sends.
     files: BTreeMap<String, String>,
 }
 
 impl Resumed {
-    /// Decides how to go on with this plan: what has changed is refused, or begins a new generation. Nothing is written.
+    /// Decides how to resume the run with this plan. Changes are refused, or begin a new generation. Nothing is
+    /// written.
     ///
     /// # Errors
     ///
-    /// Says why the run cannot go on, for people.
+    /// Returns a message if the run cannot be resumed.
     pub(super) fn decide(&self, plan: &mut Plan, arguments: &ConductArguments) -> Result<Decided, String> {
         let Self { path, run, plan: before, identity, history, .. } = self;
         let files = changes::files(plan);
@@ -211,7 +213,7 @@ impl Resumed {
             }
         }
         let done = history.done(arguments.failed);
-        // One that failed, and would be run again, is in the reports too.
+        // Failed trials that are to be run again are in the reports too.
         if let Some(last) = history.done(false).last().filter(|last| **last > plan.most_trials()) {
             return Err(too_few(run, plan, arguments.overrides.trials, *last));
         }
@@ -220,11 +222,11 @@ impl Resumed {
         Ok(Decided { generation, done, files })
     }
 
-    /// Gets the folder ready to go on with this plan; what partial trials left is moved aside.
+    /// Prepares the folder to resume the run with this plan. What incomplete trials left is moved aside.
     ///
     /// # Errors
     ///
-    /// Says what cannot be written, for people.
+    /// Returns a message if something cannot be written.
     pub(super) fn begin(&mut self, plan: &Plan, decided: Decided) -> Result<Resumption, String> {
         let Self { path, run, identity, recorded, events, history, .. } = self;
         let Decided { generation, done, files } = decided;
@@ -234,7 +236,7 @@ impl Resumed {
         configuration_json(plan, &changes::digest(plan, &files), &mut written).map_err(failed)?;
         events.set_len(recorded.length).map_err(failed)?;
         if generation > history.generation {
-            // Behind it there can be one with which the run was to go on, and did not.
+            // A later configuration may exist, from an attempt to resume the run that did not succeed.
             let last = usize::try_from(history.generation).unwrap_or(usize::MAX).saturating_sub(1);
             let text =
                 recorded.configurations.get(last).or(recorded.configurations.last()).cloned().unwrap_or_default();
@@ -248,7 +250,7 @@ impl Resumed {
         identity.resumed += 1;
         identity.files = files;
         identity.write(folder).map_err(failed)?;
-        // The reports have the number of trials that there are now, also for the part that is recorded.
+        // The reports show the new number of trials, also for the recorded part.
         if let Some(recorded) = Arc::get_mut(recorded) {
             if generation == history.generation {
                 recorded.configurations.pop();
@@ -262,7 +264,7 @@ impl Resumed {
     }
 }
 
-/// Why a run cannot go on with so few trials, by the number that was given.
+/// The message that a run cannot be resumed with so few trials. `given` is the number on the command line.
 fn too_few(run: &RunId, plan: &Plan, given: Option<u32>, last: u32) -> String {
     let trials = plan.most_trials();
     let with = match given {
@@ -273,7 +275,7 @@ fn too_few(run: &RunId, plan: &Plan, given: Option<u32>, last: u32) -> String {
     format!("cannot resume run `{run}` with {with}: trial {last} is done")
 }
 
-/// How all trials of a run are measured in another way.
+/// A hint how to change a metric for all trials of a run.
 fn metrics_hint(path: &Path) -> String {
     let shown = on_one_line(&path.to_string_lossy()).into_owned();
     format!(
@@ -282,7 +284,7 @@ fn metrics_hint(path: &Path) -> String {
     )
 }
 
-/// Why a run cannot go on with a series that does not have a trial that is done.
+/// The message that a run cannot be resumed, because the series no longer contains a trial that is done.
 fn not_placed(run: &RunId, trial: u32, round: u32, point: &str) -> String {
     let of = if point.is_empty() { String::new() } else { format!(" of `{point}`") };
     format!(

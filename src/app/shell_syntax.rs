@@ -1,4 +1,4 @@
-//! Asks the shells of this machine whether they understand commands: `sh -n -c COMMAND`, which runs nothing.
+//! Checks the syntax of commands with the shells of this machine: `sh -n -c COMMAND`, which runs nothing.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -12,16 +12,16 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use crate::config::{ShellCommand, ShellRefusal, ShellSyntax};
 use crate::wait::Wait;
 
-/// The most shells that run at once.
+/// The maximum number of shells that run at once.
 const TOGETHER: usize = 4;
 
-/// How much of a shell's complaint is read.
+/// The maximum number of bytes that are read of an error message of a shell.
 const MAX_COMPLAINT: u64 = 4096;
 
 /// The shells of this machine.
 #[derive(Debug)]
 pub(super) struct LocalShells {
-    /// How long one may think.
+    /// The time limit for one command.
     patience: Duration,
 }
 
@@ -43,9 +43,9 @@ impl ShellSyntax for LocalShells {
                 let Some(command) = commands.get(index) else { break };
                 match check(command, self.patience) {
                     Ok(refusal) => found.extend(refusal.map(|refusal| (index, refusal))),
-                    // One shell that hangs is waited for; a thousand would be.
+                    // After one shell that hangs, stop: waiting for many would take too long.
                     Err(error) if error.kind() == io::ErrorKind::TimedOut => is_over.store(true, Ordering::Relaxed),
-                    // There is no such shell here, or the command is too long for it: nothing can be told.
+                    // The shell does not exist here, or the command is too long for it: the syntax is unknown.
                     Err(_) => {}
                 }
             }
@@ -66,7 +66,7 @@ fn check(command: &ShellCommand, patience: Duration) -> io::Result<Option<ShellR
     let mut complaint = File::from(memfd_create("complaint", MemfdFlags::CLOEXEC)?);
     let mut shell = Command::new(&command.shell);
     shell.args([OsStr::new("-n"), OsStr::new("-c"), OsStr::new(&command.command)]);
-    // Its words are to be English, and nobody's start-up file is to be read.
+    // The messages must be in English, and no start-up file of the user must be read.
     shell.env("LC_ALL", "C").env_remove("ENV").env_remove("BASH_ENV");
     shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(complaint.try_clone()?);
     let mut child = shell.spawn()?;
@@ -79,7 +79,7 @@ fn check(command: &ShellCommand, patience: Duration) -> io::Result<Option<ShellR
     Ok(Some(refusal(&String::from_utf8_lossy(&bytes), &command.shell)))
 }
 
-/// Reads `sh: 1: Syntax error: "fi" unexpected`, `bash: -c: line 1: syntax error near …`, and what is like them.
+/// Parses an error message such as `sh: 1: Syntax error: "fi" unexpected` or `bash: -c: line 1: syntax error near …`.
 fn refusal(complaint: &str, shell: &str) -> ShellRefusal {
     let first = complaint.lines().next().unwrap_or_default();
     let name = shell.rsplit('/').next().unwrap_or(shell);

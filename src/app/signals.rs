@@ -6,15 +6,16 @@ use signal_hook::iterator::Signals;
 
 use crate::sys;
 
-/// Begins to listen for SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under `nohup`), and passes them on. The thread
-/// lives as long as the program.
+/// Starts to listen for SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under `nohup`), and sends them to the
+/// returned channel. The thread lives as long as the program.
 ///
-/// The first stops in good order, the second at once, or the third with `on_interrupt = collect`. Whoever should hear them may be held up, by a terminal that was
-/// stopped and does not take the last words: then the third ends the program as it is.
+/// The first signal stops the run in good order; the second, or the third with `on_interrupt = collect`, stops it at
+/// once. If the receiver is blocked, for example because a stopped terminal does not accept the last output, the third
+/// ends the program immediately.
 ///
 /// # Errors
 ///
-/// Says why the signal handlers cannot be installed.
+/// Returns an error if the signal handlers cannot be installed.
 pub(super) fn interrupts() -> std::io::Result<Receiver<i32>> {
     let (sender, receiver) = bounded(2);
     let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| *signal != SIGHUP || !sys::is_ignored(SIGHUP));

@@ -1,4 +1,4 @@
-//! `validate`: prints what is wrong with configurations.
+//! `validate`: prints the findings in configurations.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use crate::model::{NOT_CARRIED_OUT, PASSED};
 use crate::report::counted;
 use crate::telemetry;
 
-/// Checks each file; 1 when there is an error.
+/// Checks each file. Exits with status 1 if there is an error.
 pub(super) fn run(arguments: &ValidateArguments) -> Result<ExitCode, Refused> {
     if arguments.list {
         messages::print(&list())?;

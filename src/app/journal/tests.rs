@@ -1,6 +1,6 @@
-//! Power cuts at random moments: a series of 60 trials is carried out on a simulated disk, which loses what it was not told
-//! to keep, and goes on after each cut from what is left. The coordinator and all that writes and reads the record are those
-//! of the program; the players, the time and the disk are simulated.
+//! Power cuts at random moments: a series of 60 trials runs on a simulated disk that loses everything that was not
+//! synced, and is resumed after each cut from what is left. The coordinator and the code that writes and reads the
+//! record are the real ones; the players, the time and the disk are simulated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -17,12 +17,12 @@ use crate::model::{Format, OutputSource, Phase, Plan, RunId, StepReference, Verd
 use crate::report::{self, Replay, Style};
 use crate::statistics::Random;
 
-/// So often is the power cut.
+/// The number of power cuts.
 const CUTS: usize = 1000;
 const TRIALS: u32 = 60;
-/// The trial that fails; it counts all the same.
+/// The trial that fails. It counts as done nevertheless.
 const FAILS: u32 = 7;
-/// The power is cut after at most so many changes: those of about six trials. Each event is at least one.
+/// The maximum number of changes before a power cut: about those of six trials. Each event is at least one change.
 const CHANGES: usize = 200;
 
 const TEST: &str = "\
@@ -42,17 +42,17 @@ fn path(text: &str) -> Vec<OsString> {
     text.split('/').map(OsString::from).collect()
 }
 
-/// The files that an attempt at a trial leaves, and what they hold.
+/// The files that an attempt at a trial leaves, with their contents.
 fn files(trial: u32, attempt: u32) -> [(Vec<OsString>, String); 2] {
     ["outputs/trial-N/w/run-01-s.stdout", "trial-N/w/results/file"].map(|name| {
         (path(&name.replace('N', &trial.to_string())), format!("attempt {attempt} at trial {trial}, whole"))
     })
 }
 
-/// What is kept when the program says so: a path, and whether it is that of a folder.
+/// Decides whether a sync takes effect, from the path and whether the path is a folder.
 type Keeps = fn(&[OsString], bool) -> bool;
 
-/// A disk that does not sync everything that it is asked to.
+/// A disk that ignores some syncs.
 struct Careless(SimulatedDisk, Keeps);
 
 impl Disk for Careless {
@@ -81,7 +81,7 @@ impl Disk for Careless {
     }
 }
 
-/// The record on its disk.
+/// The record on the simulated disk.
 struct Record(SimulatedDisk);
 
 impl Write for Record {
@@ -95,10 +95,10 @@ impl Write for Record {
     }
 }
 
-/// Why a part of a run did not come to its end.
+/// Why a part of a run stopped before its end.
 enum Stop {
     PowerCut,
-    /// Something is not as it should be.
+    /// A check failed.
     Wrong(String),
 }
 
@@ -112,17 +112,17 @@ fn ensure(is_so: bool, wrong: impl FnOnce() -> String) -> Result<(), Stop> {
     if is_so { Ok(()) } else { Err(Stop::Wrong(wrong())) }
 }
 
-/// A run on a disk whose power is cut again and again.
+/// A run on a disk whose power is cut repeatedly.
 struct Run<'a> {
     plan: &'a Plan,
     keeps: Keeps,
     disk: SimulatedDisk,
     random: &'a mut Random,
-    /// The trials of which the program was told that the disk has their end.
+    /// The trials whose end was synced, as far as the program knows.
     promised: BTreeSet<u32>,
 }
 
-/// The trials that are recorded as done: the attempt that counts.
+/// The trials that are recorded as done, each with the attempt that counts.
 type Done = BTreeMap<u32, u32>;
 
 fn below(random: &mut Random, bound: usize) -> usize {
@@ -136,7 +136,7 @@ impl<'a> Run<'a> {
         Self { plan, keeps, disk, random, promised: BTreeSet::new() }
     }
 
-    /// Carries the run out, however often the power is cut. Returns how often that was, or what is wrong.
+    /// Carries out the run to its end, despite power cuts. Returns how many there were, or what is wrong.
     fn carry_out(mut self) -> Result<usize, String> {
         let mut cuts = 0;
         loop {
@@ -150,7 +150,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Goes on, as far as the power lasts.
+    /// Resumes the run until the next power cut.
     fn part(&mut self) -> Result<(), Stop> {
         let faults = BTreeSet::from([Fault::Fails(
             StepReference { trial: FAILS, phase: Phase::Run, worker: WorkerId(0), position: 0 },
@@ -162,7 +162,7 @@ impl<'a> Run<'a> {
             let events = report::continued_events(Box::new(Record(self.disk.clone())));
             (simulate_rest(self.plan.clone(), resumption, &faults, 2 * CHANGES), done, events)
         } else {
-            // Nothing was begun that could go on.
+            // There is no run to resume.
             ensure(self.promised.is_empty(), || "the record is lost".to_owned())?;
             let mut configuration = Vec::new();
             report::dry_run_json(self.plan, None, &mut configuration)?;
@@ -179,7 +179,7 @@ impl<'a> Run<'a> {
         ensure(done.len() == TRIALS as usize, || format!("only {} trials are done", done.len()))
     }
 
-    /// What is recorded, and how long that is; none if the run has not begun.
+    /// Reads the record and returns it with its length, or `None` if the run has not begun.
     fn read(&self) -> Result<Option<(History, u64)>, Stop> {
         let (Ok(record), Ok(configuration)) =
             (self.disk.read(&path(EVENTS)), self.disk.read(&path(CONFIGURATION)).map(String::from_utf8))
@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
             Ok(())
         });
         match told {
-            // Its configuration was not kept, and so it had not begun.
+            // The configuration was not synced, so the run had not begun.
             Err(_) if self.promised.is_empty() => return Ok(None),
             told => told?,
         }
@@ -212,7 +212,7 @@ impl<'a> Run<'a> {
         Ok(history.plan.is_some().then_some((history, length)))
     }
 
-    /// Each trial whose end the disk was to keep is recorded, and each that is recorded has all its files.
+    /// Checks that each trial whose end was synced is recorded, and that each recorded trial has all its files.
     fn check(&self, history: &History) -> Result<Done, Stop> {
         let attempts = history.attempts();
         let done: Done = history.done(false).into_iter().map(|trial| (trial, attempts[&trial])).collect();
@@ -229,7 +229,7 @@ impl<'a> Run<'a> {
         Ok(done)
     }
 
-    /// Gets everything ready to go on, as `--resume` does.
+    /// Prepares everything to continue, as `--resume` does.
     fn prepare(&self, history: History, length: u64) -> Result<Resumption, Stop> {
         self.disk.truncate(&path(EVENTS), usize::try_from(length).expect("it is in memory"))?;
         let done = history.done(false);
@@ -239,7 +239,7 @@ impl<'a> Run<'a> {
         history.resume(self.plan, done, attempts).ok_or_else(|| Stop::Wrong("the run has no plan".to_owned()))
     }
 
-    /// Exactly the trials are run that are not done, each at the point and in the round that it is planned for.
+    /// Checks that exactly the missing trials are run, each at its planned point and in its planned round.
     fn is_what_was_missing(&self, simulated: &Simulated, done: &Done) -> Result<(), Stop> {
         let begun = simulated.events.iter().filter_map(|stamped| match stamped.event {
             Event::TrialStarted { trial, point, round, .. } => Some((trial, point, round)),
@@ -256,7 +256,7 @@ impl<'a> Run<'a> {
         ensure(is_failed, || format!("the failure of trial {FAILS} is forgotten"))
     }
 
-    /// Writes what happened, as far as the power lasts.
+    /// Writes the events until the power is cut.
     fn write(&mut self, simulated: &Simulated, events: Box<dyn Reporter>) -> Result<(), Stop> {
         let mut journal =
             Journal { events, disk: Box::new(Careless(self.disk.clone(), self.keeps)), progress: Arc::default() };
@@ -291,7 +291,7 @@ fn planned() -> Plan {
     plan
 }
 
-/// Carries out one run after the other, until the power was cut often enough.
+/// Carries out runs until the power was cut often enough.
 fn cut_again_and_again(keeps: Keeps) -> Result<(), String> {
     let (plan, mut random) = (planned(), Random::seeded(19));
     let mut cuts = 0;
