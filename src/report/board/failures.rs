@@ -1,12 +1,12 @@
-//! What went wrong so far, for the head of the view: the first causes, each with its consequences.
+//! What has gone wrong so far, for the top of the view: the first causes, each with its consequences.
 //!
-//! Of a trial that is over, only what is shown stays: a run can have thousands of trials.
+//! After a trial, only what is shown is kept: a run can have thousands of trials.
 
 use crate::model::{ConductorTime, Event, Outcome, on_one_line};
 use crate::report::Run;
 use crate::report::causes::{Shown, causes, shown};
 
-/// So many causes are shown.
+/// The maximum number of causes that are shown.
 const MOST: usize = 3;
 
 /// The causes so far.
@@ -14,25 +14,25 @@ const MOST: usize = 3;
 pub(super) struct Failures {
     /// The record of the current trial.
     run: Run,
-    /// Whether something happened that can be a cause or a consequence.
+    /// Whether something has happened since the last update that can be a cause or a consequence.
     is_stale: bool,
-    /// The causes of earlier trials, and how many there are.
+    /// The first causes of earlier trials, and how many there are.
     earlier: (Vec<Failure>, usize),
-    /// Those of the current trial.
+    /// The first causes of the current trial, and how many there are.
     current: (Vec<Failure>, usize),
 }
 
-/// A cause.
+/// A cause, as the view shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// What went wrong, where.
+    /// What went wrong, and where.
     pub(super) title: String,
-    /// What followed from it.
+    /// The consequences.
     pub(super) consequences: Option<String>,
 }
 
 impl Failures {
-    /// Takes one event.
+    /// Processes an event.
     pub(super) fn take(&mut self, at: ConductorTime, event: &Event) {
         if matches!(event, Event::TrialStarted { .. }) {
             self.begin_trial();
@@ -61,7 +61,7 @@ impl Failures {
         self.run = Run { plan: self.run.plan.take(), start: self.run.start, ..Run::default() };
     }
 
-    /// Looks for causes again, if there may be others.
+    /// Finds the causes again if they may have changed.
     pub(super) fn update(&mut self) {
         if std::mem::take(&mut self.is_stale) {
             let found = causes(&self.run, None);
@@ -74,7 +74,7 @@ impl Failures {
         }
     }
 
-    /// The first ones, and how many others there are.
+    /// Returns the first causes, and how many others there are.
     pub(super) fn shown(&self) -> (Vec<&Failure>, usize) {
         let first: Vec<_> = self.earlier.0.iter().chain(&self.current.0).take(MOST).collect();
         let others = (self.earlier.1 + self.current.1).saturating_sub(first.len());

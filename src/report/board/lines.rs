@@ -1,6 +1,7 @@
-//! The lines of the view: the rows in columns, below them where the run is and whom it waits for, and how much is done.
+//! The lines of the view: the rows in columns, below them the position of the run and the workers that it waits for,
+//! and the progress.
 //!
-//! Every line fits the width of the terminal. A narrow one has no limits, and only the names in a column.
+//! Every line fits the width of the terminal. On a narrow terminal, limits are left out and only names are in columns.
 
 use super::failures::Failure;
 use super::rows::{About, Row, WIDEST_COLUMN, few, tenths};
@@ -8,14 +9,14 @@ use super::{Board, Standing, steps_of_trial};
 use crate::model::{ConductorTime, Plan, WorkerId, beginning_within, display_width, padded};
 use crate::report::words;
 
-/// A narrower terminal has no room for limits and columns.
+/// The minimum width of a terminal with limits and columns.
 const WIDE: usize = 60;
-/// The longest bar that shows how far the run is.
+/// The maximum length of the progress bar.
 const LONGEST_BAR: usize = 30;
-/// What went wrong, and what followed, take no more lines than this.
+/// The maximum number of lines for a cause and its consequences.
 const LONGEST_CAUSE: usize = 3;
 
-/// A line, and whether it is one to look at.
+/// A line, and whether it needs attention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BoardLine {
     /// The line, without control characters.
@@ -31,11 +32,11 @@ impl BoardLine {
 }
 
 impl Board {
-    /// At most `rows` lines of at most `columns` columns.
+    /// Returns at most `rows` lines of at most `columns` columns.
     pub(crate) fn lines(&mut self, now: ConductorTime, columns: usize, rows: usize) -> Vec<BoardLine> {
         self.failures.update();
         let Some(plan) = &self.plan else { return Vec::new() };
-        // The last lines are why trials were added, where the run is, and how much is done.
+        // The last lines show why trials were added, the position of the run, and the progress.
         let precision = self.precision.as_ref().filter(|_| rows > 3);
         let room = rows.saturating_sub(2 + usize::from(precision.is_some()));
         let head = |most| if room > 1 { self.head(columns, most) } else { Vec::new() };
@@ -59,12 +60,12 @@ impl Board {
         lines.into_iter().map(fit).collect()
     }
 
-    /// What went wrong first, in at most so many lines.
+    /// Returns what went wrong first, in at most `most` lines.
     fn head(&self, columns: usize, most: usize) -> Vec<BoardLine> {
         let (first, mut others) = self.failures.shown();
         let mut lines: Vec<BoardLine> = Vec::new();
         for (at, failure) in first.iter().enumerate() {
-            // One line is for how many others there are.
+            // One line is needed for the number of the other causes.
             let is_last = at + 1 == first.len() && others == 0;
             let room = most.saturating_sub(lines.len() + usize::from(!is_last));
             let mut needed = told(failure, columns, if at == 0 { room.max(1) } else { usize::MAX });
@@ -80,7 +81,7 @@ impl Board {
         lines
     }
 
-    /// How many steps are over, and how many there will be.
+    /// Formats how many steps have ended, and the total number.
     fn progress(&self, plan: &Plan, columns: usize) -> String {
         let all = steps_of_trial(plan) * u64::from(plan.trials);
         let bar = LONGEST_BAR.min(columns / 3);
@@ -89,7 +90,7 @@ impl Board {
         format!("[{:bar$}] {} of {all} steps", "=".repeat(filled) + head, self.done)
     }
 
-    /// How long the rest of a series takes, by the trials that are over.
+    /// Estimates how long the rest of a series takes, from the trials that have ended.
     fn time_left(&self, plan: &Plan, now: ConductorTime) -> Option<String> {
         let over = self.begun.checked_sub(1).filter(|over| *over > 0 && plan.is_series())?;
         let (first, latest) = self.trials_began?;
@@ -99,7 +100,7 @@ impl Board {
         Some(words::about(left))
     }
 
-    /// Where the run is, and whom it waits for.
+    /// Describes the position of the run and the workers that it waits for.
     fn waiting(&self, plan: &Plan, now: ConductorTime, columns: usize) -> String {
         let is_waited_for = |standing: &Standing| match (self.phase, self.gone) {
             (None, _) => *standing == Standing::Away,
@@ -108,7 +109,7 @@ impl Board {
         };
         let is_waited_for = |id: &WorkerId| is_waited_for(&self.workers[id.0].standing);
         let waited: Vec<WorkerId> = plan.workers().map(|(id, _)| id).filter(is_waited_for).collect();
-        // Those at a barrier wait themselves.
+        // Workers at a barrier are themselves waiting.
         let at_work = waited.iter().filter(|id| !self.is_at_barrier(**id)).copied().collect::<Vec<_>>();
         let waited = if at_work.is_empty() { waited } else { at_work };
         let waited: Vec<&str> = waited.iter().map(|id| plan.worker(*id).name.as_str()).collect();
@@ -130,7 +131,7 @@ impl Board {
     }
 }
 
-/// A cause and its consequences, in at most so many lines: more of the cause, if there are few.
+/// Formats a cause and its consequences in at most `most` lines. If there are few, the cause takes precedence.
 fn told(failure: &Failure, columns: usize, most: usize) -> Vec<BoardLine> {
     let title = broken("", &failure.title, columns, LONGEST_CAUSE.min(most));
     let rest = LONGEST_CAUSE.min(most - title.len());
@@ -140,8 +141,8 @@ fn told(failure: &Failure, columns: usize, most: usize) -> Vec<BoardLine> {
     title.chain(consequences.map(BoardLine::plain)).collect()
 }
 
-/// A text behind this indentation in at most so many lines, at least one, broken between words; what stands below the first
-/// line is indented farther.
+/// Breaks an indented text between words into at most `most` lines, at least one. Lines after the first are indented
+/// further.
 fn broken(indentation: &str, text: &str, columns: usize, most: usize) -> Vec<String> {
     let mut lines = vec![indentation.to_owned()];
     for word in text.split_inclusive(' ') {
@@ -156,7 +157,7 @@ fn broken(indentation: &str, text: &str, columns: usize, most: usize) -> Vec<Str
     lines.iter().map(|line| cut(line.trim_end(), columns)).collect()
 }
 
-/// The rows in columns.
+/// Formats the rows in columns.
 fn table(plan: &Plan, rows: &[Row], columns: usize) -> Vec<BoardLine> {
     let is_wide = columns >= WIDE;
     let cells: Vec<Cells> = rows.iter().map(|row| Cells::new(plan, row, is_wide)).collect();
@@ -172,14 +173,14 @@ fn table(plan: &Plan, rows: &[Row], columns: usize) -> Vec<BoardLine> {
     cells.iter().zip(rows).map(line).collect()
 }
 
-/// What stands in a row.
+/// The cells of a row.
 struct Cells {
     mark: char,
     name: String,
     state: &'static str,
     time: String,
     about: String,
-    /// Whether the cells of other rows are as wide.
+    /// Whether the cells of other rows get the same width.
     is_label: bool,
     printed: String,
     space: &'static str,
@@ -220,7 +221,7 @@ impl Cells {
     }
 }
 
-/// The beginning of a text that is wider than this, with a mark that something is missing.
+/// Shortens a text that is wider than `width`, and marks the omission.
 fn cut(text: &str, width: usize) -> String {
     if display_width(text) <= width {
         return text.to_owned();

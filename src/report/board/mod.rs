@@ -1,8 +1,8 @@
-//! What happens right now: the content of the live view, without a terminal.
+//! The content of the live view, without a terminal.
 //!
-//! It takes the events of a run, and knows for each worker what it does, since when, and the last line that it printed. What
-//! stands in the row of a worker is decided in `rows`, what went wrong is found in `failures`, and how all of it fits the
-//! terminal is decided in `lines`.
+//! It processes the events of a run, and keeps for each worker its current step, the start of that step, and the last
+//! line that it printed. `rows` decides what the row of a worker contains, `failures` finds what went wrong, and
+//! `lines` fits everything into the terminal.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,37 +24,37 @@ use failures::Failures;
 
 pub(crate) use lines::BoardLine;
 
-/// A step is slow beyond twice the time that it ever took, and this long.
+/// A step is slow if it takes longer than twice its longest duration so far plus this margin.
 const SLOW_MARGIN: Duration = Duration::from_secs(5);
-/// A step of which nothing is known is slow after so long.
+/// A step without a known duration is slow after this time.
 const SLOW: Duration = Duration::from_mins(1);
-/// So many lines are searched for the last one that is not empty.
+/// The number of lines that are searched for the last non-empty one.
 const LAST_LINES: usize = 8;
 
-/// What is known of the moment.
+/// The current state of a run.
 #[derive(Default)]
 pub(crate) struct Board {
     plan: Option<Arc<Plan>>,
     trial: u32,
-    /// How many trials were done before the run was resumed, and how many have begun since.
+    /// The number of trials that were done before the run was resumed, and the number that have begun since.
     done_before: u32,
     begun: u32,
-    /// When the first of these began, and the latest.
+    /// When the first and the latest of the trials since then began.
     trials_began: Option<(ConductorTime, ConductorTime)>,
-    /// Since when the players are being reached.
+    /// When the run began to reach the players.
     began: Option<ConductorTime>,
     phase: Option<(Phase, ConductorTime)>,
-    /// Whether the workers were told to go.
+    /// Whether `go` was sent to the workers.
     gone: bool,
-    /// Since when the check of the trial runs.
+    /// When the check of the trial began, while it runs.
     checking: Option<ConductorTime>,
-    /// Since when the metrics of the trial are measured.
+    /// When the measurement of the trial's metrics began, while it runs.
     measuring: Option<ConductorTime>,
     workers: Vec<Worker>,
     done: u64,
-    /// For each worker the first one with the same steps.
+    /// For each worker, the first worker with the same steps.
     alike: Vec<WorkerId>,
-    /// The longest that each step took so far, on the workers that have the same steps.
+    /// The longest duration of each step so far, on all workers with the same steps.
     longest: BTreeMap<(WorkerId, Phase, usize), Duration>,
     failures: Failures,
     /// Why trials were added to reach a precision.
@@ -64,22 +64,22 @@ pub(crate) struct Board {
 #[derive(Default)]
 struct Worker {
     standing: Standing,
-    /// Why its connection is broken, and since when.
+    /// Why and since when the connection is broken.
     broken: Option<(String, ConductorTime)>,
-    /// What it runs, and since when; what it spawned is not what it is waited for.
+    /// The running steps, each with its start. Spawned steps are left out, because the worker does not wait for them.
     open: Vec<(usize, ConductorTime)>,
-    /// How many of the phase's steps are over, and when the last of them was.
+    /// How many steps of the phase have ended, and when the last of them ended.
     ended: usize,
     since: Option<ConductorTime>,
     failures: usize,
     printed: Printed,
 }
 
-/// What a worker printed last.
+/// The last output of a worker.
 #[derive(Default)]
 struct Printed {
     last: Option<Output>,
-    /// How much each step of the trial that may print more has printed, on both streams, as far as it is known.
+    /// The known length of the output of each step of the trial that may print more, on both streams.
     lengths: BTreeMap<StepReference, [u64; 2]>,
 }
 
@@ -94,7 +94,7 @@ enum Standing {
 }
 
 impl Board {
-    /// Takes one event.
+    /// Processes an event.
     pub(crate) fn take(&mut self, Stamped { at, event }: &Stamped) {
         self.failures.take(*at, event);
         match event {
@@ -153,7 +153,7 @@ impl Board {
         }
     }
 
-    /// What steps of an earlier trial print is not shown any more.
+    /// Begins a trial. The output of earlier trials is no longer shown.
     fn begin_trial(&mut self, trial: u32, at: ConductorTime) {
         self.trial = trial;
         self.begun += 1;
@@ -195,7 +195,7 @@ impl Board {
         }
     }
 
-    /// What a step left, if it counts, and what it printed last: that can come together with its end.
+    /// Records the result of a step: a failure if it counts, and the last output, which can arrive with the result.
     fn left(&mut self, step: StepReference, result: &StepResult) {
         let fails = result.outcome.fails(self.plan.as_ref().and_then(|plan| plan.step(step)), step.phase);
         let Some(worker) = self.workers.get_mut(step.worker.0) else { return };
@@ -203,7 +203,7 @@ impl Board {
         worker.printed.take_all(step, result, result.outcome.is_failure());
     }
 
-    /// Whether it is a step of the phase that is shown, and not of a Reset that a worker runs because it leaves.
+    /// Whether the step belongs to the current phase, and not to a Reset that a leaving worker runs.
     fn is_current(&self, step: StepReference) -> bool {
         self.phase.is_some_and(|(phase, _)| phase == step.phase)
     }
@@ -212,7 +212,7 @@ impl Board {
         self.plan.as_ref().and_then(|plan| plan.step(step)).is_some_and(|step| step.mode == Mode::Spawn)
     }
 
-    /// The step that a worker is at, and since when: the longest of what it runs, else the next one.
+    /// Returns the current step of a worker, and its start: the longest-running step, or else the next one.
     fn current(&self, id: WorkerId) -> Option<(usize, &Step, ConductorTime)> {
         let worker = &self.workers[id.0];
         let (phase, _) = self.phase.filter(|_| self.gone && worker.standing == Standing::In)?;
@@ -226,7 +226,7 @@ impl Board {
         self.current(worker).is_some_and(|(_, step, _)| matches!(step.action, Action::Barrier(_)))
     }
 
-    /// Whether the step that a worker is at takes unusually long.
+    /// Whether the current step of a worker takes unusually long.
     fn is_slow(&self, worker: WorkerId, position: usize, step: &Step, took: Duration) -> bool {
         let first = self.alike.get(worker.0).copied().unwrap_or(worker);
         let known = self.phase.and_then(|(phase, _)| self.longest.get(&(first, phase, position)));
@@ -240,14 +240,14 @@ impl Board {
     }
 }
 
-/// How many steps a trial has.
+/// Returns the number of steps of a trial.
 fn steps_of_trial(plan: &Plan) -> u64 {
     let steps = |phase| plan.workers.iter().map(|worker| worker.steps[phase].len()).sum::<usize>();
     plan.phases.iter().map(|phase| steps(*phase)).sum::<usize>() as u64
 }
 
 impl Printed {
-    /// Takes the output of a stream, if there is more of it than was known.
+    /// Records the output of a stream if it has grown.
     fn take(&mut self, step: StepReference, stream: Stream, output: &Output) {
         let [stdout, stderr] = self.lengths.entry(step).or_default();
         let known = if stream == Stream::Stdout { stdout } else { stderr };
@@ -257,8 +257,8 @@ impl Printed {
         }
     }
 
-    /// Takes both outputs of a step that is over. Which came last is not known: of a step that failed it is more often
-    /// standard error that says why.
+    /// Records both outputs of a step that has ended. Which came last is unknown; if a step failed, standard error
+    /// usually contains the reason.
     fn take_all(&mut self, step: StepReference, result: &StepResult, is_failure: bool) {
         let mut both = [(Stream::Stderr, &result.stderr), (Stream::Stdout, &result.stdout)];
         if is_failure {
@@ -272,7 +272,7 @@ impl Printed {
         }
     }
 
-    /// The last line that is not empty, without control characters.
+    /// Returns the last non-empty line, without control characters.
     fn line(&self) -> String {
         let lines = self.last.as_ref().map(|output| last_lines(output, LAST_LINES)).unwrap_or_default();
         let line = lines.iter().rev().find(|line| !line.trim().is_empty());

@@ -1,7 +1,8 @@
-//! What the view says of each worker: its state, its step, how long that takes and may take, and the last line printed.
+//! The rows of the view: the state of each worker, its step, how long the step takes and may take, and the last line
+//! printed.
 //!
-//! Workers of which the same is to be said share a row. Those in trouble come first, then those of which there is something
-//! unusual, then the others in the order of the test.
+//! Workers with the same content share a row. Workers in trouble come first, then workers with something unusual, then
+//! the others in the order of the test.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -13,10 +14,10 @@ use super::{Board, Standing};
 use crate::model::{Action, ConductorTime, Plan, Step, WorkerId, display_width, on_one_line};
 use crate::report::{compact, words};
 
-/// Names and labels take no more columns than this.
+/// The maximum width of names and labels.
 pub(super) const WIDEST_COLUMN: usize = 24;
 
-/// What workers are doing. The order is that of the rows, as far as nothing else is unusual.
+/// The state of workers. The order is that of the rows if nothing else is unusual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum State {
     Lost,
@@ -25,7 +26,7 @@ pub(super) enum State {
     Connected,
     Preparing,
     Ready,
-    /// A step takes unusually long.
+    /// The step takes unusually long.
     Slow,
     Running,
     Copying,
@@ -35,7 +36,7 @@ pub(super) enum State {
 }
 
 impl State {
-    /// The word for it.
+    /// The word that is shown.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Lost => "lost",
@@ -54,33 +55,33 @@ impl State {
     }
 }
 
-/// What is said about a state.
+/// The details of a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum About {
-    /// Nothing.
+    /// No details.
     Nothing,
     /// The label of the step.
     Step(String),
-    /// Why it is so, or what it waits for.
+    /// The reason for the state, or what the worker waits for.
     Reason(String),
 }
 
 /// A row of the view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
-    /// Those that it is about; none if it is about the check.
+    /// The workers of the row; empty for the row of the check.
     pub(super) workers: Vec<WorkerId>,
-    /// Whether something failed on them.
+    /// Whether something failed on these workers.
     pub(super) has_failed: bool,
-    /// What they are doing.
+    /// The state of these workers.
     pub(super) state: State,
-    /// What there is to say about it.
+    /// The details of the state.
     pub(super) about: About,
-    /// For how long, of the longest of them.
+    /// How long the state has lasted: the longest time of these workers.
     pub(super) took: Option<Duration>,
-    /// How long that may take.
+    /// The time limit.
     pub(super) limit: Option<Duration>,
-    /// The last line that was printed, if all have printed the same.
+    /// The last line that was printed, if it is the same for all of these workers.
     pub(super) printed: String,
 }
 
@@ -97,18 +98,18 @@ impl Row {
         Self { took: Some(took), limit, ..self }
     }
 
-    /// Whether the same is to be said of other workers, and of what they printed if that is to be shown.
+    /// Whether the rows have the same content, including the printed line if `with_printed` is set.
     fn is_like(&self, other: &Self, with_printed: bool) -> bool {
         let of = |row: &Self| (row.has_failed, row.state, row.limit);
         of(self) == of(other) && self.about == other.about && (!with_printed || self.printed == other.printed)
     }
 
-    /// Whether it deserves a look.
+    /// Whether the row needs attention.
     pub(super) fn is_bad(&self) -> bool {
         self.rank() < 4
     }
 
-    /// The lower, the earlier it stands.
+    /// The rank in the order of the rows, the lowest first.
     fn rank(&self) -> u8 {
         match self.state {
             State::Lost => 0,
@@ -119,7 +120,7 @@ impl Row {
         }
     }
 
-    /// How long it takes and may take: `3.2s of 1h`.
+    /// Formats the duration and its limit, such as `3.2s of 1h`.
     pub(super) fn time(&self, with_limit: bool) -> String {
         let Some(took) = self.took else { return String::new() };
         match self.limit.filter(|_| with_limit) {
@@ -130,7 +131,8 @@ impl Row {
 }
 
 impl Board {
-    /// The rows, of which there are no more than `most` if that can be had by leaving out what workers printed.
+    /// Returns the rows. If there are more than `most`, the printed lines are left out so that more workers share a
+    /// row.
     pub(super) fn rows(&self, plan: &Plan, now: ConductorTime, most: usize) -> Vec<Row> {
         let barriers = self.barriers(plan);
         let each: Vec<Row> = plan.workers().map(|(id, _)| self.row(plan, id, now, &barriers)).collect();
@@ -138,7 +140,7 @@ impl Board {
         if rows.len() > most {
             rows = fold(each, false);
         }
-        // Of more than there is room for, those that have been at it longest are shown.
+        // If there is not enough room, the rows with the longest times are shown.
         let is_too_much = rows.len() > most;
         rows.sort_by_key(|row| (row.rank(), row.took.filter(|_| is_too_much).map(Reverse)));
         if let Some(since) = self.checking {
@@ -149,7 +151,7 @@ impl Board {
         rows
     }
 
-    /// What is said of those who wait at each barrier: who is missing is the same for all of them.
+    /// Describes each barrier at which a worker waits. The missing workers are the same for all that wait there.
     fn barriers(&self, plan: &Plan) -> BTreeMap<&str, String> {
         let mut barriers = BTreeMap::new();
         for step in plan.workers().filter_map(|(id, _)| Some(self.current(id)?.1)) {
@@ -180,7 +182,7 @@ impl Board {
 
     fn connecting(&self, plan: &Plan, now: ConductorTime) -> Row {
         let row = Row::plain(State::Connecting);
-        // Later trials may wait for a player as long as the lease.
+        // In later trials, the time limit for a player may be the lease.
         match self.began.filter(|_| self.trial == 0) {
             Some(began) => row.timed(now.since(began), Some(plan.settings.connect_timeout)),
             None => row,
@@ -207,7 +209,7 @@ impl Board {
         Row::new(state, about).timed(took, step.limit(plan.settings.step_timeout))
     }
 
-    /// Which barrier it is, and who is not there yet.
+    /// Names the barrier and the workers that have not reached it.
     fn at_barrier(&self, plan: &Plan, name: &str) -> String {
         let Some((phase, _)) = self.phase else { return String::new() };
         let is_barrier = |step: &Step| matches!(&step.action, Action::Barrier(of) if of == name);
@@ -233,7 +235,7 @@ fn label(step: &Step) -> About {
     About::Step(on_one_line(step.label.as_str()).into_owned())
 }
 
-/// Workers of which the same is to be said share a row. What they printed is left out where it differs.
+/// Merges the rows of workers with the same content. A printed line is left out if it differs.
 fn fold(each: Vec<Row>, with_printed: bool) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for row in each {
@@ -251,13 +253,13 @@ fn fold(each: Vec<Row>, with_printed: bool) -> Vec<Row> {
     rows
 }
 
-/// The names, or how many there are if the names need more columns than this.
+/// Returns the names, or their number if the names are wider than `widest`.
 pub(super) fn few(names: &[&str], widest: usize) -> String {
     let all = compact(names);
     if names.len() > 1 && display_width(&all) > widest { words::counted(names.len(), "worker") } else { all }
 }
 
-/// A time that changes while it is looked at.
+/// Formats a duration that changes while the user looks at it.
 pub(super) fn tenths(duration: Duration) -> String {
     match duration.as_secs() {
         0..60 => format!("{}.{}s", duration.as_secs(), duration.subsec_millis() / 100),

@@ -1,4 +1,4 @@
-//! Runs as the live view shows them.
+//! Tests of the live view of whole runs.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ fn board(recording: &Recording) -> Board {
     board
 }
 
-/// The lines so many seconds after the last event, on a terminal of this size.
+/// The lines `after` seconds after the last event, on a terminal of this size.
 fn view(recording: &Recording, after: u64, (columns, rows): (usize, usize)) -> Vec<String> {
     let last = recording.events.last().unwrap().at;
     let shown = board(recording).lines(last.plus(Duration::from_secs(after)), columns - 1, rows - 3);
@@ -170,7 +170,7 @@ fn the_line_of_the_trial_says_that_metrics_are_measured_and_for_how_long() {
     assert_eq!(lines(&run, 3)[1], "  Trial 1 of 1");
 }
 
-/// A server and clients that meet at a barrier: some are there, some are lost, slow or have failed.
+/// A server and clients that meet at a barrier. Some have reached it; others are lost, slow or have failed.
 fn meeting(clients: usize) -> Recording {
     let digits = clients.to_string().len();
     let steps = || vec![Step::plain("iperf", "iperf"), Step::plain("verify", "verify"), barrier("done")];
@@ -194,7 +194,8 @@ fn meeting(clients: usize) -> Recording {
         start(&mut run, client, 0);
         prints(&mut run, client, 0, &format!("{client} Gbit/s\n"));
     }
-    // One is still at its first step, and one of many is lost; one has failed at the second; the others are at the barrier.
+    // One client is still at its first step, one of many is lost, and one has failed at the second step; the others
+    // have reached the barrier.
     for client in 2..=clients {
         run.step(Phase::Run, client, 0, left(Outcome::Passed, format!("{client} Gbit/s\n").as_bytes(), b""));
         match client {
@@ -269,7 +270,7 @@ fn what_went_wrong_first_stands_at_the_top_with_what_followed_from_it() {
     let shown = lines(&run, 1);
     assert_eq!(shown[0], "* failed: `verify` on node07 in run of trial 1: exit 1");
     assert!(shown[1].contains("19 workers"), "{shown:#?}");
-    // The next trial has the first cause of the last one, and one of its own.
+    // The next trial shows the first cause of the last trial and one of its own.
     run.phase_done(Phase::Run);
     run.add(Event::TrialEnded { trial: 1, verdict: Verdict::Failed });
     run.number(2);
@@ -368,7 +369,7 @@ fn the_time_left_of_a_run_that_is_resumed_follows_from_the_trials_since_then() {
         run.number(trial);
         run.trial();
     }
-    // The first of them takes a minute, and three are left.
+    // The first of the trials takes a minute, and three are left.
     let last = run.events.last_mut().unwrap();
     last.at = last.at.plus(Duration::from_mins(1));
     let shown = lines(&run, 0);

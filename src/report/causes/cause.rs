@@ -5,20 +5,20 @@ use std::collections::BTreeSet;
 use super::super::Trial;
 use crate::model::{ConductorTime, Hint, MetricName, Outcome, Phase, Reason, StartSkew, StepReference, WorkerId};
 
-/// Something that went wrong by itself.
+/// Something that went wrong by itself, and not because of something else.
 #[derive(Debug, Clone)]
 pub(in crate::report) struct Cause {
     pub(in crate::report) kind: Kind,
     pub(in crate::report) at: ConductorTime,
     pub(in crate::report) trial: Option<u32>,
-    /// The further trials in which the same went wrong.
+    /// The other trials in which the same went wrong.
     pub(in crate::report) more_trials: BTreeSet<u32>,
     pub(in crate::report) phase: Option<Phase>,
     /// The workers on which it happened.
     pub(in crate::report) workers: Vec<WorkerId>,
-    /// The steps that it is about: one of each worker in most kinds.
+    /// The steps that failed or did not end: one per worker in most kinds.
     pub(in crate::report) steps: Vec<StepReference>,
-    /// What followed from it.
+    /// The consequences.
     pub(in crate::report) consequences: Vec<Consequence>,
     /// What the user can do about it.
     pub(in crate::report) hint: Option<Hint>,
@@ -35,13 +35,13 @@ pub(in crate::report) enum Kind {
     Deadlock,
     /// `check` failed, or could not be carried out.
     Check(Outcome),
-    /// A metric was not measured, or has a value that is not expected: its name, and what came of it.
+    /// A metric was not measured, or has an unexpected value: its name, and what happened.
     Metric(MetricName, String),
-    /// A worker was lost, for this reason.
+    /// A worker was lost. Contains the reason.
     Lost(String),
-    /// A worker was left out of all trials, because it could not be reached.
+    /// A worker was left out of all trials because it could not be reached. Contains the reason.
     LeftOut(String),
-    /// A worker could not be reached, or its player refused it, so that the run did not begin or go on.
+    /// A worker could not be reached, or its player refused it, so the run did not begin or did not continue.
     Unreachable { refused: bool, reason: String },
     /// The workers started too far apart.
     Skew(StartSkew),
@@ -51,15 +51,15 @@ pub(in crate::report) enum Kind {
     Interrupted(i32),
     /// The record of the run has no end.
     RecordEnded,
-    /// Whatever else is given as a reason.
+    /// Any other reason.
     Other(Reason),
 }
 
-/// What followed from a cause, of one sort.
+/// The consequences of one kind of a cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::report) struct Consequence {
     pub(in crate::report) effect: Effect,
-    /// The trials whose start skews, checks or metrics it is about.
+    /// The trials whose start skews, checks or metrics are affected.
     pub(in crate::report) trials: BTreeSet<u32>,
     /// The metrics that are missing.
     pub(in crate::report) metrics: BTreeSet<MetricName>,
@@ -67,12 +67,12 @@ pub(in crate::report) struct Consequence {
     pub(in crate::report) steps: Vec<StepReference>,
 }
 
-/// What sort of consequence it is. They are told in this order.
+/// The kind of a consequence. Reports list the kinds in this order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::report) enum Effect {
     /// Workers could not pass this barrier.
     Barrier(String),
-    /// Steps failed that depend on it.
+    /// Steps failed that depend on the cause.
     Failed,
     /// The results of steps are not known.
     Lost,
@@ -80,54 +80,54 @@ pub(in crate::report) enum Effect {
     Stopped,
     /// Steps were skipped.
     Skipped,
-    /// What steps printed could not be kept.
+    /// The output of steps could not be kept.
     Unkept,
-    /// The workers of this phase did not start together in these trials, as far as that is known.
+    /// The workers of this phase did not start together in these trials, or it is unknown whether they did.
     Skew(Phase),
     /// The checks of these trials did not pass.
     Check,
     /// Metrics of these trials could not be measured.
     Metrics,
-    /// Reset was not seen to its end on these workers.
+    /// The end of Reset was not seen on these workers.
     NotReset,
-    /// So many trials were not run, because workers could not be reached again, for this reason, where that is so.
+    /// The number of trials that were not run, and the reason if workers could not be reached again.
     Trials(u32, Option<String>),
 }
 
-/// The trials that a cause can be about.
+/// The trials that a cause can affect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Trials {
     All,
     One(u32),
 }
 
-/// A cause that is about no step.
+/// Creates a cause without trials, workers and steps.
 pub(super) fn cause(kind: Kind, at: ConductorTime) -> Cause {
     let (trial, more_trials, phase, workers, steps, consequences, hint) = Default::default();
     Cause { kind, at, trial, more_trials, phase, workers, steps, consequences, hint }
 }
 
 impl Cause {
-    /// The trials in which it went wrong, if it is about some.
+    /// Returns the trials in which this went wrong, if it belongs to trials.
     pub(in crate::report) fn trials(&self) -> impl Iterator<Item = u32> {
         self.trial.into_iter().chain(self.more_trials.iter().copied())
     }
 
-    /// The steps that it is about; of a lost worker, the one that it ran.
+    /// Returns the steps of the cause; for a lost worker, the step that it was running.
     pub(in crate::report) fn own_steps(&self) -> Vec<StepReference> {
         let is_lost = matches!(self.kind, Kind::Lost(..)) && self.steps.is_empty();
         let lost = self.consequences.iter().filter(|one| is_lost && one.effect == Effect::Lost);
         self.steps.iter().chain(lost.filter_map(|one| one.steps.first())).copied().collect()
     }
 
-    /// Adds a step to what followed from it.
+    /// Adds a step to the consequences.
     pub(super) fn add(&mut self, effect: Effect, step: StepReference) {
         let consequence = self.follow(effect);
         consequence.steps.push(step);
         consequence.workers.insert(step.worker);
     }
 
-    /// What followed from it, of this sort.
+    /// Returns the consequence of this kind, adding it if there is none.
     pub(super) fn follow(&mut self, effect: Effect) -> &mut Consequence {
         let place = self.consequences.iter().position(|known| known.effect == effect).unwrap_or_else(|| {
             let (trials, metrics, workers, steps) = Default::default();
@@ -137,16 +137,16 @@ impl Cause {
         &mut self.consequences[place]
     }
 
-    /// Whether the check of this trial sees incomplete results because of it.
+    /// Whether this cause made the results incomplete that the check of this trial sees.
     pub(super) fn leaves_results_incomplete(&self, trial: &Trial) -> bool {
-        // What comes later explains nothing, such as the loss of a worker while the check runs.
+        // A later cause, such as the loss of a worker while the check runs, explains nothing.
         if trial.check_began.is_some_and(|began| began < self.at) {
             return false;
         }
         self.can_leave_incomplete().is_some_and(|own| own == Trials::All || own == Trials::One(trial.number))
     }
 
-    /// The trials whose results it can leave incomplete, if it can.
+    /// Returns the trials whose results this cause can leave incomplete.
     pub(super) fn can_leave_incomplete(&self) -> Option<Trials> {
         let own = self.trial.map(Trials::One);
         match self.kind {
@@ -159,7 +159,7 @@ impl Cause {
 }
 
 impl Kind {
-    /// The word for it in reports for programs.
+    /// The word for this kind in machine-readable reports.
     pub(in crate::report) const fn word(&self) -> &'static str {
         match self {
             Self::Step(_) => "step",
@@ -180,7 +180,7 @@ impl Kind {
 }
 
 impl Effect {
-    /// The word for it in reports for programs.
+    /// The word for this effect in machine-readable reports.
     pub(in crate::report) const fn word(&self) -> &'static str {
         match self {
             Self::Barrier(_) => "barrier",

@@ -1,4 +1,4 @@
-//! All causes of a run, with what followed from each.
+//! Finds all causes of a run with their consequences.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use crate::model::{
     StepReference, Verdict, WorkerId,
 };
 
-/// What is known of a run's causes so far.
+/// The causes of a run that have been found so far.
 pub(super) struct Finder<'a> {
     pub(super) roots: Roots<'a>,
     pub(super) run: &'a Run,
     pub(super) causes: BTreeMap<Key, Cause>,
 }
 
-/// The causes in the order of time.
+/// Returns the causes in order of time.
 pub(super) fn found(run: &Run, conclusion: Option<&Conclusion>) -> Vec<Cause> {
     let signal = conclusion.and_then(|conclusion| {
         let signal = |reason: &Reason| if let Reason::Interrupted(signal) = reason { Some(*signal) } else { None };
@@ -39,7 +39,7 @@ pub(super) fn found(run: &Run, conclusion: Option<&Conclusion>) -> Vec<Cause> {
     causes
 }
 
-/// A cause of which there is a remark.
+/// Creates a cause from a remark.
 fn of_remark(kind: Kind, remark: &Remark) -> Cause {
     let Remark { at, trial, phase, worker, hint, .. } = *remark;
     Cause { trial, phase, workers: worker.into_iter().collect(), hint, ..cause(kind, at) }
@@ -50,12 +50,12 @@ impl Finder<'_> {
         if let Some((signal, remark)) = &self.run.interrupted {
             self.causes.insert(Key::Interrupted, of_remark(Kind::Interrupted(*signal), remark));
         } else if let Some(signal) = signal {
-            // That of an earlier version, which has no moment.
+            // Records of earlier versions contain no time of the interrupt.
             self.causes.insert(Key::Interrupted, cause(Kind::Interrupted(signal), self.last()));
         }
     }
 
-    /// When something was last seen of the run.
+    /// Returns when the last step ended, or else when the run started.
     fn last(&self) -> ConductorTime {
         let start = self.run.start.unwrap_or(ConductorTime::from_nanoseconds(0));
         self.run.results().map(Finished::at).fold(start, ConductorTime::max)
@@ -102,11 +102,11 @@ impl Finder<'_> {
         let spawned = finished.step.is_some_and(|step| step.mode == Mode::Spawn);
         let result = finished.result();
         let stopped = result.outcome == Outcome::Stopped && finished.reference.phase != Phase::Reset;
-        // What is spawned is stopped in the end.
+        // Spawned steps are always stopped in the end.
         is_bad(finished) || (stopped && (result.because.is_some() || !spawned))
     }
 
-    /// Adds a step to its cause.
+    /// Adds a step to the consequences of its cause.
     fn follows(&mut self, key: &Key, finished: Finished<'_>) {
         let (own, outcome) = (finished.reference, &finished.result().outcome);
         let effect = match (outcome, finished.step.map(|step| &step.action)) {
@@ -116,7 +116,7 @@ impl Finder<'_> {
             (_, Some(Action::Barrier(name))) => Effect::Barrier(name.clone()),
             _ => Effect::Failed,
         };
-        // What was merely stopped, and nobody knows why, went wrong in no way.
+        // A step that was stopped for an unknown reason is not a failure.
         if *outcome == Outcome::Stopped && *key == Key::Step(own) {
             return;
         }
@@ -126,14 +126,14 @@ impl Finder<'_> {
             self.causes.insert(key.clone(), fresh);
         }
         let Some(cause) = self.causes.get_mut(key) else { return };
-        // Nothing comes before its cause: a player that leaves stops its steps before it is gone.
+        // No consequence comes before its cause: a leaving player stops its steps before it is gone.
         cause.at = cause.at.min(finished.at());
         if !cause.steps.contains(&own) {
             cause.add(effect, own);
         }
     }
 
-    /// A cause that was found by what followed from it.
+    /// Creates a cause that was found from a consequence.
     fn draft(&self, key: &Key, finished: Finished<'_>) -> Option<Cause> {
         let own = finished.reference;
         let in_phase = |kind, steps: Vec<StepReference>| Cause {
@@ -168,7 +168,7 @@ impl Finder<'_> {
         })
     }
 
-    /// The barrier whose time limit passed while these steps had not ended.
+    /// Returns the barrier whose time limit passed while these steps had not ended.
     fn given_up(&self, own: StepReference, steps: &[StepReference]) -> Option<&str> {
         let late = |failure: &BarrierFailure| matches!(failure, BarrierFailure::Missing(_, Absence::StoppedWaiting(open)) if open == steps);
         let barriers = &self.roots.phase(own)?.barriers;
@@ -176,7 +176,7 @@ impl Finder<'_> {
         Some(&barrier.name)
     }
 
-    /// The step at which the worker waits that does not come to this barrier.
+    /// Returns the step at which the worker waits that does not reach this barrier.
     fn stuck(&self, own: StepReference, name: &str) -> Option<StepReference> {
         let BarrierFailure::Missing(worker, Absence::WaitsAt(other)) = self.roots.failure(own, name)? else {
             return None;
@@ -184,14 +184,15 @@ impl Finder<'_> {
         self.roots.member(own, *worker, other)
     }
 
-    /// What a step printed could not be kept: that of its worker's outputs.
+    /// Adds a step whose output could not be kept to the consequences of the reason why its worker's outputs could not
+    /// be written.
     fn unkept(&mut self, step: StepReference) {
         if let Some(cause) = self.unwritten(step.worker).and_then(|key| self.causes.get_mut(&key)) {
             cause.add(Effect::Unkept, step);
         }
     }
 
-    /// Why the outputs of a worker could not be kept.
+    /// Returns the cause why the outputs of a worker could not be written.
     pub(super) fn unwritten(&self, worker: WorkerId) -> Option<Key> {
         self.run.unwritten.iter().position(|remark| remark.worker == Some(worker)).map(Key::Unwritten)
     }
@@ -217,7 +218,7 @@ impl Finder<'_> {
         }
     }
 
-    /// The causes that can leave results incomplete: those of each trial, and those of all.
+    /// Returns the causes that can leave results incomplete, by the trials that they affect.
     fn incomplete(&self) -> BTreeMap<Trials, Vec<Key>> {
         let mut incomplete: BTreeMap<Trials, Vec<Key>> = BTreeMap::new();
         for (key, cause) in &self.causes {
@@ -261,7 +262,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Trials that were not run.
+    /// Adds the trials that were not run to the consequences of their cause.
     fn trials(&mut self, conclusion: Option<&Conclusion>) {
         let Some(plan) = self.run.plan().filter(|_| conclusion.is_some()) else { return };
         let missing = plan.trials.saturating_sub(u32::try_from(self.run.trials.len()).unwrap_or(u32::MAX));
@@ -296,7 +297,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Workers whose Reset was not seen to its end, which their loss or an interrupt explains.
+    /// Adds the workers whose Reset was not seen to its end to their loss or the interrupt, if that explains it.
     fn not_reset(&mut self, conclusion: Option<&Conclusion>) {
         if conclusion.is_none() || self.run.record_ended.is_some() {
             return;
@@ -310,7 +311,8 @@ impl Finder<'_> {
         }
     }
 
-    /// A run that did not pass has at least one cause. Of one that did not begin, nothing but the conclusion tells.
+    /// Adds causes from the conclusion: a run that did not pass has at least one cause, and a run that did not begin
+    /// has no other source of causes.
     fn rest(&mut self, conclusion: Option<&Conclusion>) {
         let Some(conclusion) = conclusion.filter(|conclusion| conclusion.verdict != Verdict::Passed) else { return };
         if self.causes.is_empty() || self.run.plan().is_none() {

@@ -1,11 +1,11 @@
-//! Causes that are the same on several workers, or in several trials, told as one.
+//! Merges causes that are the same on several workers or in several trials.
 
 use std::collections::BTreeMap;
 
 use super::super::Run;
 use super::cause::{Cause, Kind};
 
-/// Folds causes, which are in the order of time; each stands where the first of it was.
+/// Merges causes that are in order of time. A merged cause is at the position of the first of them.
 pub(super) fn folded(run: &Run, causes: Vec<Cause>) -> Vec<Cause> {
     let of_workers = together(causes, |cause| on_several_workers(run, cause));
     let mut folded = together(of_workers, |cause| in_several_trials(run, cause));
@@ -15,10 +15,10 @@ pub(super) fn folded(run: &Run, causes: Vec<Cause>) -> Vec<Cause> {
     folded
 }
 
-/// What causes have in common that are told together: what went wrong, so that it is true of all of them, and what else.
+/// The key by which causes are merged: a kind that describes all of them, and whatever else they must share.
 type Common = (Kind, String);
 
-/// Puts causes together that have the same in common.
+/// Merges causes with the same key.
 fn together(causes: Vec<Cause>, common: impl Fn(&Cause) -> Option<Common>) -> Vec<Cause> {
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     let mut folded: Vec<Cause> = Vec::new();
@@ -39,11 +39,11 @@ fn together(causes: Vec<Cause>, common: impl Fn(&Cause) -> Option<Common>) -> Ve
     folded
 }
 
-/// What a cause has in common with those of other workers, if there can be any.
+/// Returns the key by which a cause is merged with those of other workers, if it can be.
 fn on_several_workers(run: &Run, cause: &Cause) -> Option<Common> {
     let first = *cause.workers.first()?;
     let kind = match &cause.kind {
-        // The text of a metric has the worker where it says what was read.
+        // The text about a metric can contain the worker in the name of its source.
         Kind::Metric(metric, what) => {
             let name = run.name(first);
             let what = what.replace(&format!(" on {name} in "), " in ");
@@ -59,7 +59,7 @@ fn on_several_workers(run: &Run, cause: &Cause) -> Option<Common> {
     Some((kind, format!("{:?}", (cause.trial, cause.phase, label(run, cause), cause.hint))))
 }
 
-/// What a cause has in common with those of other trials, if there can be any.
+/// Returns the key by which a cause is merged with those of other trials, if it can be.
 fn in_several_trials(run: &Run, cause: &Cause) -> Option<Common> {
     let trial = cause.trial?;
     let kind = match &cause.kind {
@@ -72,7 +72,7 @@ fn in_several_trials(run: &Run, cause: &Cause) -> Option<Common> {
     Some((kind, format!("{:?}", (&cause.workers, cause.phase, label(run, cause)))))
 }
 
-/// The label of the step that a cause is about.
+/// Returns the label of the first step of a cause.
 fn label<'r>(run: &'r Run, cause: &Cause) -> Option<&'r str> {
     cause.steps.first().and_then(|step| run.step(*step)).map(|step| step.label.as_str())
 }

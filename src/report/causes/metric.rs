@@ -1,4 +1,4 @@
-//! Metrics that failed their trial, as causes or as consequences of what kept them from being measured.
+//! Finds metrics that failed their trial, as causes or as consequences of what prevented their measurement.
 
 use super::super::{Measured, Run, Trial};
 use super::cause::{Cause, Effect, Kind, cause};
@@ -8,7 +8,8 @@ use super::source::{Reads, absent, reads};
 use crate::model::{Measurement, MetricName, Phase, StepReference};
 
 impl Finder<'_> {
-    /// Metrics that failed their trial. One that is missing follows only from what became of that which it reads.
+    /// Adds the metrics that failed their trial. A missing metric can only be a consequence of what happened to its
+    /// source.
     pub(super) fn metrics(&mut self) {
         let run = self.run;
         for trial in run.trials.values() {
@@ -26,7 +27,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Why a metric is missing, if that has a cause: the first, if it reads several steps.
+    /// Returns the cause why a metric is missing, if there is one: the first, if the metric reads several steps.
     fn explained(&self, trial: &Trial, measured: &Measured) -> Option<Key> {
         let Measurement::Missing(_) = measured.measurement else { return None };
         let keys: Vec<Key> = match reads(self.run, trial, measured) {
@@ -37,12 +38,12 @@ impl Finder<'_> {
         keys.into_iter().min_by_key(|key| self.causes.get(key).map(|cause| cause.at))
     }
 
-    /// The first of these causes that there is.
+    /// Returns the first of these keys for which there is a cause.
     fn first(&self, keys: impl IntoIterator<Item = Key>) -> Option<Key> {
         keys.into_iter().find(|key| self.causes.contains_key(key))
     }
 
-    /// Why a step left nothing to read, if that has a cause.
+    /// Returns the cause why a step has nothing to read, if there is one.
     fn not_read(&self, trial: &Trial, step: StepReference) -> Option<Key> {
         let Some(finished) = self.run.finished(step) else {
             let absent = self.first(absent(trial.number, step.worker));
@@ -54,7 +55,7 @@ impl Finder<'_> {
         self.first(self.unwritten(step.worker).filter(|_| finished.result().is_unkept()))
     }
 
-    /// Why a phase was not begun: the first thing that went wrong in the trial.
+    /// Returns the cause why a phase did not begin: the first thing that went wrong in the trial.
     fn not_begun(&self, trial: &Trial, phase: Phase) -> Option<Key> {
         if trial.phases.get(phase).is_some() {
             return None;
@@ -63,7 +64,7 @@ impl Finder<'_> {
         before.min_by_key(|(_, cause)| cause.at).map(|(key, _)| key.clone())
     }
 
-    /// Why `check` did not print what it should, if that has a cause.
+    /// Returns the cause why `check` did not print what it should, if there is one.
     fn no_check(&self, trial: &Trial) -> Option<Key> {
         let follows = |cause: &Cause| {
             cause.consequences.iter().any(|one| one.effect == Effect::Check && one.trials.contains(&trial.number))
@@ -82,7 +83,7 @@ impl Finder<'_> {
         own.or_else(|| is_unkept.then(unkept).flatten())
     }
 
-    /// Why it is not known when the workers started a phase, if that has a cause.
+    /// Returns the cause why the starts of the workers in a phase are not known, if there is one.
     fn no_starts(&self, trial: &Trial, phase: Phase) -> Option<Key> {
         let skew = trial.phases.get(phase).and_then(|own| own.skew.as_ref());
         let unknown = skew.into_iter().flat_map(|skew| &skew.unknown);
@@ -91,7 +92,7 @@ impl Finder<'_> {
     }
 }
 
-/// A metric that is a cause of its own.
+/// Creates the cause for a metric that failed by itself.
 fn of_its_own(run: &Run, trial: &Trial, measured: &Measured) -> Cause {
     let kind = Kind::Metric(MetricName::clone(&measured.metric), run.measured(trial.number, measured));
     let workers = measured.worker.into_iter().collect();

@@ -1,29 +1,29 @@
-//! What was printed that tells about a cause.
+//! Finds output that helps to explain a cause.
 
 use super::super::{Run, last_lines};
 use super::cause::{Cause, Effect, Kind};
 use crate::model::{Action, Printer, StepReference, StepResult, WorkerId};
 
-/// What printed something, and what it left.
+/// What printed something, and its result.
 #[derive(Clone, Copy)]
 pub(in crate::report) struct Printed<'a> {
     pub(in crate::report) printer: Printer,
-    /// The worker, unless it was the check.
+    /// The worker, or `None` if the check printed it.
     pub(in crate::report) worker: Option<WorkerId>,
     pub(in crate::report) result: &'a StepResult,
 }
 
-/// So many of the last lines are shown of each stream.
+/// The number of last lines that are shown of each stream.
 const LINES: usize = 10;
 
 impl Printed<'_> {
-    /// The last lines that it printed, those on standard output first.
+    /// Returns the last lines of the output, those on standard output first.
     pub(in crate::report) fn last_lines(&self) -> Vec<String> {
         self.result.outputs().map(|output| last_lines(output, LINES)).concat()
     }
 }
 
-/// What was printed about a cause: by its step, by the step for which that waits, by the check.
+/// Returns the output about a cause: of its step, of the step that it waits for, or of the check.
 pub(in crate::report) fn printed<'a>(run: &'a Run, cause: &Cause) -> Option<Printed<'a>> {
     let steps: Vec<StepReference> = match &cause.kind {
         Kind::Check(_) => return of_check(run, cause.trial?),
@@ -31,7 +31,7 @@ pub(in crate::report) fn printed<'a>(run: &'a Run, cause: &Cause) -> Option<Prin
             let first = cause.steps.first().copied();
             first.into_iter().chain(first.and_then(|step| awaited(run, step))).collect()
         }
-        // What it did last.
+        // The step that the lost worker was running.
         Kind::Lost(..) | Kind::RecordEnded => {
             let lost = cause.consequences.iter().filter(|consequence| consequence.effect == Effect::Lost);
             lost.flat_map(|consequence| consequence.steps.iter().copied()).collect()
@@ -45,7 +45,7 @@ pub(in crate::report) fn printed<'a>(run: &'a Run, cause: &Cause) -> Option<Prin
     steps.into_iter().find_map(of)
 }
 
-/// What `check` printed of which the failure followed from a cause: that of the first of its trials.
+/// Returns the output of the first failed `check` that is a consequence of the cause.
 pub(in crate::report) fn check_printed<'a>(run: &'a Run, cause: &Cause) -> Option<Printed<'a>> {
     let mut trials = cause.consequences.iter().filter(|one| one.effect == Effect::Check).flat_map(|one| &one.trials);
     let is_told = |printed: &Printed<'_>| printed.result.outcome.is_failure() && !printed.result.is_silent();
@@ -57,7 +57,7 @@ fn of_check(run: &Run, trial: u32) -> Option<Printed<'_>> {
     Some(Printed { printer: Printer::Check(trial), worker: None, result })
 }
 
-/// The spawned step whose line this one awaits.
+/// Returns the spawned step whose output this step awaits.
 fn awaited(run: &Run, step: StepReference) -> Option<StepReference> {
     let Action::Await { label, .. } = &run.step(step)?.action else { return None };
     run.spawned_before(step, label.as_str())

@@ -1,21 +1,21 @@
-//! From a step that was not carried out to the cause of that.
+//! Finds the cause why a step was not carried out.
 
 use std::collections::BTreeSet;
 
 use super::super::{Finished, PhaseOfTrial, Run};
 use crate::model::{Absence, Action, BarrierFailure, Blame, OnFailure, Outcome, Phase, StepReference, WorkerId};
 
-/// What a cause is about: there is one cause for each.
+/// The identity of a cause.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     Step(StepReference),
-    /// These had not ended when a barrier's time limit passed.
+    /// The steps that had not ended when the time limit of a barrier passed.
     Unfinished(Vec<StepReference>),
     /// The barriers whose workers wait for each other.
     Deadlock(u32, Phase, Vec<String>),
     Check(u32),
     Metric(u32, usize),
-    /// A worker in this trial, or left out of all of them.
+    /// A worker that was lost in this trial, or left out of all trials.
     Lost(Option<u32>, WorkerId),
     Unreachable(WorkerId),
     Skew(u32, Phase),
@@ -25,11 +25,11 @@ pub(super) enum Key {
     Other(usize),
 }
 
-/// Looks for the causes of steps.
+/// Finds the causes of steps.
 #[derive(Clone, Copy)]
 pub(super) struct Roots<'a> {
     pub(super) run: &'a Run,
-    /// The run was interrupted.
+    /// Whether the run was interrupted.
     pub(super) interrupted: bool,
 }
 
@@ -44,11 +44,11 @@ pub(super) fn is_bad(finished: Finished<'_>) -> bool {
     }
 }
 
-/// The steps that were looked at on the way.
+/// The steps that the current search has visited.
 type Seen = BTreeSet<StepReference>;
 
 impl<'a> Roots<'a> {
-    /// The cause of what became of this step; it may be its own.
+    /// Returns the cause of the outcome of this step, which may be the step itself.
     pub(super) fn of(self, finished: Finished<'a>) -> Key {
         self.root(finished, &mut Seen::new())
     }
@@ -76,7 +76,8 @@ impl<'a> Roots<'a> {
         }
     }
 
-    /// Why a worker may not have written a file: what kept the first of its steps in Startup and Run that was not carried out.
+    /// Returns the cause why a worker may not have written a file: that of the first step in Startup and Run that was
+    /// not carried out.
     fn not_written(self, fetch: Finished<'a>, seen: &mut Seen) -> Option<Key> {
         let own = fetch.reference;
         let steps = self.run.worker(own.worker).map(|worker| &worker.steps);
@@ -91,7 +92,7 @@ impl<'a> Roots<'a> {
         missing.sort_by_key(|other| other.at());
         missing.into_iter().find_map(|other| {
             let key = self.root(other, seen);
-            // What was merely stopped, and nobody knows why, explains nothing.
+            // A step that was stopped for an unknown reason explains nothing.
             (is_bad(other) || key != Key::Step(other.reference)).then_some(key)
         })
     }
@@ -104,12 +105,13 @@ impl<'a> Roots<'a> {
         }
     }
 
-    /// The cause of another step, if that is over.
+    /// Returns the cause of another step, if that step has ended.
     fn root_of(self, other: StepReference, seen: &mut Seen) -> Option<Key> {
         self.run.finished(other).map(|finished| self.root(finished, seen))
     }
 
-    /// Why a step was not carried out, where the record does not say it, as that of an earlier version.
+    /// Returns the cause why a step was not carried out if the record, such as one of an earlier version, does not
+    /// contain it.
     fn not_recorded(self, finished: Finished<'a>, seen: &mut Seen) -> Key {
         let own = finished.reference;
         let is_skipped = matches!(finished.result().outcome, Outcome::Skipped(_));
@@ -140,7 +142,7 @@ impl<'a> Roots<'a> {
         Key::Step(own)
     }
 
-    /// The `must:` step of the same phase that failed first, before this one.
+    /// Returns the `must:` step of the same phase that failed first, before this step.
     fn must(self, own: StepReference) -> Option<StepReference> {
         let before = (0..own.position).map(|position| StepReference { position, ..own });
         let failed = before.filter_map(|reference| self.run.finished(reference)).filter(|finished| {
@@ -154,7 +156,7 @@ impl<'a> Roots<'a> {
         self.run.lost.iter().any(|lost| lost.worker == Some(worker) && lost.trial == Some(trial))
     }
 
-    /// Why the barrier of this step was not passed.
+    /// Returns the cause why the barrier of this step was not passed.
     fn barrier(self, own: StepReference, name: &str, seen: &mut Seen) -> Key {
         let mut path: Vec<&str> = vec![name];
         loop {
@@ -180,17 +182,17 @@ impl<'a> Roots<'a> {
         }
     }
 
-    /// The phase of a step.
+    /// Returns the phase of a step.
     pub(super) fn phase(self, own: StepReference) -> Option<&'a PhaseOfTrial> {
         self.run.trials.get(own.trial)?.phases.get(own.phase)
     }
 
-    /// Why the barrier of this name in the step's phase was not passed.
+    /// Returns the reason why the barrier of this name in the step's phase was not passed.
     pub(super) fn failure(self, own: StepReference, name: &str) -> Option<&'a BarrierFailure> {
         self.phase(own)?.barriers.iter().find(|barrier| barrier.name == name)?.passed.as_ref().err()
     }
 
-    /// The step in which another worker has this barrier.
+    /// Returns the step of another worker that is this barrier.
     pub(super) fn member(self, own: StepReference, worker: WorkerId, name: &str) -> Option<StepReference> {
         let steps = &self.run.worker_in(own.trial, worker)?.steps[own.phase];
         let position = steps.iter().position(|step| matches!(&step.action, Action::Barrier(other) if other == name))?;
@@ -207,7 +209,8 @@ impl<'a> Roots<'a> {
     ) -> Key {
         match absence {
             Absence::Lost(_) | Absence::Leaves(_) => Key::Lost(Some(own.trial), worker),
-            // Steps that had not ended, all of which failed later, say more themselves. If only some did, they were not all.
+            // If all steps that had not ended failed later, their failure says more. If only some failed, it does not
+            // explain all.
             Absence::StoppedWaiting(open) if !open.is_empty() => {
                 let bad = open.iter().filter_map(|step| self.run.finished(*step));
                 let bad: Vec<_> = bad.filter(|finished| is_bad(*finished)).collect();
@@ -224,7 +227,8 @@ impl<'a> Roots<'a> {
         }
     }
 
-    /// Why a barrier was not passed of which the record has no more than that: the first of its workers that could not come.
+    /// Returns the cause why a barrier was not passed if the record contains no reason: that of the first worker that
+    /// could not reach it.
     fn not_told(self, own: StepReference, name: &str, seen: &mut Seen) -> Key {
         let workers = self.run.plan().into_iter().flat_map(|plan| plan.workers().map(|(id, _)| id));
         for worker in workers {

@@ -1,23 +1,23 @@
-//! What a metric is made of, and what kept it from being measured.
+//! Finds what a metric is read from, and what can prevent its measurement.
 
 use super::super::{Measured, Run, Trial};
 use super::root::Key;
 use crate::model::{Action, Phase, PlannedStep, Source, StepReference, WorkerId};
 
-/// What a metric reads in a trial.
+/// The source of a metric in a trial.
 pub(super) enum Reads {
-    /// These steps, of one worker each.
+    /// These steps, one per worker.
     Steps(Vec<StepReference>),
-    /// What `check` prints.
+    /// The output of `check`.
     Check,
     /// The starts of all workers in a phase.
     Starts(Phase),
 }
 
-/// What a metric reads in this trial.
+/// Returns the source of a metric in this trial.
 pub(super) fn reads(run: &Run, trial: &Trial, measured: &Measured) -> Reads {
     let metrics = run.plan().map_or(&[][..], |plan| &plan.metrics);
-    // One that only `check` printed has no section.
+    // A metric that only `check` printed has no section in the test file.
     let Some(metric) = metrics.iter().find(|metric| metric.name == *measured.metric) else { return Reads::Check };
     let trial = trial.number;
     let steps: Vec<StepReference> = match &metric.source {
@@ -34,7 +34,7 @@ pub(super) fn reads(run: &Run, trial: &Trial, measured: &Measured) -> Reads {
     Reads::Steps(steps.into_iter().filter(is_read).collect())
 }
 
-/// The steps of a worker that fetch files.
+/// Returns the steps of a worker that fetch files.
 fn fetches(run: &Run, trial: u32, worker: WorkerId) -> Vec<StepReference> {
     let Some(own) = run.worker_in(trial, worker) else { return Vec::new() };
     let all =
@@ -43,7 +43,7 @@ fn fetches(run: &Run, trial: u32, worker: WorkerId) -> Vec<StepReference> {
     fetches.map(|(phase, (position, _))| StepReference { trial, phase, worker, position }).collect()
 }
 
-/// The causes that a worker's absence from a trial may have.
+/// The possible causes of a worker's absence from a trial.
 pub(super) fn absent(trial: u32, worker: WorkerId) -> [Key; 3] {
     [Key::Lost(Some(trial), worker), Key::Lost(None, worker), Key::Interrupted]
 }

@@ -1,4 +1,4 @@
-//! What causes explain, and when.
+//! Tests of causes and their consequences.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::model::{
     Stream, Verdict, WorkerId,
 };
 
-/// The titles of the causes, each with its consequences.
+/// Returns the titles of the causes, each with its consequences.
 fn told(events: &[Stamped]) -> Vec<(String, Option<String>)> {
     let mut run = Run::default();
     for Stamped { at, event } in events {
@@ -20,7 +20,7 @@ fn told(events: &[Stamped]) -> Vec<(String, Option<String>)> {
     all.iter().map(|cause| shown(&run, cause)).map(|shown| (shown.title, shown.consequences)).collect()
 }
 
-/// A run of so many trials of two workers with a step each and a check.
+/// Records a run of this number of trials: two workers with one step each, and a check.
 fn run_of(trials: u32) -> Recording {
     let step = || vec![Step::plain("work", "work")];
     let mut plan = plan(vec![worker("a", Vec::new(), step()), worker("b", Vec::new(), step())]);
@@ -34,7 +34,7 @@ fn lost(worker: usize) -> Event {
     Event::WorkerLost { worker: WorkerId(worker), reason: "nothing heard".to_owned(), hint: None }
 }
 
-/// A trial with this event during its check, which ends with this exit status.
+/// Records a trial in which this event happens during the check, which exits with this status.
 fn trial(run: &mut Recording, trial: u32, during_check: Option<Event>, exit: i32) {
     run.number(trial);
     run.trial();
