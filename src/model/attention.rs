@@ -1,13 +1,13 @@
-//! Whether this process itself was held up, pure: it was stopped, its machine was suspended, or it got no processor.
+//! Detects that this process itself was held up: it was stopped, its machine was suspended, or it got no CPU time.
 //!
-//! A limit on somebody else counts only the time in which whoever applies it ran. Whoever was held up first takes what came
-//! meanwhile.
+//! A time limit on another process counts only the time in which the process that enforces it ran. After a hold-up, a
+//! loop first handles what arrived in the meantime.
 
 use std::time::Duration;
 
 use super::Reading;
 
-/// The looks at the time of a loop that looks often.
+/// The time checks of a loop that checks the time often.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention<T> {
     looked: T,
@@ -15,12 +15,12 @@ pub struct Attention<T> {
 }
 
 impl<C: Copy> Attention<Reading<C>> {
-    /// Of a loop that is held up when two of its looks are further apart than this.
+    /// Creates the checks of a loop that counts as held up if two of its checks are further apart than `most`.
     pub fn new(most: Duration, now: Reading<C>) -> Self {
         Self { looked: now, most }
     }
 
-    /// Looks at the time. How long ago the last look was, when the loop was held up since; else nothing.
+    /// Checks the time. Returns the time since the last check if the loop was held up, otherwise `None`.
     pub fn look(&mut self, now: Reading<C>) -> Option<Duration> {
         let gap = now.since(self.looked);
         self.looked = now;

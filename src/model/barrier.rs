@@ -1,4 +1,4 @@
-//! What became of a barrier.
+//! The result of a barrier.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::blame::known;
 use super::{Absence, BarrierFailure, Names, Nanoseconds, StartSkew, WorkerId};
 
-/// What became of a barrier in one phase of one trial.
+/// The result of a barrier in one phase of one trial.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "RecordedBarrier", from = "RecordedBarrier")]
 pub struct BarrierResult {
@@ -15,22 +15,22 @@ pub struct BarrierResult {
     pub name: String,
     /// The workers that arrived, and how long each waited.
     pub waited: Vec<(WorkerId, Duration)>,
-    /// How far apart the workers that had another process behind it went on; or why it was never passed.
+    /// The release skew of the workers whose next step starts a process, or why the barrier was not passed.
     pub passed: Result<Option<StartSkew>, BarrierFailure>,
 }
 
-/// What became of a barrier, in the record of a run.
+/// The result of a barrier, as the record of a run stores it.
 #[derive(Serialize, Deserialize)]
 struct RecordedBarrier {
     name: String,
     passed: bool,
     reason: Option<String>,
-    /// Who did not come, and why.
+    /// The worker that did not arrive, and the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     missing: Option<WorkerId>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     absence: Option<Absence>,
-    /// The phase was stopped before.
+    /// Whether the phase was stopped before all workers had arrived.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     stopped: bool,
     waited: Vec<Waited>,

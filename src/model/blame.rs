@@ -1,4 +1,4 @@
-//! What keeps a step from being carried out, or a barrier from being passed, other than itself.
+//! Why a step was not carried out or a barrier was not passed, if the cause lies elsewhere.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -8,15 +8,15 @@ use super::{Phase, Plan, StepReference, WorkerId, signal_name};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Blame {
-    /// This step failed: a `must:` step of its phase, or any with `on_failure = stop`.
+    /// This step failed: a `must:` step of the same phase, or any step with `on_failure = stop`.
     Step(StepReference),
-    /// This worker, which is its own, was lost, or its player leaves.
+    /// The worker of the step was lost, or its player leaves.
     Worker(WorkerId),
     /// This signal interrupted the run.
     Signal(i32),
 }
 
-/// For serde: what a record has, unless it is of a kind that only a later version has.
+/// For serde: reads a recorded value. A value that only a later version knows becomes `None`.
 pub(super) fn known<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -31,7 +31,7 @@ pub(super) fn known<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer
 }
 
 impl Blame {
-    /// Why a phase was stopped, for people.
+    /// Describes why a phase was stopped, as a message.
     pub fn why_stopped(self, plan: &Plan) -> String {
         match self {
             Self::Step(step) => {
@@ -47,15 +47,15 @@ impl Blame {
 /// Why a barrier was not passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BarrierFailure {
-    /// The phase was stopped before all were there.
+    /// The phase was stopped before all workers had arrived.
     Stopped,
-    /// This worker did not come.
+    /// This worker did not arrive.
     Missing(WorkerId, Absence),
-    /// What an earlier version recorded, which is only a text.
+    /// The text that an earlier version recorded.
     Told(String),
 }
 
-/// Why a worker did not come to a barrier, or did not stay there.
+/// Why a worker did not arrive at a barrier, or did not stay there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Absence {
@@ -67,16 +67,16 @@ pub enum Absence {
     Finished(Phase),
     /// It skipped the barrier.
     Skipped,
-    /// The time limit of its barrier passed while these steps of other workers had not ended.
+    /// The time limit of its barrier expired before these steps of other workers had ended.
     StoppedWaiting(Vec<StepReference>),
-    /// It was at the barrier and did not wait there.
+    /// It reached the barrier but did not wait there.
     DidNotWait,
     /// It waits at this barrier, which cannot be passed either.
     WaitsAt(String),
 }
 
 impl BarrierFailure {
-    /// For people.
+    /// Describes the failure as a message.
     pub fn text(&self, plan: Option<&Plan>) -> String {
         match self {
             Self::Stopped => "the phase was stopped before all workers had reached the barrier".to_owned(),
@@ -89,7 +89,7 @@ impl BarrierFailure {
 }
 
 impl Absence {
-    /// For people, to follow the worker's name.
+    /// Describes the absence as a message that follows the worker's name.
     fn text(&self, plan: Option<&Plan>) -> String {
         match self {
             Self::Lost(Some(step)) => {

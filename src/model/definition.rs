@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{FileLine, text};
 
-/// Variables by their names, in lower case.
+/// Variables by name, in lower case.
 pub type Definitions = BTreeMap<String, Definition>;
 
 /// The definition of a variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Definition {
-    /// The value as it was written: variables in it are not replaced.
+    /// The value as written: variables in it are not replaced.
     pub value: String,
     /// Where it was defined.
     #[serde(with = "text")]
@@ -24,15 +24,15 @@ pub struct Definition {
 /// Where a variable was defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// By the option `-D`.
+    /// The option `-D`.
     CommandLine,
-    /// In this file and line.
+    /// This line of a file.
     File(FileLine),
-    /// As a parameter of a series, in this file and line.
+    /// A parameter of a series, in this line of a file.
     Parameter(FileLine),
-    /// By the program: what every worker has.
+    /// The program: every worker has this variable.
     Predefined,
-    /// It is the address of the worker with that name.
+    /// The address of the worker with that name.
     Address,
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for Origin {
 impl FromStr for Origin {
     type Err = ();
 
-    /// Reads what is displayed.
+    /// Parses the displayed form.
     fn from_str(text: &str) -> Result<Self, ()> {
         match text {
             "command line" => Ok(Self::CommandLine),

@@ -1,31 +1,31 @@
-//! How many columns of a terminal a text takes: a wide character two, a combining one none.
+//! The width of a text in columns of a terminal: wide characters take two, combining characters none.
 //!
-//! The width of a text is the sum of those of its characters, as most terminals have it, so that what is cut or padded by
-//! it stays in its column. Texts have no control characters here.
+//! As in most terminals, the width of a text is the sum of the widths of its characters, so cut or padded text stays
+//! aligned. The texts contain no control characters.
 
 use unicode_width::UnicodeWidthChar;
 
-/// Has a terminal draw the character before it as a picture, which is wide.
+/// The variation selector that makes a terminal draw the previous character as an emoji, which is wide.
 const AS_PICTURE: char = '\u{fe0f}';
 
-/// The columns that a text takes.
+/// Returns the number of columns that a text takes.
 pub fn display_width(text: &str) -> usize {
     ends(text).last().map_or(0, |(_, width)| width)
 }
 
-/// The longest beginning of a text that takes no more than this many columns.
+/// Returns the longest prefix of a text that takes at most `columns` columns.
 pub fn beginning_within(text: &str, columns: usize) -> &str {
     let end = ends(text).take_while(|(_, width)| *width <= columns).last();
     &text[..end.map_or(0, |(end, _)| end)]
 }
 
-/// A text with spaces behind it, so that it takes at least this many columns.
+/// Appends spaces to a text so that it takes at least `columns` columns.
 pub fn padded(text: &str, columns: usize) -> String {
     let spaces = columns.saturating_sub(display_width(text));
     format!("{text}{:spaces$}", "")
 }
 
-/// Where each character ends: in bytes, and in columns.
+/// Returns the end of each character, in bytes and in columns.
 fn ends(text: &str) -> impl Iterator<Item = (usize, usize)> {
     text.char_indices().scan((0, 0), |(width, last), (start, character)| {
         let own = match character {

@@ -1,4 +1,4 @@
-//! For serde: variables in their order. Of two with the same name, only the later one is written, which the steps get.
+//! For serde: variables in their order. If a name occurs twice, only the later one, which the steps get, is written.
 
 use std::fmt;
 

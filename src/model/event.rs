@@ -1,4 +1,4 @@
-//! Events: what happened. Every output is a fold over them.
+//! Events: what happened in a run. Every output is a fold over them.
 
 use std::io;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use super::{
     Stream, Verdict, WorkerId,
 };
 
-/// An event and when it was seen on the conductor's clock.
+/// An event with the time at which the conductor saw it.
 #[derive(Debug, Clone)]
 pub struct Stamped {
-    /// When the conductor saw it.
+    /// The time on the conductor's clock.
     pub at: ConductorTime,
     /// What happened.
     pub event: Event,
@@ -27,32 +27,33 @@ pub struct Stamped {
 
 /// One thing that happened.
 ///
-/// The record of a run has each as serde writes it; what is skipped has lines of its own there (`report/jsonl`).
+/// The record of a run contains each event as serde writes it. Events that are skipped have lines of their own there
+/// (`report/jsonl`).
 ///
-/// For each run: `RunStarted`, then `WorkerConnected` for each worker, then trials, then `RunEnded`, which is the last
-/// event of every run whatever happened. In a trial each phase has `PhaseStarted`; for each worker that is not lost
-/// `PhaseReceived`, a `StepStarted` and a `StepEnded` for each step that ran (a `StepEnded` alone for one that did not),
-/// and `WorkerPhaseEnded`; then `PhaseEnded`. A worker whose player leaves runs its Reset by itself: what it tells of that
-/// comes while the others are in another phase, and also where there is no Reset any more for them.
+/// A run has `RunStarted`, then `WorkerConnected` for each worker, then trials, then `RunEnded`, which is the last
+/// event of every run, whatever happened. In a trial, each phase has `PhaseStarted`; for each worker that is not lost
+/// `PhaseReceived`, a `StepStarted` and a `StepEnded` for each step that ran (only a `StepEnded` for one that did not),
+/// and `WorkerPhaseEnded`; then `PhaseEnded`. A worker whose player leaves runs its Reset alone: its events arrive
+/// during another phase of the other workers, or when these no longer run a Reset.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// The run begins; nothing was connected yet.
+    /// The run starts; nothing is connected yet.
     #[serde(skip)]
     RunStarted {
-        /// What will be done.
+        /// The plan of the run.
         plan: Arc<Plan>,
-        /// When it is.
+        /// The time of the start on the conductor's clock and in UTC.
         anchor: ClockAnchor,
     },
-    /// A run goes on that had been interrupted. What was lost, and could not be reached or written before, is over.
+    /// An interrupted run continues. Earlier losses and connection or output errors no longer count.
     #[serde(skip)]
     RunResumed {
-        /// What will be done, as a whole.
+        /// The plan of the whole run.
         plan: Arc<Plan>,
-        /// How many of its trials are done.
+        /// The number of trials that are done.
         done: u32,
-        /// Which configuration this is, counted from 1.
+        /// The generation of the configuration, from 1.
         generation: u32,
     },
     /// A worker's player answered.
@@ -63,28 +64,28 @@ pub enum Event {
         #[serde(flatten)]
         player: PlayerDescription,
     },
-    /// What the commands of `versions` printed on a worker's machine.
+    /// The commands of `versions` printed this on a worker's machine.
     VersionsPrinted {
         /// The worker.
         worker: WorkerId,
-        /// What they printed, in the order of the commands.
+        /// The output, in the order of the commands.
         versions: Vec<PrintedVersion>,
     },
-    /// A trial begins, counted from 1. If its number has begun before, the earlier attempt counts no more.
+    /// A trial starts. If this trial was started before, the earlier attempt no longer counts.
     #[serde(with = "trial_started")]
     TrialStarted {
-        /// Which.
+        /// The number of the trial, from 1.
         trial: u32,
         /// The point of the series.
         point: PointId,
-        /// The round, counted from 1: each point has one trial in it.
+        /// The round, from 1. Each point has one trial in each round.
         round: u32,
-        /// Which attempt at it this is, counted from 1: a run that is resumed repeats a trial that had no end.
+        /// The attempt, from 1: a resumed run repeats a trial that did not end.
         attempt: u32,
-        /// It prepares the machines, and is not counted.
+        /// Whether the trial is a warm-up, which is not counted.
         warm_up: bool,
     },
-    /// A phase begins: the workers prepare for it.
+    /// A phase starts: the workers prepare for it.
     PhaseStarted {
         /// The trial.
         trial: u32,
@@ -100,63 +101,63 @@ pub enum Event {
         /// The worker.
         worker: WorkerId,
     },
-    /// All workers that are not lost were told to go.
+    /// All workers that are not lost were sent `go`.
     PhaseGo {
         /// The trial.
         trial: u32,
         /// The phase.
         phase: Phase,
-        /// How far ahead the instant is at which they start together.
+        /// The time until the moment at which they start together.
         #[serde(rename = "lead_ns", with = "in_nanoseconds")]
         lead: Duration,
     },
     /// A step's process started.
     StepStarted {
-        /// Which step.
+        /// The step.
         #[serde(flatten)]
         step: StepReference,
-        /// When.
+        /// The time of the start.
         #[serde(flatten)]
         started: Start,
     },
-    /// A step printed something. Where much comes at once, one event can stand for several; what none has told of is in
-    /// the step's result. It can come before the step's `StepStarted`, and, of a leaky step, after its end.
+    /// A step printed something. If output arrives fast, one event can cover several pieces; the rest is in the step's
+    /// result. The event can precede the step's `StepStarted`; for a leaky step, it can follow the step's end.
     #[serde(skip)]
     OutputReceived {
-        /// Which step.
+        /// The step.
         step: StepReference,
-        /// On which stream.
+        /// The stream.
         stream: Stream,
-        /// All that came of the stream so far.
+        /// The whole output on the stream so far.
         output: Output,
     },
-    /// Ends the output of a leaky step: no more of it is taken. Reports the streams that grew after the step ended.
+    /// The output of a leaky step ended: no more is accepted. Only streams that grew after the step have this event.
     #[serde(skip)]
     OutputEnded {
-        /// Which step.
+        /// The step.
         step: StepReference,
-        /// On which stream.
+        /// The stream.
         stream: Stream,
-        /// All that came of the stream.
+        /// The whole output on the stream.
         output: Output,
     },
-    /// A step is over. A spawned step has this when it is started, with the outcome `Spawned`.
+    /// A step ended. A spawned step has this event when it starts, with the outcome `Spawned`.
     #[serde(with = "step_ended")]
     StepEnded {
-        /// Which step.
+        /// The step.
         step: StepReference,
-        /// What it left.
+        /// The result of the step.
         result: StepResult,
     },
-    /// A spawned step is over at last.
+    /// A spawned step ended.
     #[serde(with = "step_ended")]
     SpawnedEnded {
-        /// Which step.
+        /// The step.
         step: StepReference,
-        /// What it left.
+        /// The result of the step.
         result: StepResult,
     },
-    /// Everybody is at this barrier, and was told to go on.
+    /// All workers of this barrier arrived and were released.
     BarrierReleased {
         /// The trial.
         trial: u32,
@@ -164,11 +165,11 @@ pub enum Event {
         phase: Phase,
         /// The barrier's name.
         name: String,
-        /// How far ahead the instant is at which they go on together.
+        /// The time until the moment at which they continue together.
         #[serde(rename = "lead_ns", with = "in_nanoseconds")]
         lead: Duration,
     },
-    /// A barrier of the phase that is over, at which somebody arrived.
+    /// A phase ended in which some worker arrived at this barrier.
     BarrierEnded {
         /// The trial.
         trial: u32,
@@ -193,89 +194,89 @@ pub enum Event {
         trial: u32,
         /// The phase.
         phase: Phase,
-        /// How far apart the workers started; `None` when none is known to have started a process.
+        /// How far apart the workers started; `None` if no process is known to have started.
         #[serde(rename = "start_skew")]
         skew: Option<StartSkew>,
     },
-    /// A worker's connection is broken; it is tried again until the worker's lease is over.
+    /// The connection to a worker broke. The conductor tries to reconnect until the worker's lease expires.
     WorkerBroken {
         /// The worker.
         worker: WorkerId,
-        /// Why, for people.
+        /// The reason, as a message.
         reason: String,
     },
-    /// The connection is there again, and nothing was lost.
+    /// The connection to a worker was restored, and nothing was lost.
     WorkerResumed {
         /// The worker.
         worker: WorkerId,
-        /// How long nothing was received from it.
+        /// The time in which nothing was received from the worker.
         #[serde(rename = "silent_ns", with = "in_nanoseconds")]
         silent: Duration,
     },
-    /// A worker cannot be heard of any more.
+    /// A worker was lost: the conductor can no longer receive anything from it.
     WorkerLost {
         /// The worker.
         worker: WorkerId,
-        /// Why, for people.
+        /// The reason, as a message.
         reason: String,
         /// What the user can do about it.
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
         hint: Option<Hint>,
     },
-    /// A worker cannot be reached, so that the run does not begin, or does not go on.
+    /// A worker cannot be reached, so the run does not start or does not continue.
     WorkerUnreachable {
         /// The worker.
         worker: WorkerId,
-        /// Its player answered, but does not serve the run.
+        /// Whether its player answered but refused to serve the run.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         refused: bool,
-        /// Why, for people.
+        /// The reason, as a message.
         reason: String,
         /// What the user can do about it.
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
         hint: Option<Hint>,
     },
-    /// A signal told the conductor to stop.
+    /// A signal interrupted the conductor.
     Interrupted {
-        /// Its number.
+        /// The number of the signal.
         signal: i32,
     },
-    /// Something that was printed, or a report, cannot be written.
+    /// The output of a step, or a report, cannot be written.
     OutputFailed {
-        /// The worker that printed it.
+        /// The worker whose output it was, if any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         worker: Option<WorkerId>,
-        /// What and why, for people.
+        /// What cannot be written, and the reason, as a message.
         text: String,
     },
-    /// The record of the run ends before the run. It is in no record.
+    /// The record of the run ends before the run does. No record contains this event.
     #[serde(skip)]
     RecordEnded,
-    /// Something that people should know, and that changes no verdict.
+    /// Something that the user should know but that changes no verdict.
     Warning {
-        /// The worker that it is about, when it is about one.
+        /// The worker that the warning is about, if any.
         worker: Option<WorkerId>,
         /// The text, without the worker's name.
         text: String,
     },
-    /// The test's own judgement of a trial, `check`, begins; it runs on the conductor.
+    /// The test's `check` of a trial starts, on the conductor.
     CheckStarted {
         /// The trial.
         trial: u32,
     },
-    /// The check is over.
+    /// The check ended.
     #[serde(with = "check_ended")]
     CheckEnded {
         /// The trial.
         trial: u32,
-        /// What it left.
+        /// The result of the check.
         result: StepResult,
     },
-    /// The metrics of a trial are being read from what it left.
+    /// The metrics of a trial are being measured.
     MeasuringStarted {
         /// The trial.
         trial: u32,
-        /// How the trial went until then.
+        /// The verdict of the trial so far.
         verdict: Verdict,
     },
     /// A metric was measured.
@@ -284,51 +285,51 @@ pub enum Event {
         trial: u32,
         /// The name of the metric.
         metric: MetricName,
-        /// The worker whose value it is. None where it is made of the values of several workers, or comes from `check`.
+        /// The worker that the value belongs to. `None` if the value combines several workers or comes from `check`.
         worker: Option<WorkerId>,
         /// The unit of the value.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unit: Option<String>,
-        /// What came of it.
+        /// The result of the measurement.
         #[serde(flatten)]
         measurement: Measurement,
     },
-    /// A trial is over.
+    /// A trial ended.
     TrialEnded {
-        /// Which.
+        /// The number of the trial.
         trial: u32,
-        /// How it went.
+        /// The verdict of the trial.
         verdict: Verdict,
     },
-    /// All planned trials of a series are over whose medians are to be known precisely: whether they are, and how many
-    /// trials there are now.
+    /// All planned trials of a series that has `precision` ended: whether its medians are precise enough, and how many
+    /// trials are planned now.
     PrecisionJudged {
-        /// What was found.
+        /// The result.
         #[serde(flatten)]
         judgement: PrecisionJudgement,
     },
-    /// The run is over.
+    /// The run ended.
     #[serde(skip)]
     RunEnded {
-        /// How it went.
+        /// The result of the run.
         conclusion: Conclusion,
     },
 }
 
 impl Event {
-    /// The start of a trial of this plan, at this attempt.
+    /// Creates the start of a trial of this plan, for this attempt.
     pub fn trial_started(plan: &Plan, trial: u32, attempt: u32) -> Self {
         let Slot { point, round, warm_up } = plan.schedule.slot(trial);
         Self::TrialStarted { trial, point, round, attempt, warm_up }
     }
 }
 
-/// A report: it receives every event of a run, in order.
+/// The writer of a report. It receives every event of a run, in order.
 pub trait Reporter: Send {
-    /// Takes one event. [`Event::RunEnded`] is the last: the output is complete after it.
+    /// Handles an event. [`Event::RunEnded`] is the last one: after it, the output is complete.
     ///
     /// # Errors
     ///
-    /// Says why the output cannot be written. It is not called again after an error.
+    /// Returns an error if the output cannot be written. The reporter is not called again after an error.
     fn report(&mut self, stamped: &Stamped) -> io::Result<()>;
 }

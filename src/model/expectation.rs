@@ -1,10 +1,10 @@
-//! Which values of a metric are expected: `900..1000`, `940 +-5%`, `940 +-5`, `>= 900`, `== 0`.
+//! The expected values of a metric: `900..1000`, `940 +-5%`, `940 +-5`, `>= 900`, `== 0`.
 
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
 use std::str::FromStr;
 
-/// The expected values: an interval.
+/// An interval of expected values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expectation {
     ends: (Bound<f64>, Bound<f64>),
@@ -12,7 +12,7 @@ pub struct Expectation {
 }
 
 impl Expectation {
-    /// Whether this value is expected. NaN never is.
+    /// Returns whether this value is expected. NaN never is.
     pub fn contains(&self, value: f64) -> bool {
         !value.is_nan() && self.ends.contains(&value)
     }
@@ -38,7 +38,7 @@ impl Expectation {
             if deviation < 0.0 {
                 return Err("a deviation cannot be negative".to_owned());
             }
-            // 0.7 + 0.1 is less than 0.8 by rounding: what is written as the end belongs to it.
+            // In floating point, 0.7 + 0.1 is less than 0.8, but the end as written belongs to the interval.
             let slack = 2.0 * f64::EPSILON * (middle.abs() + deviation);
             return Ok((Included(middle - deviation - slack), Included(middle + deviation + slack)));
         }
@@ -71,7 +71,7 @@ impl fmt::Display for Expectation {
     }
 }
 
-/// A finite number, with or without white space around it.
+/// Parses a finite number, with optional white space around it.
 fn number(text: &str) -> Result<f64, String> {
     let text = text.trim();
     let value = text.parse::<f64>().ok().filter(|value| value.is_finite());

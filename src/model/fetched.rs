@@ -1,4 +1,4 @@
-//! What a step fetched, in memory and in the reports that programs read.
+//! The files that a step fetched, in memory and in machine-readable reports.
 
 use std::path::PathBuf;
 
@@ -6,28 +6,28 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::text;
 
-/// What a step fetched: the first of the files in the order in which they were there, and how many and how much in all.
+/// The files that a step fetched: the first ones in the order of fetching, and the total number and size.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FetchedFiles {
-    /// The first of them.
+    /// The first files.
     #[serde(rename = "files")]
     pub first: Vec<FetchedFile>,
-    /// How many there are behind them.
+    /// The number of files that `first` does not list.
     #[serde(rename = "files_left_out")]
     pub more: u64,
-    /// How many there are.
+    /// The number of files.
     #[serde(rename = "fetched_files")]
     pub count: u64,
-    /// How many bytes they have.
+    /// The total size in bytes.
     #[serde(rename = "fetched_bytes")]
     pub bytes: u64,
 }
 
 impl FetchedFiles {
-    /// So many are named; the results folder has all of them.
+    /// The number of files that are listed; the results folder contains all of them.
     const NAMED: usize = 1000;
 
-    /// Adds one.
+    /// Adds a file.
     pub fn add(&mut self, file: FetchedFile) {
         self.count += 1;
         self.bytes += file.length;
@@ -42,19 +42,19 @@ impl FetchedFiles {
 /// A file that was fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FetchedFile {
-    /// Its path in the worker's folder of results. Reports have marks for bytes of it that are no text.
+    /// The path in the worker's results folder. Reports replace bytes that are not UTF-8.
     #[serde(serialize_with = "text::path")]
     pub name: PathBuf,
-    /// How many bytes it has.
+    /// The size in bytes.
     #[serde(rename = "bytes")]
     pub length: u64,
-    /// Its permissions, in octal digits in reports.
+    /// The permissions, in octal digits in reports.
     #[serde(serialize_with = "as_octal", deserialize_with = "from_octal")]
     pub mode: u32,
-    /// Its SHA-256, in hexadecimal digits.
+    /// The SHA-256 digest, in hexadecimal digits.
     #[serde(rename = "sha256")]
     pub digest: String,
-    /// Whether it grew while it was read, on the player; it was fetched as it was when that began.
+    /// Whether it grew on the player while it was read. It was fetched with the length that it had at the start.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub grew: bool,
 }

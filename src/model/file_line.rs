@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A line of a file, displayed as `FILE:LINE`. Many steps stand in one file, whose path they share.
+/// A line of a file, displayed as `FILE:LINE`. Many steps are in the same file, so they share its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileLine {
     /// The path, as the user gave it.
@@ -23,7 +23,7 @@ impl fmt::Display for FileLine {
 impl FromStr for FileLine {
     type Err = ();
 
-    /// Reads what is displayed.
+    /// Parses the displayed form.
     fn from_str(text: &str) -> Result<Self, ()> {
         let (file, line) = text.rsplit_once(':').ok_or(())?;
         Ok(Self { file: PathBuf::from(file).into(), line: line.parse().map_err(|_| ())? })

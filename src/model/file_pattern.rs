@@ -9,33 +9,33 @@ use super::on_one_line;
 /// A pattern for files.
 #[derive(Debug)]
 pub struct FilePattern {
-    /// The folders before the first wildcard: what is found is named by its path below them.
+    /// The folders before the first wildcard. Matching files are named by their paths below these.
     pub fixed: PathBuf,
-    /// What the names below them have to be; one at least.
+    /// The pattern of each component of the path below them; at least one.
     pub components: Vec<PatternComponent>,
 }
 
-/// What one name in a path has to be.
+/// The pattern of one component of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PatternComponent {
-    /// This.
+    /// Exactly this name.
     Name(Vec<u8>),
-    /// What fits this, which has wildcards.
+    /// Any name that matches this pattern with wildcards.
     Wild(Vec<u8>),
-    /// Any number of folders; as the last one, any file below.
+    /// Any number of folders; as the last component, any file below.
     Any,
 }
 
-/// What begins the pattern of a file in the scratch folder.
+/// The prefix of a pattern for files in the scratch folder.
 const SCRATCH: &str = "scratch:";
 
-/// The rest of a pattern that begins in the scratch folder.
+/// Returns the rest of a pattern for files in the scratch folder, or `None` for another pattern.
 pub fn in_scratch(text: &str) -> Option<&str> {
     text.strip_prefix(SCRATCH)
 }
 
 impl FilePattern {
-    /// Checks the pattern of a `fetch:` step, which may begin in the scratch folder.
+    /// Checks the pattern of a `fetch:` step, which may be in the scratch folder.
     ///
     /// # Errors
     ///
@@ -57,11 +57,11 @@ impl FilePattern {
         Self::new(inside, None).map(|_| ())
     }
 
-    /// Reads a pattern. A relative one begins in `directory`, else in the current folder.
+    /// Parses a pattern. A relative one starts in `directory`, or in the current folder without it.
     ///
     /// # Errors
     ///
-    /// Says why it fits no file, and what to do about that.
+    /// Returns why the pattern matches no file, and a hint.
     pub fn new(text: &str, directory: Option<&str>) -> Result<Self, (String, &'static str)> {
         if text.ends_with('/') {
             let text = on_one_line(text);
@@ -87,7 +87,7 @@ impl FilePattern {
         Ok(Self { fixed, components })
     }
 
-    /// Whether it has wildcards.
+    /// Returns whether it has wildcards.
     pub fn is_wild(&self) -> bool {
         !matches!(self.components[..], [PatternComponent::Name(_)])
     }
@@ -102,7 +102,7 @@ impl PatternComponent {
         }
     }
 
-    /// Whether a name is what this one has to be. That of a hidden file fits only what begins with a dot itself.
+    /// Returns whether a name matches. A hidden name matches only if the pattern itself begins with a dot.
     pub fn fits(&self, name: &OsStr) -> bool {
         let name = name.as_bytes();
         let is_hidden = name.first() == Some(&b'.');
@@ -113,7 +113,7 @@ impl PatternComponent {
         }
     }
 
-    /// The name that it has to be, when that is a certain one.
+    /// Returns the name that it matches, if it is a single one.
     pub fn name(&self) -> Option<&OsStr> {
         match self {
             Self::Name(own) => Some(OsStr::from_bytes(own)),
@@ -126,7 +126,7 @@ fn is_wild(text: &[u8]) -> bool {
     text.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
 
-/// Whether a name fits a pattern: on a mismatch the last `*` takes one byte more.
+/// Returns whether a name matches a pattern. On a mismatch, the last `*` takes one more byte.
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut from) = (pattern, name);
     let mut last_star: Option<(&[u8], &[u8])> = None;
@@ -151,7 +151,7 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// What is left of a pattern and a name behind one that fits: a `?` takes a whole character, a bracket one byte.
+/// Matches one character and returns both remainders. A `?` takes a whole character, a bracket one byte.
 fn one<'a>(pattern: &'a [u8], name: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
     let (first, rest) = name.split_first()?;
     match pattern {
@@ -169,7 +169,7 @@ fn one<'a>(pattern: &'a [u8], name: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
     }
 }
 
-/// Whether a byte is among those of a bracket, and what stands behind it. A `[` without `]` does not begin one.
+/// Returns whether a bracket contains a byte, and the pattern after the bracket. A `[` without `]` does not begin one.
 fn bracket(inside: &[u8], byte: u8) -> Option<(bool, &[u8])> {
     let (negated, mut rest) = match inside {
         [b'!' | b'^', rest @ ..] => (true, rest),
@@ -224,7 +224,7 @@ mod tests {
         }
         assert!(PatternComponent::new("*\u{e4}?").fits("x\u{e4}y".as_ref()));
         assert!(PatternComponent::new("a?").fits(OsStr::from_bytes(b"a\xff")));
-        // What backtracks in the wrong place would take for ever.
+        // A match that backtracks exponentially would never end.
         assert!(!PatternComponent::new(&format!("{}b", "a*".repeat(30))).fits("a".repeat(200).as_ref()));
     }
 

@@ -31,7 +31,7 @@ named!(Format: Text "text", Classic "classic", Json "json", Jsonl "jsonl", Junit
     Github "github", Trace "trace", Markdown "markdown", Csv "csv");
 
 impl Format {
-    /// Whether it is written when the run is over; the others are written during the run.
+    /// Returns whether it is written at the end of the run; the other formats are written during the run.
     pub const fn is_whole_at_the_end(self) -> bool {
         matches!(self, Self::Json | Self::Junit | Self::Html | Self::Github | Self::Trace | Self::Markdown | Self::Csv)
     }

@@ -1,26 +1,26 @@
-//! Remote text that is shown where it could do harm: control characters become visible escapes.
+//! Makes remote text safe to show: control characters become visible escapes.
 //!
-//! Harmful are the control characters (ESC, DEL, and those of C1, which some terminals obey), the two separators that some
-//! viewers break a line at, and the marks that turn the direction of writing: with them a line can show something other
-//! than what it says.
+//! Unsafe are the control characters (ESC, DEL, and those of C1, which some terminals obey), the two separators at
+//! which some viewers break a line, and the marks that change the direction of writing, which can make a line look like
+//! another one.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Text of several lines: newlines and tabs stay.
+/// Escapes text of several lines: newlines and tabs stay.
 pub fn harmless(text: &str) -> Cow<'_, str> {
     escaped(text, |character| !matches!(character, '\n' | '\t') && is_harmful(character))
 }
 
-/// Text that is put into a line of ours: newlines and tabs become escapes too.
+/// Escapes text for use within one line: newlines and tabs become escapes too.
 pub fn on_one_line(text: &str) -> Cow<'_, str> {
     escaped(text, is_harmful)
 }
 
-/// Whether a terminal could take this character for something else than text.
+/// Returns whether a terminal could interpret this character as something other than text.
 #[inline]
 pub fn is_harmful(character: char) -> bool {
-    // Most text is ASCII, and there is much of it.
+    // Most text is ASCII, so test for that first.
     let is_plain = matches!(character, ' '..='~');
     !is_plain
         && (character.is_control()

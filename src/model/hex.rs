@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// Two digits for each byte.
+/// Returns two digits for each byte.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

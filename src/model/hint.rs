@@ -4,19 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use super::named::named;
 
-/// What the user can do about a run that did not succeed. They are ordered: a later one is more specific.
+/// A hint for the user about a run that did not succeed. Hints are ordered: a later one is more specific.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hint {
     /// The machine of a player answers, but nothing listens on the port.
     StartPlayer,
-    /// Another program than a player listens on the port.
+    /// A program other than a player listens on the port.
     CorrectPort,
-    /// Something on the port takes connections and does not answer.
+    /// Something on the port accepts connections but does not answer.
     LookAtPlayer,
     /// The transport's command ended without giving a reason.
     RunCommand,
-    /// A signal ended a program, or it ended without printing anything.
+    /// A program was ended by a signal, or ended without printing anything.
     ReadSystemLog,
     /// A system call of the conductor failed.
     RaiseLimits,
@@ -26,11 +26,11 @@ pub enum Hint {
     CheckNetwork,
     /// The name of the machine is unknown.
     CorrectName,
-    /// The container is not there, or does not run.
+    /// The container does not exist or does not run.
     StartContainer,
-    /// The pod is not there.
+    /// The pod does not exist.
     CorrectPod,
-    /// The network namespace is not there.
+    /// The network namespace does not exist.
     CreateNamespace,
     /// No sshd listens on that port.
     StartSshd,
@@ -64,7 +64,7 @@ pub enum Hint {
     CorrectProgram,
     /// A player that was connected can no longer be reached.
     RestartPlayer,
-    /// A player that a command had started has ended before its session.
+    /// A player that a command had started ended before its session did.
     LookAtMachine,
 }
 
@@ -81,12 +81,12 @@ named!(Hint:
 );
 
 impl Hint {
-    /// The hint with this word; none if it is one of a later version.
+    /// Returns the hint with this name, or `None` if only a later version knows it.
     pub fn named(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|hint| hint.word() == word)
     }
 
-    /// Adds it to others, unless it is among them.
+    /// Adds this hint to others unless they contain it.
     pub fn add_to(self, hints: &mut Vec<Self>) {
         if !hints.contains(&self) {
             hints.push(self);

@@ -9,7 +9,7 @@ use super::plan::LONGEST_PATH;
 
 /// The longest pattern, in bytes.
 const LONGEST: usize = LONGEST_PATH;
-/// The most memory that a compiled pattern takes, in bytes.
+/// The maximum memory of a compiled pattern, in bytes.
 const LARGEST: usize = 1 << 20;
 
 /// A pattern for a line of output.
@@ -17,11 +17,11 @@ const LARGEST: usize = 1 << 20;
 pub struct LinePattern(Regex);
 
 impl LinePattern {
-    /// Reads a regular expression.
+    /// Parses a regular expression.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with it, and what to do.
+    /// Returns why the expression is invalid, and a hint.
     pub fn new(text: &str) -> Result<Self, (String, &'static str)> {
         const LITERAL: &str = "to search for a character such as `(`, `[`, `*` or `+` itself, write a `\\` before it";
         const SIMPLER: &str = "use a simpler pattern; numbers of repetitions such as `{30}` need the most memory: write \
@@ -36,7 +36,7 @@ impl LinePattern {
         let regex = RegexBuilder::new(text).size_limit(LARGEST).dfa_size_limit(LARGEST).build();
         regex.map(Self).map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => ("it is too complex".to_owned(), SIMPLER),
-            // The last line is the sentence; those before it show the place.
+            // The last line is the message; the lines before it show the position.
             error => {
                 let text = error.to_string();
                 let sentence = text.lines().last().unwrap_or_default();
@@ -45,7 +45,7 @@ impl LinePattern {
         })
     }
 
-    /// Whether a text is such a pattern. One that is stays known, because each worker of a test may have the same step.
+    /// Checks that `text` is a valid pattern. Valid ones are cached, because all workers of a test may have the same step.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl LinePattern {
         Ok(())
     }
 
-    /// Whether it matches a part of this line.
+    /// Returns whether it matches a part of this line.
     pub fn fits(&self, line: &[u8]) -> bool {
         self.0.is_match(line)
     }

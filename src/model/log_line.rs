@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How important a line of the log is.
+/// The level of a line of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogLevel {
@@ -10,18 +10,18 @@ pub enum LogLevel {
     Error,
     /// Something may be wrong.
     Warning,
-    /// What happens.
+    /// Something happened that is not a problem.
     Info,
     /// Details, or a level of a later version.
     #[serde(other)]
     Debug,
 }
 
-/// A line of the log of a player that serves one session, which its session process sends to the conductor.
+/// A line of the log of a session player. Its session process sends it to the conductor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
-    /// How important it is.
+    /// The level.
     pub level: LogLevel,
-    /// What it says.
+    /// The message.
     pub message: String,
 }

@@ -1,8 +1,8 @@
-//! What came of measuring a metric in a trial: a value, or why there is none.
+//! The result of measuring a metric in a trial: a value, or why there is none.
 
 use serde::{Deserialize, Serialize};
 
-/// What came of measuring a metric.
+/// The result of measuring a metric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(into = "Entry", try_from = "Entry")]
 pub enum Measurement {
@@ -10,9 +10,9 @@ pub enum Measurement {
     Value {
         /// The number, in the unit of the metric.
         value: f64,
-        /// It is not among the expected ones.
+        /// Whether the number is outside the expected range.
         outside: bool,
-        /// Why nothing could be measured, where the value is the metric's `default`.
+        /// Why nothing could be measured, if the value is the metric's `default`.
         missing: Option<String>,
     },
     /// Nothing could be measured, for this reason, and the metric has no default.
@@ -28,7 +28,7 @@ impl Measurement {
         }
     }
 
-    /// What came of it, for people: `941.2 Mbit/s`, `0 (default)`, `missing: nothing matches`.
+    /// Describes the result for a reader: `941.2 Mbit/s`, `0 (default)`, `missing: nothing matches`.
     pub fn text(&self, unit: Option<&str>) -> String {
         match self {
             Self::Value { value, missing, .. } => {
@@ -39,7 +39,7 @@ impl Measurement {
         }
     }
 
-    /// Whether there is no value, or one that is not expected: the trial has failed.
+    /// Returns whether there is no value, or an unexpected one: then the trial has failed.
     pub const fn is_failure(&self) -> bool {
         match self {
             Self::Value { outside, .. } => *outside,
@@ -48,13 +48,13 @@ impl Measurement {
     }
 }
 
-/// A number for people: six digits, which is more than a measurement is worth.
+/// Formats a number with six digits, which is more precise than any measurement.
 pub fn shown_number(value: f64) -> String {
     in_digits(value, 6, -5)
 }
 
-/// A number with so many digits that count, or all of a whole part that has more. One that is less than 1 in this decimal
-/// place, or has more than 15 places, has an exponent.
+/// Formats `value` with `digits` significant digits, but never shortens its integer part. Uses an exponent if the
+/// magnitude is below 10^`least`, or is 10^15 or more.
 pub(super) fn in_digits(value: f64, digits: i32, least: i32) -> String {
     let exact = |places: i32| usize::try_from(places).unwrap_or(0);
     if value == 0.0 {
@@ -69,7 +69,7 @@ pub(super) fn in_digits(value: f64, digits: i32, least: i32) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// A measurement as it is written.
+/// A measurement, as it is serialized.
 #[derive(Clone, Serialize, Deserialize)]
 struct Entry {
     value: Option<f64>,

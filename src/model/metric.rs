@@ -1,4 +1,4 @@
-//! Metrics: the numbers that a test is run for, as `[Metric NAME]` describes them.
+//! Metrics: the numbers that a test measures, as `[Metric NAME]` describes them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,54 +13,54 @@ use super::{Expectation, FileLine, MetricName, Phase, Stream, WorkerId, text};
 pub struct Metric {
     /// Its name.
     pub name: MetricName,
-    /// Where it comes from, as it was written.
+    /// The setting `from`, as written.
     pub from: String,
-    /// Where it comes from. None in a plan that was read back from a record.
+    /// The source of its numbers. `None` in a plan that was read back from a record.
     #[serde(skip)]
     pub source: Option<Source>,
-    /// How its numbers are found there. Without it, all numbers of the text are read; of `check`, those of its lines
-    /// `metric NAME VALUE`.
+    /// How to find the numbers in the source. Without this, all numbers of the text are read; for `check`, those of its
+    /// lines `metric NAME VALUE`.
     #[serde(flatten)]
     pub extract: Option<Extract>,
-    /// Which of several numbers of a text is the value.
+    /// Which number of the text is the value, if there are several.
     #[serde(default)]
     pub pick: Pick,
-    /// What is made of the values of several workers.
+    /// How to combine the values of several workers.
     #[serde(default)]
     pub across: Across,
-    /// What the number is multiplied by.
+    /// The factor by which the number is multiplied.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub scale: f64,
     /// The unit of the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// Which values are better, if that was said.
+    /// Which values are better, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub better: Option<Better>,
-    /// The values that are expected.
+    /// The expected values.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
     pub expect: Option<Expectation>,
-    /// From which change on a difference matters.
+    /// The smallest difference that matters.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
     pub threshold: Option<Margin>,
-    /// How small half the interval is to be.
+    /// The maximum for half the width of the confidence interval.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
     pub precision: Option<Margin>,
-    /// The value where there is none.
+    /// The value that is used if nothing could be measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<f64>,
-    /// Where its section begins, where that is known.
+    /// The line where its section begins, if known.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
     pub origin: Option<FileLine>,
 }
 
 impl Metric {
-    /// Whether its numbers are multiplied by another number than 1.
+    /// Returns whether its numbers are multiplied by a factor other than 1.
     pub fn is_scaled(&self) -> bool {
         !is_one(&self.scale)
     }
 
-    /// Its settings, as they are written, but for those that have their usual value.
+    /// Returns its settings as written, without those that have their default value.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let extract = match &self.extract {
             None => ("json", None),
@@ -83,8 +83,8 @@ impl Metric {
         settings.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
-    /// How many values it has in a trial: one, or one of each worker if these are not combined. Each is a row of a
-    /// comparison.
+    /// Returns the number of its values in a trial: one, or one for each worker if they are not combined. Each is a row
+    /// of a comparison.
     pub fn values(&self) -> usize {
         match (&self.source, self.across) {
             (Some(Source::Output(steps, _) | Source::Duration(steps)), Across::Each) => steps.len(),
@@ -103,18 +103,18 @@ fn is_one(scale: &f64) -> bool {
     scale.to_bits() == one().to_bits()
 }
 
-/// Where the numbers of a metric come from.
+/// The source of the numbers of a metric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// What these steps, of one worker each, printed on this stream.
+    /// The output of these steps, each of another worker, on this stream.
     Output(Vec<PlannedStep>, Stream),
-    /// How many seconds these steps, of one worker each, took.
+    /// The durations of these steps, each of another worker, in seconds.
     Duration(Vec<PlannedStep>),
     /// The file at this path in the results of each of these workers.
     File(Vec<WorkerId>, String),
-    /// What `check` printed on standard output.
+    /// The standard output of `check`.
     Check,
-    /// How many seconds apart the workers started this phase.
+    /// How far apart the workers started this phase, in seconds.
     StartSkew(Phase),
 }
 
@@ -129,17 +129,17 @@ pub struct PlannedStep {
     pub position: usize,
 }
 
-/// How numbers are found in a text.
+/// How to find numbers in a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Extract {
     /// The values at this JSON pointer.
     Json(String),
-    /// What the group of this regular expression matches.
+    /// The text that the group of this regular expression matches.
     Regex(String),
 }
 
-/// Which number of several is the value.
+/// Which number is the value, if there are several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Pick {
@@ -164,7 +164,7 @@ pub enum Pick {
 
 named!(Pick: First "first", Last "last", Min "min", Max "max", Mean "mean", Median "median", Sum "sum", Count "count");
 
-/// What is made of the values of several workers.
+/// How to combine the values of several workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Across {
@@ -195,19 +195,19 @@ pub enum Better {
 
 named!(Better: Higher "higher", Lower "lower");
 
-/// A difference: a part of the value, or a number in the unit of the metric. It is not negative.
+/// A difference: a fraction of the value, or a number in the unit of the metric. It is not negative.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Margin {
-    /// Such as 0.02, which is written `2%`.
+    /// A fraction: 0.02 is written `2%`.
     Relative(f64),
-    /// In the unit of the metric.
+    /// A number in the unit of the metric.
     Absolute(f64),
 }
 
 impl FromStr for Margin {
     type Err = String;
 
-    /// Reads `2%` and `2`.
+    /// Parses `2%` and `2`.
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |text: &str| {
             let value = text.trim().parse::<f64>().ok().filter(|value| *value >= 0.0 && value.is_finite());
@@ -223,7 +223,7 @@ impl FromStr for Margin {
 impl fmt::Display for Margin {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // 0.07 is not 7 hundredths exactly: without rounding it is shown as 7.000000000000001 %.
+            // 0.07 is not exactly 7 hundredths: without rounding, it is shown as 7.000000000000001 %.
             Self::Relative(part) => write!(out, "{}%", (part * 1e8).round() / 1e6),
             Self::Absolute(number) => write!(out, "{number}"),
         }
@@ -233,7 +233,7 @@ impl fmt::Display for Margin {
 /// The longest unit, in characters.
 pub const LONGEST_UNIT: usize = 40;
 
-/// Whether a text can be the unit of a metric: it is short, and has no control characters.
+/// Returns whether a text can be the unit of a metric: it is short and contains no control characters.
 pub fn is_unit(text: &str) -> bool {
     text.chars().count() <= LONGEST_UNIT && !text.chars().any(char::is_control)
 }

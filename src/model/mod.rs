@@ -1,7 +1,7 @@
-//! Plain values that every part speaks in: names, phases, steps, the plan, outcomes and events.
+//! Plain values that all parts of the program use: names, phases, steps, the plan, outcomes and events.
 //!
-//! Nothing here does anything: no file, socket, clock or thread, and nothing of ours is imported. The parts of the
-//! program know each other only through these types.
+//! Nothing here has side effects: it uses no file, socket, clock or thread, and imports no other module of this
+//! program. The parts of the program know each other only through these types.
 
 mod attention;
 mod barrier;

@@ -1,4 +1,4 @@
-//! The names of things: runs, workers, steps.
+//! The names of runs, workers and metrics.
 
 use std::fmt;
 
@@ -9,19 +9,19 @@ use super::on_one_line;
 /// The longest name of a run or of a worker, in bytes.
 pub const LONGEST_NAME: usize = 255;
 
-/// Why a text is not a name.
+/// Why a text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// There is nothing in it.
+    /// It is empty.
     #[error("the name is empty")]
     Empty,
-    /// It has a character other than letters, digits, `.`, `_` and `-`.
+    /// It contains a character other than letters, digits, `.`, `_` and `-`.
     #[error("a name cannot contain `{}`", on_one_line(&.0.to_string()))]
     Character(char),
-    /// It has more bytes than a name may have.
+    /// It has more than [`LONGEST_NAME`] bytes.
     #[error("a name can have at most {LONGEST_NAME} bytes")]
     TooLong,
-    /// It is `.` or `..`, which a folder of results cannot be called.
+    /// It is `.` or `..`, which cannot be the name of a results folder.
     #[error("a name cannot consist of dots only")]
     Dots,
 }
@@ -50,16 +50,16 @@ macro_rules! name {
         pub struct $type(String);
 
         impl $type {
-            /// Takes letters, digits, `.`, `_` and `-`.
+            /// Creates a name of letters, digits, `.`, `_` and `-`.
             ///
             /// # Errors
             ///
-            /// Says what in the text a name cannot have.
+            /// Returns why the text is not a valid name.
             pub fn new(text: &str) -> Result<Self, NameError> {
                 checked(text).map(Self)
             }
 
-            /// The name as it was written.
+            /// Returns the name as written.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -91,11 +91,11 @@ name! {
     MetricName
 }
 
-/// How names of metrics begin that stand for the durations of steps and for start skews.
+/// Prefixes of metric names that are reserved for the durations of steps and for start skews.
 const RESERVED: [&str; 2] = ["step.", "start_skew."];
 
 impl MetricName {
-    /// How it begins, if names that begin so stand for something else.
+    /// Returns the reserved prefix with which it begins, if any.
     pub fn reserved(&self) -> Option<&'static str> {
         RESERVED.into_iter().find(|reserved| self.0.starts_with(reserved))
     }
@@ -106,7 +106,7 @@ name! {
     RunId
 }
 
-/// The name of the environment variable that is about `name`: in capitals, and with `_` in place of everything but letters and digits.
+/// Returns the name of the environment variable about `name`: upper case, with `_` for all but ASCII letters and digits.
 pub fn variable(about: &str, name: &str) -> String {
     let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     format!("{about}_{}", name.chars().map(upper).collect::<String>())

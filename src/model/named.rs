@@ -1,13 +1,13 @@
-//! Enumerations whose values have words.
+//! A macro that gives each variant of an enumeration its name in reports and configuration files.
 
-/// Gives each value of an enumeration its word, in reports and in configuration files, and lists all values.
+/// Gives each variant of an enumeration its name, and lists all variants.
 macro_rules! named {
     ($type:ident: $($value:ident $word:literal),* $(,)?) => {
         impl $type {
-            /// All values, in order.
+            /// All variants, in order.
             pub const ALL: [Self; [$($word),*].len()] = [$(Self::$value),*];
 
-            /// The word for it, on the command line, in configuration files and in reports.
+            /// Returns the name on the command line, in configuration files and in reports.
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$value => $word,)* }
             }

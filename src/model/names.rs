@@ -1,4 +1,4 @@
-//! Workers and steps by their names. Serde passes no context on, so the names are those of the thread while it runs
+//! Serializes workers and steps by name. Serde passes no context, so the current thread holds the names during
 //! [`Names::during`].
 
 use std::cell::RefCell;
@@ -14,7 +14,7 @@ thread_local! {
     static NAMES: RefCell<Option<Arc<Names>>> = const { RefCell::new(None) };
 }
 
-/// The names that a plan has for its workers and steps.
+/// The names of a plan's workers and steps.
 #[derive(Debug)]
 pub struct Names {
     /// The plan.
@@ -23,14 +23,14 @@ pub struct Names {
 }
 
 impl Names {
-    /// Those of this plan.
+    /// Collects the names of a plan.
     pub fn new(plan: Arc<Plan>) -> Arc<Self> {
         let ids = plan.workers().map(|(id, worker)| (worker.name.to_string(), id)).collect();
         Arc::new(Self { plan, ids })
     }
 
-    /// Runs `body`, in which serde writes and reads workers by these names. Without names, workers are written as `?`,
-    /// and none can be read.
+    /// Runs `body`, in which serde writes and reads workers by these names. Without names, workers are written as `?`
+    /// and cannot be read.
     pub fn during<T>(names: Option<&Arc<Self>>, body: impl FnOnce() -> T) -> T {
         let before = NAMES.replace(names.cloned());
         let result = body();
@@ -38,12 +38,12 @@ impl Names {
         result
     }
 
-    /// The plan whose names are in use.
+    /// Returns the plan whose names are in use.
     pub(super) fn plan() -> Option<Arc<Plan>> {
         NAMES.with_borrow(|names| names.as_ref().map(|names| Arc::clone(&names.plan)))
     }
 
-    /// A step of the plan whose names are in use.
+    /// Passes the step of the plan whose names are in use to `look`.
     pub(super) fn step<T>(step: StepReference, look: impl FnOnce(Option<&Step>) -> T) -> T {
         NAMES.with_borrow(|names| look(names.as_ref().and_then(|names| names.plan.step(step))))
     }

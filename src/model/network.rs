@@ -1,42 +1,42 @@
-//! Addresses, networks, and which of them mean the machine itself.
+//! Addresses, networks, and which of them refer to the machine itself.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// All addresses that begin with the same bits. One address alone is a network, too.
+/// A network: all addresses that begin with the same bits. A single address is a network, too.
 ///
 /// It is in canonical form: `::ffff:10.1.2.3/104` is `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network {
-    /// An IPv4 address stands for the IPv6 address to which it is mapped.
+    /// The first address; an IPv4 address is stored as the IPv4-mapped IPv6 address.
     bits: u128,
     length: u8,
 }
 
-/// The bits in front of an IPv4 address that is mapped to an IPv6 address.
+/// The length of the prefix of IPv4-mapped IPv6 addresses, in bits.
 const MAPPED: u8 = 96;
 
 impl Network {
-    /// Reads a word of `allow`: an address, a network, or `any`, which stands for all addresses of both kinds.
+    /// Parses a word of `allow`: an address, a network, or `any`, which stands for all addresses of both kinds.
     ///
     /// # Errors
     ///
-    /// Says what the word is not.
+    /// Returns an error if the word is neither an address nor a network.
     pub fn read(word: &str) -> Result<Vec<Self>, String> {
         let words = if word.eq_ignore_ascii_case("any") { &["0.0.0.0/0", "::/0"][..] } else { &[word] };
         words.iter().map(|word| word.parse()).collect()
     }
 
-    /// The network of the addresses that have their first `bits` bits in common with `address`; `None` when an address has
-    /// fewer bits.
+    /// Returns the network of the addresses that share their first `bits` bits with `address`, or `None` if the address
+    /// has fewer bits.
     pub fn new(address: IpAddr, bits: u8) -> Option<Self> {
         let length = bits.checked_add(if address.is_ipv4() { MAPPED } else { 0 })?;
         let mask = u128::MAX.checked_shl(128_u32.checked_sub(length.into())?).unwrap_or(0);
         Some(Self { bits: mapped(address) & mask, length })
     }
 
-    /// Its first address, and the length of its prefix.
+    /// Returns its first address and the length of its prefix.
     fn parts(&self) -> (IpAddr, u8) {
         match Ipv6Addr::from_bits(self.bits) {
             v6 if self.length >= MAPPED && v6.to_canonical().is_ipv4() => (v6.to_canonical(), self.length - MAPPED),
@@ -44,19 +44,19 @@ impl Network {
         }
     }
 
-    /// Whether every address of its kind belongs to it.
+    /// Returns whether it contains all addresses of its kind.
     pub fn is_everybody(&self) -> bool {
         self.parts().1 == 0
     }
 
-    /// Whether it has an address by which a machine means itself.
+    /// Returns whether it contains a loopback address.
     pub fn has_loopback(&self) -> bool {
         self.contains(Ipv4Addr::LOCALHOST.into())
             || self.contains(Ipv6Addr::LOCALHOST.into())
             || is_loopback(self.parts().0)
     }
 
-    /// Whether the address belongs to it. An IPv4 address that came in over IPv6 counts as the IPv4 address.
+    /// Returns whether it contains the address. An IPv4 address that arrived over IPv6 counts as an IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let differ = self.bits ^ mapped(address);
@@ -75,7 +75,7 @@ fn mapped(address: IpAddr) -> u128 {
 impl FromStr for Network {
     type Err = String;
 
-    /// Reads `10.0.0.1`, `10.0.0.0/8`, `::1`, `fe80::/10`.
+    /// Parses `10.0.0.1`, `10.0.0.0/8`, `::1`, `fe80::/10`.
     fn from_str(text: &str) -> Result<Self, String> {
         let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let read = || {
@@ -96,12 +96,12 @@ impl fmt::Display for Network {
     }
 }
 
-/// Whether an address means the machine that uses it.
+/// Returns whether an address is a loopback address.
 pub fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-/// Whether a name or address of a machine means the machine that uses it.
+/// Returns whether the name or address of a machine refers to the local machine.
 pub fn is_loopback_host(host: &str) -> bool {
     match host.parse() {
         Ok(address) => is_loopback(address),

@@ -1,12 +1,12 @@
 //! JSON objects for reports that are only written.
 
-/// Makes a value that serde writes as an object with these members, in this order: `object! { name: value, … }`. It has
-/// the attributes of serde. A member `name: @optional option` is left out without a value.
+/// Creates a value that serde writes as an object with these members, in this order: `object! { name: value, … }`.
+/// Members can have attributes of serde. A member `name: @optional option` is omitted if it is `None`.
 macro_rules! object {
     (type $name:ident) => { $name };
     (type optional $name:ident) => { Option<$name> };
     ($($(#[$attribute:meta])* $name:ident: $(@$optional:ident)? $value:expr),* $(,)?) => {{
-        // Each member has a type of its own, which is named like the member.
+        // Each member has its own type parameter, with the name of the member.
         #[expect(non_camel_case_types, reason = "members have names in lower case")]
         let object = {
             #[derive(serde::Serialize)]

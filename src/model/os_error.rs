@@ -1,8 +1,8 @@
-//! Errors of the system, in words.
+//! The text of operating system errors.
 
 use std::io;
 
-/// The system's words for an error, without its number.
+/// Returns the operating system's message for an error, without its number.
 pub fn words(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
@@ -10,7 +10,7 @@ pub fn words(error: &io::Error) -> String {
     characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
 }
 
-/// Whether a read or write only took too long.
+/// Returns whether a read or write timed out.
 pub fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

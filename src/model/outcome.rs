@@ -1,4 +1,4 @@
-//! How a step ended, and what it left.
+//! How a step ended, and its result.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use super::{Blame, Bound, FetchedFiles, Gate, Output, Phase, Process, Start, Ste
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// By itself, with this status.
+    /// It exited with this status.
     Exit(i32),
-    /// By this signal.
+    /// This signal terminated it.
     Signal(i32),
 }
 
@@ -20,31 +20,31 @@ pub enum Ending {
 pub enum Outcome {
     /// Its process ended with status 0.
     Passed,
-    /// Its process ended otherwise.
+    /// Its process ended in another way.
     Failed(Ending),
-    /// It took longer than it might, and was stopped.
+    /// It exceeded its time limit and was stopped.
     TimedOut(Duration),
-    /// It was started and goes on (`spawn:`); how it ends comes in an event of its own.
+    /// It was started and keeps running (`spawn:`); a separate event reports its end.
     Spawned,
-    /// It was stopped because the phase or the trial was.
+    /// It was stopped because the phase or the trial was stopped.
     Stopped,
     /// It could not be started, for this reason.
     NotStarted(String),
-    /// What it was to do, other than running a command, could not be done, for this reason.
+    /// Its action, which is not a command, could not be carried out, for this reason.
     Unfulfilled(String),
-    /// It was not run, because something before it failed or the phase was stopped: for this reason, where it is known.
+    /// It was not run, because an earlier step failed or the phase was stopped: for this reason, if known.
     Skipped(Option<String>),
-    /// What became of it is not known, for its worker was lost.
+    /// Its end is not known, because its worker was lost.
     #[default]
     Lost,
 }
 
 impl Outcome {
-    /// All words for outcomes, in the order in which they are counted for people.
+    /// The names of all outcomes, in the order in which summaries count them.
     pub const WORDS: [&str; 8] =
         ["passed", "failed", "timed out", "not started", "stopped", "skipped", "lost", "spawned"];
 
-    /// The word for it in reports.
+    /// Returns its name in reports.
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -58,7 +58,7 @@ impl Outcome {
         }
     }
 
-    /// The word for it with the exit status or signal: `failed: exit 3`.
+    /// Returns its name with the exit status or signal: `failed: exit 3`.
     pub fn in_detail(&self) -> String {
         match self {
             Self::Failed(Ending::Exit(status)) => format!("failed: exit {status}"),
@@ -67,7 +67,7 @@ impl Outcome {
         }
     }
 
-    /// The reason that it has.
+    /// Returns its reason, if it has one.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::NotStarted(why) | Self::Unfulfilled(why) => Some(why),
@@ -76,7 +76,7 @@ impl Outcome {
         }
     }
 
-    /// The exit status or the signal of the process of `step`, where this outcome says it.
+    /// Returns the exit status and the signal of the process of `step`, as far as this outcome includes them.
     pub fn ending(&self, step: Option<&Step>) -> (Option<i32>, Option<i32>) {
         match self {
             // A step with `for:` passes when it is stopped, so the status of its process is not known here.
@@ -88,7 +88,7 @@ impl Outcome {
         }
     }
 
-    /// How something failed, to follow its name.
+    /// Describes the failure, to follow the name of what failed.
     pub fn how_it_failed(&self) -> String {
         match self {
             Self::Failed(Ending::Exit(status)) => format!("failed with exit status {status}"),
@@ -100,17 +100,17 @@ impl Outcome {
         }
     }
 
-    /// Whether it is a failure. Of a step, not every failure counts.
+    /// Returns whether it is a failure. Not every failure of a step counts.
     pub const fn is_failure(&self) -> bool {
         matches!(self, Self::Failed(_) | Self::TimedOut(_) | Self::NotStarted(_) | Self::Unfulfilled(_))
     }
 
-    /// Whether it makes a trial a failed one: that of this step, in this phase.
+    /// Returns whether this outcome of `step` in `phase` makes the trial fail.
     pub fn fails(&self, step: Option<&Step>, phase: Phase) -> bool {
         self.is_failure() && self.excuse(step, phase).is_none()
     }
 
-    /// Why it does not make a trial a failed one although it is a failure: that of this step, in this phase.
+    /// Returns why this failure of `step` does not make the trial fail. `None` if it does, or if it is not a failure.
     pub fn excuse(&self, step: Option<&Step>, phase: Phase) -> Option<Excuse> {
         let may_fail = step.is_some_and(|step| step.gate == Gate::MayFail);
         let excuse = if may_fail { Some(Excuse::MayFail) } else { (phase == Phase::Reset).then_some(Excuse::InReset) };
@@ -129,64 +129,64 @@ pub enum Excuse {
 
 named!(Excuse: MayFail "may fail", InReset "in Reset");
 
-/// What a step left.
+/// The result of a step.
 #[derive(Debug, Clone, Default)]
 pub struct StepResult {
     /// How it ended.
     pub outcome: Outcome,
-    /// Why it was skipped or stopped, could not go on, or is not known, where that was not its own doing.
+    /// Why it was skipped or stopped, could not continue, or is not known, if the cause lies elsewhere.
     pub because: Option<Blame>,
-    /// When its process started; `None` when it did not, or a seed player ran it.
+    /// When its process started; `None` if it did not, or if a Python player ran it.
     pub started: Option<Start>,
-    /// How long its process ran; `None` when that is not known.
+    /// How long its process ran; `None` if that is not known.
     pub duration: Option<Duration>,
-    /// What it printed on standard output.
+    /// Its standard output.
     pub stdout: Output,
-    /// What it printed on standard error.
+    /// Its standard error.
     pub stderr: Output,
-    /// Processes other than the step's own still held its streams when it was over.
+    /// Whether processes other than the step's own still had its streams open when it ended.
     pub leaky: bool,
-    /// Who they were, as far as the player could see it.
+    /// These processes, as far as the player could identify them.
     pub holders: Box<[Process]>,
-    /// What of the step could not be stopped, when it was to be.
+    /// The processes of the step that should have been stopped but could not be.
     pub not_stopped: Box<[Process]>,
-    /// What it took to stop it, when that was to be and the first signal did not do.
+    /// How it was stopped, if the first signal was not enough.
     pub forced: Option<Box<Forced>>,
-    /// The attempts of a step that was repeated until it succeeds (`until:`), in their order.
+    /// The attempts of an `until:` step, in order.
     pub attempts: Vec<Attempt>,
-    /// What it fetched (`fetch:`), if it fetched anything.
+    /// The files that it fetched (`fetch:`), if any.
     pub files: Option<Box<FetchedFiles>>,
 }
 
-/// What it took to stop a step.
+/// How a step was stopped that did not end on the first signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forced {
     /// The last signal that was sent.
     pub signal: i32,
-    /// How long after the first one all was over.
+    /// The time from the first signal until all its processes had ended.
     pub after: Duration,
 }
 
-/// One attempt of a step that is repeated.
+/// An attempt of a step that is repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// How long after the step's first start it was started.
+    /// The time from the first start of the step to the start of this attempt.
     pub after: Duration,
     /// How long it took.
     pub duration: Duration,
     /// How it ended.
     pub outcome: Outcome,
-    /// How many bytes of standard output and of standard error the attempts before it have printed.
+    /// The bytes on standard output and on standard error that earlier attempts printed.
     pub printed_before: [u64; 2],
 }
 
 impl StepResult {
-    /// Why the step failed or was skipped, where more is known than its outcome.
+    /// Returns why the step failed or was skipped, if more is known than its outcome.
     pub fn why(&self) -> Option<String> {
         self.outcome.reason().map(str::to_owned).or_else(|| self.attempts_in_vain())
     }
 
-    /// One of its outputs.
+    /// Returns one of its outputs.
     pub fn output_mut(&mut self, stream: Stream) -> &mut Output {
         match stream {
             Stream::Stdout => &mut self.stdout,
@@ -194,27 +194,27 @@ impl StepResult {
         }
     }
 
-    /// Both outputs: standard output, and standard error.
+    /// Returns standard output and standard error.
     pub fn outputs(&self) -> [&Output; 2] {
         [&self.stdout, &self.stderr]
     }
 
-    /// Whether it printed nothing that was kept.
+    /// Returns whether none of its output was kept.
     pub fn is_silent(&self) -> bool {
         self.outputs().iter().all(|output| output.is_empty())
     }
 
-    /// Whether something that it printed could not be kept.
+    /// Returns whether some of its output could not be kept.
     pub fn is_unkept(&self) -> bool {
         self.outputs().iter().any(|output| output.unkept().is_some())
     }
 
-    /// Whether more output may follow: the step was just spawned, or somebody still holds its streams.
+    /// Returns whether more output may follow: the step was just spawned, or its streams are still open elsewhere.
     pub fn may_print_more(&self) -> bool {
         self.leaky || self.outcome == Outcome::Spawned
     }
 
-    /// Takes what a leaky step has printed since: all that came of a stream so far. Says whether that is more.
+    /// Stores the whole output of a stream of a leaky step so far. Returns whether it is longer than before.
     pub fn grow(&mut self, stream: Stream, output: &Output) -> bool {
         let is_more = self.leaky && output.printed() > self.output_mut(stream).printed();
         if is_more {
@@ -223,11 +223,11 @@ impl StepResult {
         is_more
     }
 
-    /// What became of the attempts of a step that was repeated and had no more time.
+    /// Describes the failed attempts of a step that was repeated until its time limit.
     pub fn attempts_in_vain(&self) -> Option<String> {
         let Outcome::TimedOut(limit) = self.outcome else { return None };
         let (last, before) = self.attempts.split_last()?;
-        // The limit stopped this one: its end is ours.
+        // The time limit stopped the last attempt, so its outcome says nothing about the command.
         let went_on = last.after + last.duration >= limit;
         let failed = if went_on { before } else { &self.attempts[..] };
         let Some(last) = failed.last() else { return Some("its first attempt had not ended".to_owned()) };
@@ -241,7 +241,7 @@ impl StepResult {
         })
     }
 
-    /// A result of a step that left nothing.
+    /// Creates a result without output.
     pub fn without_output(outcome: Outcome) -> Self {
         Self { outcome, ..Self::default() }
     }

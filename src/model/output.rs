@@ -1,4 +1,4 @@
-//! What a step printed on one stream, wherever it is kept.
+//! The output of a step on one stream, wherever it is stored.
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::named::named;
 
-/// Which of a step's two streams.
+/// One of the two output streams of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {
@@ -21,12 +21,12 @@ pub enum Stream {
 
 named!(Stream: Stdout "stdout", Stderr "stderr");
 
-/// The end of an output that could not be kept.
+/// The lost end of an output, which could not be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unkept {
-    /// How many bytes it had.
+    /// The number of bytes.
     pub bytes: u64,
-    /// Why, for people.
+    /// The reason, as a message.
     pub why: Arc<str>,
 }
 
@@ -36,21 +36,21 @@ impl fmt::Display for Unkept {
     }
 }
 
-/// Something that keeps the bytes of one stream.
+/// Storage for the bytes of one stream.
 pub trait OutputSource: Send + Sync {
-    /// Reads some bytes from `offset` on; none at the end.
+    /// Reads some bytes from `offset` on; zero bytes at the end.
     ///
     /// # Errors
     ///
-    /// Says why the bytes cannot be read back.
+    /// Returns an error if the bytes cannot be read back.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 }
 
-/// The bytes of one stream of a step, as far as they have come. A copy refers to the same bytes.
+/// The bytes of one stream of a step that have arrived so far. A copy refers to the same bytes.
 #[derive(Clone)]
 pub struct Output(Arc<Part>);
 
-/// A part of what a source keeps.
+/// A part of the bytes of a source.
 struct Part {
     source: Arc<dyn OutputSource>,
     offset: u64,
@@ -65,46 +65,46 @@ impl Default for Output {
 }
 
 impl Output {
-    /// The first `length` bytes of a source, and what was printed behind them and could not be kept.
+    /// Creates an output of the first `length` bytes of a source. `unkept` describes later bytes that could not be kept.
     pub fn new(source: Arc<dyn OutputSource>, length: u64, unkept: Option<Unkept>) -> Self {
         Self(Arc::new(Part { source, offset: 0, length, unkept }))
     }
 
-    /// No bytes.
+    /// Returns an empty output.
     pub fn empty() -> Self {
         // Most steps print nothing on standard error.
         static EMPTY: LazyLock<Output> = LazyLock::new(|| Output::from_bytes(Vec::new()));
         EMPTY.clone()
     }
 
-    /// Keeps the bytes in memory: for short texts, and for tests.
+    /// Creates an output in memory, for short texts and for tests.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         let length = bytes.len() as u64;
         Self::new(Arc::new(bytes), length, None)
     }
 
-    /// How many bytes there are.
+    /// Returns the number of bytes.
     pub fn length(&self) -> u64 {
         self.0.length
     }
 
-    /// What was printed behind them and could not be kept.
+    /// Describes the later bytes that could not be kept, if any.
     pub fn unkept(&self) -> Option<&Unkept> {
         self.0.unkept.as_ref()
     }
 
-    /// How many bytes were printed, kept or not.
+    /// Returns the number of bytes that were printed, whether kept or not.
     pub fn printed(&self) -> u64 {
         self.length() + self.left_out()
     }
 
-    /// How many bytes could not be kept.
+    /// Returns the number of bytes that could not be kept.
     pub fn left_out(&self) -> u64 {
         self.unkept().map_or(0, |unkept| unkept.bytes)
     }
 
-    /// What came after an earlier state of the same output.
+    /// Returns the bytes that followed an earlier state of the same output.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let bytes = self.left_out().saturating_sub(earlier.left_out());
@@ -112,7 +112,7 @@ impl Output {
         self.part(earlier.length(), unkept)
     }
 
-    /// What came after the first `length` bytes.
+    /// Returns the bytes after the first `length` ones.
     #[must_use]
     pub fn behind(&self, length: u64) -> Self {
         self.part(length, self.0.unkept.clone())
@@ -124,12 +124,12 @@ impl Output {
         Self(Arc::new(Part { source: Arc::clone(&self.0.source), offset, length, unkept }))
     }
 
-    /// Whether nothing was printed.
+    /// Returns whether nothing was printed.
     pub fn is_empty(&self) -> bool {
         self.printed() == 0
     }
 
-    /// The bytes of a range in pieces of at most `size` bytes, or why they cannot be read back.
+    /// Returns the bytes of a range in pieces of at most `size` bytes, or an error if they cannot be read back.
     pub fn pieces(&self, range: Range<u64>, size: usize) -> impl Iterator<Item = io::Result<Vec<u8>>> + '_ {
         range.clone().step_by(size).map(move |offset| {
             let mut piece = vec![0; usize::try_from(range.end - offset).unwrap_or(size).min(size)];
@@ -137,11 +137,11 @@ impl Output {
         })
     }
 
-    /// Reads exactly the bytes from `offset` to the end of `buffer`.
+    /// Reads the bytes from `offset` on until `buffer` is full.
     ///
     /// # Errors
     ///
-    /// Says why the bytes cannot be read back; an end before the buffer is full is one reason.
+    /// Returns an error if the bytes cannot be read back, or if the output ends before the buffer is full.
     pub fn read_exact_at(&self, mut offset: u64, mut buffer: &mut [u8]) -> io::Result<()> {
         if offset.saturating_add(buffer.len() as u64) > self.length() {
             return Err(io::ErrorKind::UnexpectedEof.into());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::named::named;
 
-/// A part of a trial that all workers enter together.
+/// A part of a trial that all workers start together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -14,22 +14,22 @@ pub enum Phase {
     Startup,
     /// The test itself.
     Run,
-    /// Gathers what the test left.
+    /// Collects the results of the test.
     Collect,
-    /// Puts the machines back as they were.
+    /// Brings the machines back to their original state.
     Reset,
 }
 
 /// The code of the result that ends a worker's phase, in the Python program's messages and reports.
 pub const PHASES_COMPLETE: i64 = 65535;
 
-/// The message of that result.
+/// The message of the result that ends a worker's phase.
 pub const PHASES_COMPLETE_MESSAGE: &str = "phases complete";
 
 named!(Phase: Startup "startup", Run "run", Collect "collect", Reset "reset");
 
 impl Phase {
-    /// The section of a worker file that holds its steps.
+    /// Returns the section of a worker file that contains its steps.
     pub const fn section(self) -> &'static str {
         match self {
             Self::Startup => "Startup",
@@ -43,7 +43,7 @@ impl Phase {
 impl FromStr for Phase {
     type Err = ();
 
-    /// Reads [`Phase::word`], in any case.
+    /// Parses [`Phase::word`], ignoring case.
     fn from_str(text: &str) -> Result<Self, ()> {
         Self::ALL.into_iter().find(|phase| phase.word().eq_ignore_ascii_case(text)).ok_or(())
     }
@@ -54,12 +54,12 @@ impl FromStr for Phase {
 pub struct PhaseMap<T>([T; 4]);
 
 impl<T> PhaseMap<T> {
-    /// Makes the value of each phase.
+    /// Creates a map with the value that `make` returns for each phase.
     pub fn from_fn(make: impl FnMut(Phase) -> T) -> Self {
         Self(Phase::ALL.map(make))
     }
 
-    /// Each phase with its value, in order.
+    /// Iterates over the phases and their values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Phase, &T)> {
         Phase::ALL.into_iter().zip(&self.0)
     }

@@ -1,38 +1,38 @@
-//! What is known of a player.
+//! The description of a player.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a player said of itself.
+/// What a player reported about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "PlayerEntry", try_from = "PlayerEntry")]
 pub enum PlayerDescription {
-    /// A player of our own kind.
+    /// A player of this program.
     Session {
-        /// Its program's version.
+        /// The version of its program.
         version: String,
-        /// Its machine's name.
+        /// The name of its machine.
         host: String,
-        /// Its machine's operating system, if it said so.
+        /// The operating system of its machine, if reported.
         system: Option<String>,
-        /// Its machine's kernel, if it said so.
+        /// The kernel of its machine, if reported.
         kernel: Option<String>,
     },
-    /// A player that speaks the Python seed's wire.
+    /// A player that uses the protocol of the Python program.
     Seed,
 }
 
 impl PlayerDescription {
-    /// What can change what a test measures, by name: the version of the player, the system and the kernel of the machine.
-    /// What is not known is left out.
+    /// Returns the known versions, by name, that can affect measurements: of the player, and of the system and the
+    /// kernel of its machine.
     pub fn versions(&self) -> Vec<(&'static str, &str)> {
         let Self::Session { version, system, kernel, .. } = self else { return Vec::new() };
         let all = [("conductor", Some(version)), ("system", system.as_ref()), ("kernel", kernel.as_ref())];
         all.into_iter().filter_map(|(name, value)| Some((name, value?.as_str()))).collect()
     }
 
-    /// The system and the kernel of the machine, on one line, as far as they are known.
+    /// Returns the system and the kernel of the machine on one line, as far as they are known.
     pub fn platform(&self) -> Option<String> {
         let Self::Session { system, kernel, .. } = self else { return None };
         let known: Vec<&str> = [system, kernel].into_iter().flatten().map(String::as_str).collect();
@@ -49,7 +49,7 @@ impl fmt::Display for PlayerDescription {
     }
 }
 
-/// What is known of a player, as the reports that programs read have it; `null` what is not.
+/// The description of a player in machine-readable reports. Unknown values are `null`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct PlayerEntry {
     /// `seed` or `session`.

@@ -1,4 +1,4 @@
-//! Whether the medians of a series are known precisely enough, as it is judged when its planned trials are over.
+//! The judgement whether the medians of a series are precise enough. It is made when the planned trials have ended.
 
 use std::fmt;
 
@@ -7,49 +7,49 @@ use serde::{Deserialize, Serialize};
 use super::measurement::in_digits;
 use super::{Margin, MetricName, Plan, WorkerId, text};
 
-/// So many values a median needs before it can be precise enough: with fewer, the interval is narrow by chance too often.
+/// The fewest values for a precise median: with fewer, the interval is narrow by chance too often.
 pub const FEWEST_FOR_PRECISION: u32 = 10;
 
-/// What was found when all planned trials were over.
+/// The result of the check when all planned trials had ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PrecisionJudgement {
-    /// How many trials are planned now, at all points together.
+    /// The number of planned trials now, of all points together.
     pub trials: u32,
-    /// How many of these were added now: one of each point, or none.
+    /// The number of trials that were just added: one for each point, or none.
     pub added: u32,
-    /// How many may still be added after these.
+    /// The number of trials that may still be added later.
     pub left: u32,
-    /// How many medians are not precise enough.
+    /// The number of medians that are not precise enough.
     pub imprecise: usize,
-    /// The one of them that is farthest from what is wanted.
+    /// The median that is farthest from the wanted precision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<Imprecise>,
 }
 
-/// A median that is not known precisely enough.
+/// A median that is not precise enough.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Imprecise {
     /// The metric.
     pub metric: MetricName,
-    /// The worker whose values they are; none where they are made of the values of several.
+    /// The worker that the values belong to; `None` if each combines the values of several workers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<WorkerId>,
-    /// The name of the point; empty where there is only one.
+    /// The name of the point; empty if there is only one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub point: String,
-    /// How many values there are.
+    /// The number of values.
     pub values: usize,
-    /// How large half the interval is, as it was wanted: as a part of the median, or in the unit of the metric. Nothing
-    /// where that is not known.
+    /// Half the width of the interval, as a fraction of the median or in the unit of the metric, like `wanted`. `None`
+    /// if that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
     pub reached: Option<Margin>,
-    /// How large it may be.
+    /// The maximum for half the width of the interval.
     #[serde(with = "text")]
     pub wanted: Margin,
 }
 
 impl Imprecise {
-    /// How many times as large as wanted half the interval is.
+    /// Returns the ratio of half the width of the interval to its maximum.
     pub fn excess(&self) -> f64 {
         let number = |margin| match margin {
             Margin::Relative(number) | Margin::Absolute(number) => number,
@@ -70,7 +70,7 @@ impl Imprecise {
     }
 }
 
-/// What is known, and what is wanted.
+/// Describes what was reached and what is wanted.
 impl fmt::Display for Imprecise {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reached.filter(|_| self.has_enough()) {
@@ -84,7 +84,7 @@ impl fmt::Display for Imprecise {
     }
 }
 
-/// A margin in three digits.
+/// Formats a margin with three digits.
 fn shown(margin: Margin) -> String {
     let (number, unit) = match margin {
         Margin::Relative(part) => (part * 100.0, " %"),
@@ -94,7 +94,7 @@ fn shown(margin: Margin) -> String {
 }
 
 impl PrecisionJudgement {
-    /// The judgement in one line, for people: why the run goes on, or why no more trials are added.
+    /// Describes the judgement in one line: why the run continues, or why no more trials are added.
     pub fn text(&self, plan: Option<&Plan>) -> String {
         let Self { trials, added, left, imprecise, worst } = self;
         let counted = |count: u32| if count == 1 { "1 trial".to_owned() } else { format!("{count} trials") };

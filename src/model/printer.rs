@@ -1,11 +1,11 @@
-//! What prints, and the name of the file that has what it printed, in the results folder of a run.
+//! Steps and checks as sources of output, and the names of their output files in the results folder of a run.
 
 use super::{Plan, StepReference, Stream};
 
-/// So many characters of a label are in the name of a file.
+/// The maximum number of characters of a label in a file name.
 const LABEL: usize = 60;
 
-/// What prints.
+/// A source of output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Printer {
     /// A step.
@@ -15,7 +15,7 @@ pub enum Printer {
 }
 
 impl Printer {
-    /// The file of a stream, part by part beneath the folder of the run: `outputs/trial-1/WORKER/run-01-LABEL.stdout`.
+    /// Returns the path components in the folder of the run: `outputs/trial-1/WORKER/run-01-LABEL.stdout`.
     pub fn file(self, plan: Option<&Plan>, stream: Stream) -> Vec<String> {
         let trial = |trial: u32| format!("trial-{trial}");
         let stream = stream.word();
@@ -33,7 +33,7 @@ impl Printer {
     }
 }
 
-/// A label as a part of a file's name.
+/// Converts a label to a part of a file name.
 fn file_name(label: &str) -> String {
     let sign = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
     label.chars().map(sign).take(LABEL).collect()

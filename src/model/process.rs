@@ -7,29 +7,29 @@ use serde::{Deserialize, Serialize};
 
 use super::on_one_line;
 
-/// A process on a player's machine: one that a step left, or that could not be stopped.
+/// A process on a player's machine that a step left or that could not be stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
-    /// Its number.
+    /// Its process ID.
     pub pid: u32,
-    /// Whose it is: a name, or a number that has none.
+    /// Its owner: the user name, or the user ID if there is no name.
     pub user: String,
     /// Its command line.
     pub command: String,
 }
 
 impl Process {
-    /// Its command line on one line, for people to read: quotes stand as they are.
+    /// Returns the command line on one line. Quotes are not escaped.
     pub fn command_shown(&self) -> Cow<'_, str> {
         on_one_line(&self.command)
     }
 
-    /// How many there are of them, in a sentence.
+    /// Returns the number of processes, for use in a sentence.
     pub fn count(processes: &[Self]) -> String {
         if processes.len() == 1 { "a process".to_owned() } else { format!("{} processes", processes.len()) }
     }
 
-    /// Several of them in a sentence; of many, the first ten.
+    /// Lists the processes, for use in a sentence: at most ten, and the number of the others.
     pub fn list(processes: &[Self]) -> String {
         const MOST: usize = 10;
         let mut parts: Vec<String> = processes.iter().take(MOST).map(Self::to_string).collect();

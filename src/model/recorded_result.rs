@@ -1,4 +1,4 @@
-//! What a step left, as the record of a run has it; its output has lines of its own. All durations are nanoseconds.
+//! The result of a step in the record of a run, without its output, which has its own lines. Times are in nanoseconds.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{
     StepResult, Unkept,
 };
 
-/// So many bytes of what a check printed are in the line of its end.
+/// How many bytes of the output of a check are in the line of its end.
 const BEGINNING: usize = 4000;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -19,7 +19,7 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// What a step left, besides its output.
+/// The result of a step, without its output.
 #[derive(Serialize, Deserialize)]
 struct Left {
     outcome: String,
@@ -32,7 +32,7 @@ struct Left {
     #[serde(flatten)]
     started: Option<Start>,
     duration_ns: Option<Nanoseconds>,
-    /// How much was printed, how much of that could not be kept, and why.
+    /// For each stream: the bytes that were printed, how many of them could not be kept, and why.
     stdout_bytes: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     stdout_left_out: u64,
@@ -44,7 +44,7 @@ struct Left {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stderr_error: Option<String>,
     leaky: bool,
-    /// Who still held its output, and what could not be stopped.
+    /// The processes that still had its output open, and those that could not be stopped.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     holders: Box<[Process]>,
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
@@ -55,13 +55,13 @@ struct Left {
     files: Option<Box<FetchedFiles>>,
 }
 
-/// One attempt of a step that is repeated; `after_ns` counts from the step's start.
+/// An attempt of a step that is repeated; `after_ns` counts from the step's start.
 #[derive(Serialize, Deserialize)]
 struct AttemptEntry {
     after_ns: Nanoseconds,
     duration_ns: Nanoseconds,
     outcome: String,
-    /// How much the attempts before it had printed.
+    /// The number of bytes that earlier attempts printed.
     #[serde(default, skip_serializing_if = "is_zero")]
     stdout_before: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -76,7 +76,7 @@ struct AttemptEntry {
     reason: Option<String>,
 }
 
-/// An output whose bytes are elsewhere.
+/// Creates an output whose bytes are stored elsewhere.
 fn output(printed: u64, left_out: u64, why: Option<String>) -> Output {
     let unkept = (left_out > 0).then(|| Unkept { bytes: left_out, why: why.unwrap_or_default().into() });
     Output::new(Arc::new(Vec::new()), printed.saturating_sub(left_out), unkept)
@@ -159,7 +159,7 @@ impl AttemptEntry {
     }
 }
 
-/// The outcome that begins with this word. Attempts have more behind it.
+/// Returns the outcome with this name. In attempts, details may follow the name.
 fn outcome<E: Error>(
     word: &str,
     (exit_status, signal, limit): (Option<i32>, Option<i32>, Option<Nanoseconds>),
@@ -204,7 +204,7 @@ pub(super) mod step_ended {
     }
 }
 
-/// For serde: the end of a check, with the beginning of what it printed.
+/// For serde: the end of a check, with the beginning of its output.
 pub(super) mod check_ended {
     use serde::{Deserializer, Serializer};
 
@@ -230,9 +230,9 @@ pub(super) mod check_ended {
         Ok((trial, left.result()?))
     }
 
-    /// How an output begins; its length stands beside it.
+    /// Returns the beginning of an output; a separate member contains its length.
     fn beginning(output: &Output) -> String {
-        // That the bytes cannot be read back is reported by the formats that have whole outputs.
+        // An error is ignored here: the formats with whole outputs report it.
         let bytes = output.pieces(0..output.length(), BEGINNING).next().and_then(Result::ok).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }

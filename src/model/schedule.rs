@@ -1,4 +1,4 @@
-//! The order of the trials of a series, pure: which trial is of which point and round.
+//! The order of the trials of a series: the point and the round of each trial. Pure.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::PointId;
 use super::named::named;
 
-/// In which order the trials of a series are run.
+/// The order in which the trials of a series are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
@@ -22,43 +22,43 @@ pub enum Order {
 
 named!(Order: Shuffled "shuffled", Interleaved "interleaved", Blocked "blocked");
 
-/// A trial's place in a series.
+/// The position of a trial in a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Slot {
-    /// Its point.
+    /// The point.
     pub point: PointId,
-    /// Its round, counted from 1. Each point has one trial in a round.
+    /// The round, from 1. Each point has one trial in a round.
     pub round: u32,
-    /// It is run and not counted.
+    /// Whether it is a warm-up trial, which is not counted.
     pub warm_up: bool,
 }
 
-/// How many rounds a series has.
+/// The numbers of rounds of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rounds {
-    /// Those that come first and are not counted.
+    /// The warm-up rounds, which come first and are not counted.
     pub warm_up: u32,
-    /// Those that are counted.
+    /// The planned rounds that are counted.
     pub counted: u32,
-    /// How many may be counted, if the measurements are not precise enough after `counted`.
+    /// The maximum number of counted rounds, if the measurements are not precise enough after `counted`.
     pub most: u32,
 }
 
-/// The order of the trials. The default is that of an ordinary test: each trial is a round of the only point.
+/// The order of the trials. By default that of an ordinary test: each trial is a round of the only point.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Schedule {
-    /// How it was made.
+    /// The kind of order.
     pub order: Order,
-    /// What the order follows from.
+    /// The seed of a random order.
     pub seed: u32,
-    /// How many rounds there are.
+    /// The numbers of rounds; `None` in an ordinary test.
     pub rounds: Option<Rounds>,
-    /// Trial by trial, from the first; all that may be run.
+    /// The slots of all trials that may be run, in order.
     slots: Vec<Slot>,
 }
 
 impl Schedule {
-    /// The schedule of so many points. `shuffle` puts the points of one round after another in random order.
+    /// Creates a schedule of `points` points. `shuffle` puts the points of each round in turn in random order.
     pub fn new(
         order: Order,
         seed: u32,
@@ -79,7 +79,7 @@ impl Schedule {
             (first..=all).flat_map(round).collect()
         };
         let slots = if order == Order::Blocked {
-            // Rounds that are added for precision are needed for all points, and come behind all blocks.
+            // Rounds that are added for precision are needed for all points, so they follow all blocks.
             let planned = rounds.warm_up + rounds.counted;
             let blocks = (0..points).flat_map(|point| (1..=planned).map(move |round| slot(PointId(point), round)));
             blocks.chain(in_rounds(planned + 1)).collect()
@@ -89,8 +89,8 @@ impl Schedule {
         Self { order, seed, rounds: Some(rounds), slots }
     }
 
-    /// The same trials, of which these have these places; of places that occur twice, the first counts. Places that the
-    /// schedule does not have are left out. The other trials follow each other as they did.
+    /// Moves these slots to these trials. If a slot occurs twice, the first counts; slots that the schedule does not
+    /// contain are ignored. The other trials keep their relative order.
     #[must_use]
     pub fn keeping(self, places: impl IntoIterator<Item = (u32, Slot)>) -> Self {
         let all: HashSet<Slot> = self.slots.iter().copied().collect();
@@ -106,7 +106,7 @@ impl Schedule {
         Self { slots, ..self }
     }
 
-    /// The schedule whose trials are of these points, in this order, as it was recorded.
+    /// Restores a recorded schedule from the points of its trials, in order.
     pub fn recorded(order: Order, seed: u32, rounds: Rounds, points: &[PointId]) -> Self {
         let mut so_far = HashMap::new();
         let slot = |point: &PointId| {
@@ -117,7 +117,7 @@ impl Schedule {
         Self { order, seed, rounds: Some(rounds), slots: points.iter().map(slot).collect() }
     }
 
-    /// The same with other rounds of its trials, from the first.
+    /// Replaces the rounds of its trials, starting with the first.
     #[must_use]
     pub fn with_rounds(mut self, rounds: &[u32]) -> Self {
         let warm_up = self.rounds.map_or(0, |rounds| rounds.warm_up);
@@ -127,27 +127,27 @@ impl Schedule {
         self
     }
 
-    /// The rounds of its trials from the first, where they are not those that follow from the order of the points.
+    /// Returns the rounds of all trials, unless they follow from the order of the points.
     pub fn own_rounds(&self) -> Option<Vec<u32>> {
         let points: Vec<_> = self.points().collect();
         let derived = Self::recorded(self.order, self.seed, self.rounds?, &points);
         (derived != *self).then(|| self.slots.iter().map(|slot| slot.round).collect())
     }
 
-    /// How many trials are planned of so many points, with warm-up; `None` in an ordinary test.
+    /// Returns the number of planned trials for `points` points, including warm-up; `None` in an ordinary test.
     pub fn planned(&self, points: usize) -> Option<u32> {
         let rounds = self.rounds?;
         u32::try_from(points).ok()?.checked_mul(rounds.warm_up.checked_add(rounds.counted)?)
     }
 
-    /// The place of a trial, which is counted from 1.
+    /// Returns the slot of a trial. Trials are counted from 1.
     pub fn slot(&self, trial: u32) -> Slot {
         let index = (trial as usize).saturating_sub(1);
         let known = self.slots.get(index).copied();
         known.unwrap_or(Slot { point: PointId::default(), round: trial, warm_up: false })
     }
 
-    /// The points of all trials that may be run, from the first; none in an ordinary test.
+    /// Iterates over the points of all trials that may be run. There are none in an ordinary test.
     pub fn points(&self) -> impl ExactSizeIterator<Item = PointId> + '_ {
         self.slots.iter().map(|slot| slot.point)
     }
@@ -163,7 +163,7 @@ mod tests {
         Schedule::new(order, 7, points, Rounds { warm_up, counted, most }, <[PointId]>::reverse)
     }
 
-    /// The trials as `POINT.ROUND`, with `w` for warm-up.
+    /// Formats the trials as `POINT.ROUND`, with `w` for warm-up.
     fn told(schedule: &Schedule) -> String {
         let trials = 1..=u32::try_from(schedule.points().len()).unwrap();
         let told = trials.map(|trial| {
@@ -195,12 +195,12 @@ mod tests {
         let kept = schedule(Order::Blocked, 2, [0, 3, 0]).keeping(begun(&before, &[1, 2, 3]));
         assert_eq!(told(&kept), "0.1 0.2 1.1 0.3 1.2 1.3");
         assert_eq!(kept.own_rounds(), None);
-        // Fewer rounds: what is not there any more makes place for others.
+        // With fewer rounds, slots that no longer exist are replaced by others.
         let before = schedule(Order::Blocked, 2, [0, 3, 0]);
         let kept = schedule(Order::Blocked, 2, [0, 2, 0]).keeping(begun(&before, &[1, 2, 3, 4, 5]));
         assert_eq!(told(&kept), "0.1 0.2 1.2 1.1");
         assert_eq!(kept.own_rounds(), Some(vec![1, 2, 2, 1]));
-        // A place is taken once.
+        // Each slot is used once.
         let twice = begun(&before, &[1]).into_iter().chain([(2, before.slot(1))]);
         assert_eq!(told(&schedule(Order::Interleaved, 2, [0, 2, 0]).keeping(twice)), "0.1 1.1 0.2 1.2");
     }

@@ -1,6 +1,6 @@
 //! The names of signals.
 
-/// The name of a signal on Linux.
+/// Returns the name of a signal on Linux.
 pub fn signal_name(number: i32) -> String {
     const NAMES: [&str; 31] = [
         "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",

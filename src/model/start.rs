@@ -1,4 +1,4 @@
-//! When processes started, and how far apart: truth about time, with its error.
+//! When processes started and how far apart, with the uncertainty of these times.
 
 use std::time::Duration;
 
@@ -7,59 +7,59 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::time::in_nanoseconds;
 use super::{ConductorTime, PlayerTime, WorkerId};
 
-/// When a process started.
+/// The start time of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
-    /// The moment on the conductor's clock.
+    /// The time on the conductor's clock.
     #[serde(rename = "started_ns")]
     pub at: ConductorTime,
-    /// How far off that may be, either way: what is not known of the player's clock.
+    /// The uncertainty of this time in either direction, because of the uncertain offset of the player's clock.
     #[serde(rename = "error_ns", with = "in_nanoseconds")]
     pub error: Duration,
-    /// The moment as the player's own clock had it.
+    /// The time on the player's own clock.
     #[serde(rename = "player_clock_ns")]
     pub player: PlayerTime,
-    /// How long after the agreed instant that was, when the order to start came too late for it; else zero.
+    /// How long after the agreed moment it started, if the order to start arrived too late; otherwise zero.
     #[serde(rename = "late_ns", with = "in_nanoseconds")]
     pub late: Duration,
 }
 
-/// How far apart the workers of a phase really started: over the first process of each worker that had one.
+/// How far apart the workers of a phase started: among the first processes of the workers that started any.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartSkew {
-    /// From the first start to the last.
+    /// The time from the first start to the last.
     #[serde(rename = "spread_ns", with = "in_nanoseconds")]
     pub spread: Duration,
-    /// How far off that may be, either way: the largest sum of two workers' errors.
+    /// The uncertainty of the spread in either direction: the largest sum of two workers' errors.
     #[serde(rename = "bound_ns", with = "in_nanoseconds")]
     pub bound: Duration,
-    /// How many workers it is over.
+    /// The number of workers that it covers.
     pub workers: usize,
-    /// Workers that had steps and whose start is not known: those of the seed's wire, and lost ones.
+    /// The workers that had steps but whose start is not known: those with Python players, and lost ones.
     #[serde(flatten, with = "unknown")]
     pub unknown: Vec<WorkerId>,
 }
 
 impl StartSkew {
-    /// The skew of these starts, one for each worker; `None` without any.
+    /// Computes the skew of these starts, one for each worker. Returns `None` if there are none.
     pub fn of(starts: &[Start], unknown: Vec<WorkerId>) -> Option<Self> {
         let first = starts.iter().map(|start| start.at).min()?;
         let last = starts.iter().map(|start| start.at).max()?;
         let mut errors: Vec<Duration> = starts.iter().map(|start| start.error).collect();
         errors.sort_unstable_by(|a, b| b.cmp(a));
-        // One worker starts at one moment, whatever its clock says.
+        // With one worker, the spread is exactly zero, whatever the error of its clock.
         let sum = |errors: &[Duration]| errors.iter().fold(Duration::ZERO, |sum, error| sum.saturating_add(*error));
         let bound = errors.get(..2).map_or(Duration::ZERO, sum);
         Some(Self { spread: last.since(first), bound, workers: starts.len(), unknown })
     }
 
-    /// The most that it can be, when the start of every worker is known.
+    /// Returns the maximum possible skew if the start of every worker is known.
     pub fn most(&self) -> Option<Duration> {
         self.unknown.is_empty().then(|| self.spread.saturating_add(self.bound))
     }
 }
 
-/// Workers, and how many they are, in the record of a run.
+/// Workers and their number, in the record of a run.
 #[derive(Serialize, Deserialize)]
 struct Unknown {
     unknown: Vec<WorkerId>,

@@ -10,39 +10,39 @@ use super::file_pattern::in_scratch;
 use super::named::named;
 use super::{FileLine, Phase};
 
-/// The variable with the path of the scratch folder.
+/// The environment variable that contains the path of the scratch folder.
 pub const SCRATCH_VARIABLE: &str = "CONDUCTOR_SCRATCH";
 
-/// One thing that a worker does in a phase, as its line in the worker file says.
+/// A step, as its line in the worker file describes it.
 ///
-/// The order of the prefixes, outermost first, is the order of the fields (DESIGN 3).
+/// The fields are in the order of the prefixes, outermost first (DESIGN 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The key of the step's line: a label for people. It need not be unique, and can be any text.
+    /// The key of the step's line: a label for the reader. It can be any text and need not be unique.
     pub label: String,
-    /// What its failure means for the steps after it.
+    /// How its failure affects later steps.
     pub gate: Gate,
     /// Whether the next step waits for it.
     pub mode: Mode,
-    /// How long it may take.
+    /// Its time limit.
     pub bound: Option<Bound>,
-    /// Whether it is repeated until it succeeds.
+    /// The settings of its repetition, if it is repeated until it succeeds.
     pub until: Option<Until>,
-    /// What is done.
+    /// What it does.
     pub action: Action,
-    /// Where its line is, where that is known: a player is not told of it.
+    /// Its line, if known: plans for players do not include it.
     pub origin: Option<FileLine>,
 }
 
 impl Step {
-    /// The position of the first of those that run together with the one at this position: its own, unless there are
-    /// neighbours of it that are `parallel:` like it.
+    /// Returns the position of the first step that runs together with the step at `position`: that of its group if it
+    /// is `parallel:`, otherwise `position` itself.
     pub fn first_together(steps: &[Self], position: usize) -> usize {
         let last_alone = steps.iter().take(position + 1).rposition(|step| step.mode != Mode::Parallel);
         last_alone.map_or(0, |last| (last + 1).min(position))
     }
 
-    /// How long it may take: its own limit, or else the `default` of all steps. `None` has no end.
+    /// Returns its time limit: its own, or else `default`, that of all steps. `None` means no limit.
     pub fn limit(&self, default: Option<Duration>) -> Option<Duration> {
         match (self.bound, self.until) {
             (Some(Bound::Timeout(limit) | Bound::For(limit)), _) => Some(limit),
@@ -51,11 +51,11 @@ impl Step {
         }
     }
 
-    /// How long these steps take at most, each with this margin; `None` when one of them may take for ever.
+    /// Returns the longest time that these steps can take, each with this margin; `None` if one of them has no limit.
     pub fn longest(steps: &[Self], default: Option<Duration>, margin: Duration) -> Option<Duration> {
         let (mut sum, mut together) = (Duration::ZERO, Duration::ZERO);
         for step in steps {
-            // Nobody waits for a step that is spawned.
+            // No step waits for a spawned step.
             let limit = if step.mode == Mode::Spawn { Duration::ZERO } else { step.limit(default)? };
             let limit = limit.saturating_add(margin);
             if step.mode == Mode::Parallel {
@@ -67,14 +67,14 @@ impl Step {
         Some(sum.saturating_add(together))
     }
 
-    /// Whether the rest of its worker's phase is skipped if it fails: a `must:` step, or a barrier whose failure counts.
+    /// Returns whether its failure skips the rest of the phase: a `must:` step, or a barrier whose failure counts.
     pub fn must_pass(&self, phase: Phase) -> bool {
-        // What comes behind a barrier makes no sense without it. But Reset has to do what it can.
+        // Steps after a barrier make no sense if it failed. But Reset has to do what it can.
         let meets = matches!(self.action, Action::Barrier(_)) && self.gate != Gate::MayFail && phase != Phase::Reset;
         self.gate == Gate::Must || meets
     }
 
-    /// Whether it uses the scratch folder, as far as its line says.
+    /// Returns whether its line mentions the scratch folder.
     pub fn uses_scratch(&self) -> bool {
         match &self.action {
             Action::Command(command) => command.contains(SCRATCH_VARIABLE),
@@ -83,7 +83,7 @@ impl Step {
         }
     }
 
-    /// A step that runs `command` and waits for it.
+    /// Creates a step that runs `command` and waits for it.
     pub fn plain(label: &str, command: &str) -> Self {
         Self {
             label: label.to_owned(),
@@ -96,7 +96,7 @@ impl Step {
         }
     }
 
-    /// The command for the shell, when the step has one.
+    /// Returns the command for the shell, if the step has one.
     pub fn command(&self) -> Option<&str> {
         match &self.action {
             Action::Command(command) => Some(command),
@@ -105,16 +105,16 @@ impl Step {
     }
 }
 
-/// What a step's failure means.
+/// How the failure of a step is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Gate {
-    /// It counts, and later steps run all the same.
+    /// The failure counts, but later steps run anyway.
     #[default]
     Plain,
-    /// `must:` it counts, and the rest of this worker's phase is skipped.
+    /// `must:`: the failure counts, and the rest of this worker's phase is skipped.
     Must,
-    /// `mayfail:` it does not count.
+    /// `mayfail:`: the failure does not count.
     MayFail,
 }
 
@@ -123,40 +123,40 @@ named!(Gate: Plain "plain", Must "must", MayFail "mayfail");
 /// Whether the next step waits for this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// The next step begins when this one is over.
+    /// The next step starts when this one has ended.
     #[default]
     Wait,
-    /// `spawn:` the next step begins at once.
+    /// `spawn:`: the next step starts immediately.
     Spawn,
-    /// `parallel:` it runs together with its neighbours of the same mode.
+    /// `parallel:`: the step runs together with its neighbours of the same mode.
     Parallel,
 }
 
 named!(Mode: Wait "wait", Spawn "spawn", Parallel "parallel");
 
-/// How long a step may take, and what it means when it took that long.
+/// The time limit of a step, and its outcome when it reaches the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
-    /// `timeout30:` stopped after that long, and failed.
+    /// `timeout30:`: the step is stopped after this time, and has failed.
     Timeout(Duration),
-    /// `for30:` stopped after that long, and passed.
+    /// `for30:`: the step is stopped after this time, and has passed.
     For(Duration),
 }
 
-/// `until30:` repeated until it succeeds.
+/// `until30:`: the step is repeated until it succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Until {
-    /// For at most that long.
+    /// The time limit of the repetition.
     pub limit: Duration,
-    /// How long one attempt may take.
+    /// The time limit of each attempt.
     pub attempt: Option<Duration>,
 }
 
-/// What a step does. Each form is displayed as its prefix and what stands behind it; `config` reads that.
+/// What a step does. Each form is displayed as its prefix and arguments; `config` parses this form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Runs a command in the shell, which gets exactly this text.
+    /// Runs this text, unchanged, in the shell.
     Command(String),
     /// `barrier:name`
     Barrier(String),
@@ -173,9 +173,9 @@ pub enum Action {
     Fetch(String),
     /// `put:local -> remote`
     Put {
-        /// The file here, relative to the worker file.
+        /// The local file, relative to the worker file.
         local: PathBuf,
-        /// Where it goes on the player's machine.
+        /// The destination on the player's machine.
         remote: String,
     },
 }

@@ -1,10 +1,10 @@
-//! Which worker, which phase of which trial, and which of its steps.
+//! Identifiers of workers, phases and steps.
 
 use serde::{Deserialize, Serialize};
 
 use super::Phase;
 
-/// A worker's place in [`Plan::workers`](super::Plan::workers). Parts pass it around instead of the name.
+/// The position of a worker in [`Plan::workers`](super::Plan::workers), which identifies it instead of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(pub usize);
 
@@ -17,7 +17,7 @@ pub struct PhaseId {
     pub phase: Phase,
 }
 
-/// A step of one worker, in a trial.
+/// A step of some worker in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StepId {
     /// The trial, from 1.
@@ -30,26 +30,26 @@ pub struct StepId {
 }
 
 impl PhaseId {
-    /// The step at this position.
+    /// Returns the id of the step at this position.
     pub fn step(self, position: usize) -> StepId {
         StepId { trial: self.trial, phase: self.phase, position }
     }
 }
 
 impl StepId {
-    /// The phase that it belongs to.
+    /// Returns the phase of the step.
     pub fn phase_id(self) -> PhaseId {
         PhaseId { trial: self.trial, phase: self.phase }
     }
 
-    /// The step of this worker.
+    /// Returns the reference to this step of `worker`.
     pub fn of(self, worker: WorkerId) -> StepReference {
         let Self { trial, phase, position } = self;
         StepReference { trial, phase, worker, position }
     }
 }
 
-/// Which step of which worker.
+/// A step of a certain worker in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct StepReference {
     /// The trial, from 1.

@@ -6,7 +6,7 @@ use super::{
     Definitions, Destination, Phase, PhaseMap, Plan, Point, RunId, RunSettings, Schedule, Step, WorkerName, WorkerPlan,
 };
 
-/// A worker of this name with these steps, whose player is on this machine.
+/// Creates a worker with this name and these steps, whose player is on this machine.
 pub(crate) fn worker(name: &str, steps: PhaseMap<Vec<Step>>) -> WorkerPlan {
     WorkerPlan {
         name: WorkerName::new(name).unwrap(),
@@ -23,7 +23,7 @@ pub(crate) fn worker(name: &str, steps: PhaseMap<Vec<Step>>) -> WorkerPlan {
     }
 }
 
-/// A run of this name, of one trial with these phases.
+/// Creates a plan with this name, of one trial with these phases.
 pub(crate) fn plan(run: &str, workers: Vec<WorkerPlan>, phases: &[Phase]) -> Plan {
     Plan {
         run: RunId::new(run).unwrap(),

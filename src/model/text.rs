@@ -1,4 +1,4 @@
-//! For serde: values as the text that they are displayed as and read from.
+//! For serde: values as the text that `Display` writes and `FromStr` parses.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub fn deserialize<'de, T: FromStr, D: Deserializer<'de>>(from: D) -> Result<T, 
     text.parse().map_err(|_| D::Error::custom(format!("invalid value `{text}`")))
 }
 
-/// The same for a value that there may be.
+/// The same for an optional value.
 pub mod optional {
     use std::fmt::Display;
     use std::str::FromStr;
@@ -33,7 +33,7 @@ pub mod optional {
     }
 }
 
-/// A path. It has marks for bytes that are not UTF-8.
+/// Writes a path. Bytes that are not UTF-8 are replaced.
 pub fn path<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&path.display())
 }

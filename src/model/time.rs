@@ -1,16 +1,16 @@
-//! Readings of clocks, one type for each clock, so that two machines' readings cannot be mixed up.
+//! Readings of clocks, with one type for each clock, so that readings of two machines cannot be mixed up.
 
 use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A duration in nanoseconds, as messages and clocks have it; one that is too long becomes the longest, 584 years.
+/// Converts a duration to nanoseconds, as in messages and clocks. Longer ones are limited to the maximum, 584 years.
 pub fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A duration as the record of a run has it: its number of nanoseconds.
+/// A duration in the record of a run: its number of nanoseconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Nanoseconds(u64);
 
@@ -26,7 +26,7 @@ impl From<Nanoseconds> for Duration {
     }
 }
 
-/// For serde: a duration, or none, in seconds; whole seconds are an integer, as they were written.
+/// For serde: an optional duration in seconds. Whole seconds are integers.
 pub(crate) mod in_seconds {
     use serde::de::Error;
     use serde_json::Number;
@@ -81,29 +81,29 @@ pub type ConductorTime = Reading<ConductorClock>;
 pub type PlayerTime = Reading<PlayerClock>;
 
 impl<C: Copy> Reading<C> {
-    /// A reading of so many nanoseconds.
+    /// Creates a reading from nanoseconds.
     pub const fn from_nanoseconds(nanoseconds: u64) -> Self {
         Self(nanoseconds, PhantomData)
     }
 
-    /// The reading in nanoseconds.
+    /// Returns the reading in nanoseconds.
     pub const fn nanoseconds(self) -> u64 {
         self.0
     }
 
-    /// The time from `earlier` to this reading, zero when `earlier` is later.
+    /// Returns the time from `earlier` to this reading, or zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// The reading so much later; it stops at the clock's end.
+    /// Returns the reading that is `duration` later, or the largest one.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self::from_nanoseconds(self.0.saturating_add(nanoseconds(duration)))
     }
 }
 
-/// One moment on the conductor's clock and in UTC, by which all other readings become dates.
+/// A moment on the conductor's clock and in UTC, by which all other readings are converted to dates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockAnchor {
     /// The moment on the conductor's clock.
@@ -113,15 +113,15 @@ pub struct ClockAnchor {
 }
 
 impl ClockAnchor {
-    /// The best of several readings of UTC, each between two of the conductor's clock: whoever had to wait for a processor
-    /// between them does not know when it read. `None` without readings.
+    /// Chooses the best of several readings of UTC, each taken between two of the conductor's clock: the one with the
+    /// shortest interval, because a process that waits for a CPU cannot tell when it read. `None` without readings.
     pub fn best_of(readings: impl IntoIterator<Item = (ConductorTime, SystemTime, ConductorTime)>) -> Option<Self> {
         let (before, utc, after) = readings.into_iter().min_by_key(|(before, _, after)| after.since(*before))?;
         Some(Self { conductor: before.plus(after.since(before) / 2), utc })
     }
 
-    /// The same relation between the clocks, with `reading` as its moment. Its UTC has whole microseconds, as records of a
-    /// run have it.
+    /// Returns the same relation between the clocks, anchored at `reading`. The UTC time has whole microseconds, as in
+    /// records of a run.
     #[must_use]
     pub fn at(&self, reading: ConductorTime) -> Self {
         let utc = self.date(reading);
@@ -129,7 +129,7 @@ impl ClockAnchor {
         Self { conductor: reading, utc: utc - Duration::from_nanos(beyond.into()) }
     }
 
-    /// The date of a reading. A wall clock that is stepped during the run does not change it.
+    /// Converts a reading to a date. Steps of the wall clock during the run do not affect it.
     pub fn date(&self, reading: ConductorTime) -> SystemTime {
         if reading >= self.conductor {
             self.utc + reading.since(self.conductor)
@@ -147,7 +147,7 @@ mod tests {
     fn the_reading_that_took_least_time_says_what_the_time_is() {
         let at = ConductorTime::from_nanoseconds;
         let utc = |nanoseconds| SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds);
-        // The second one was held up between its readings of the two clocks.
+        // The second one was delayed between its readings of the two clocks.
         let readings =
             [(at(100), utc(1104), at(110)), (at(200), utc(51_202), at(50_204)), (at(60_000), utc(61_001), at(60_002))];
         let anchor = ClockAnchor::best_of(readings).unwrap();

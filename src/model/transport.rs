@@ -1,53 +1,53 @@
-//! How the conductor reaches a machine on which no player listens: the forms of `connect`, and the command of each.
+//! How the conductor reaches a machine on which no player listens: the forms of `connect` and their commands.
 
 use std::fmt;
 use std::time::Duration;
 
-/// How a worker's machine is reached, from `connect` and the settings that go with it.
+/// The way to reach a worker's machine, from `connect` and related settings.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Transport {
     form: Form,
-    /// As it was written, for people.
+    /// The value as written, for messages.
     text: String,
-    /// What the form's command gets, such as the host or the container. For a command of the user, its words.
+    /// The target of the form, such as a host or a container; for a custom command, its words.
     target: Vec<String>,
-    /// The settings that go with it.
+    /// The related settings.
     pub settings: TransportSettings,
 }
 
-/// The settings that go with `connect`.
+/// The settings that belong to `connect`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct TransportSettings {
-    /// `connect_options`: more arguments of the form's command.
+    /// `connect_options`: additional arguments of the form's command.
     pub options: Vec<String>,
-    /// `become`: what is put before the remote script.
+    /// `become`: the words before the remote script.
     pub become_user: Vec<String>,
-    /// `program`: a program that is installed on the machine. If it is not set, the conductor sends a copy.
+    /// `program`: a program that is installed on the machine. Without it, the conductor sends a copy.
     pub program: Option<String>,
-    /// `scratch`: the folder that is tried first for the copy.
+    /// `scratch`: the first folder to try for the copy.
     pub scratch: Option<String>,
-    /// `exclusive`: whether one run at a time may use the machine; the default depends on the form.
+    /// `exclusive`: whether only one run at a time may use the machine. The default depends on the form.
     pub exclusive: Option<bool>,
 }
 
-/// A form of `connect`. In its commands, `OPTIONS` stands for `connect_options`, `TARGET` for what was written after the
-/// colon, `LIMIT` for the time limit of a connection in seconds, and `MARK` for the script's mark.
+/// A form of `connect`. In its commands, `OPTIONS` stands for `connect_options`, `TARGET` for the text after the colon,
+/// `LIMIT` for the time limit of a connection in seconds, and `MARK` for the script's mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(clippy::struct_excessive_bools, reason = "each says something else of the form's command")]
 struct Form {
-    /// What is written before the colon; empty for a command of the user.
+    /// The name before the colon; empty for a custom command.
     name: &'static str,
-    /// What is written after it, for messages.
+    /// The syntax of the target, for messages.
     target: &'static str,
-    /// The command. One that has the mark runs a player without a script.
+    /// The command. If it contains `MARK`, it runs a player without a script.
     command: &'static str,
-    /// A command that prints the hosts that the connection goes through, if there is one.
+    /// A command that prints the hosts that the connection passes through, if there is one.
     host_query: Option<&'static str>,
-    /// Whether the machine's login shell reads the script, so that it has to be one quoted word.
+    /// Whether the machine's login shell parses the script, so that it has to be one quoted word.
     is_quoted: bool,
-    /// Whether only one run at a time uses a machine if `exclusive` is not set.
+    /// Whether only one run at a time may use a machine if `exclusive` is not set.
     is_exclusive: bool,
-    /// Whether the processes on the machine end when the transport's own process gets a signal.
+    /// Whether a signal to the transport's own process ends the processes on the machine.
     is_never_signalled: bool,
     /// Whether the command expands variables in its words, as systemd does: `$$` becomes `$`.
     expands_variables: bool,
@@ -64,7 +64,7 @@ const USUAL: Form = Form {
     expands_variables: false,
 };
 
-/// This machine: the conductor's own program is the player.
+/// This machine: the conductor runs its own program as the player.
 const LOCAL: Form = Form { name: "local", command: "/proc/self/exe player --stdio MARK", ..USUAL };
 
 /// All forms with a target.
@@ -72,8 +72,8 @@ const FORMS: [Form; 7] = [
     Form {
         name: "ssh",
         target: "[USER@]HOST",
-        // Of several `-o` for one option, ssh uses the first. Mandatory ones come before the user's options, defaults
-        // after.
+        // ssh uses the first of several `-o` for the same option, so mandatory ones precede the user's options, and
+        // defaults follow them.
         command: "ssh -T -oBatchMode=yes -oRemoteCommand=none -oControlPath=none -oControlMaster=no OPTIONS -a -x \
                   -oConnectTimeout=LIMIT -oServerAliveInterval=5 -oServerAliveCountMax=3 -oClearAllForwardings=yes \
                   -oLogLevel=ERROR -- TARGET",
@@ -107,7 +107,7 @@ const FORMS: [Form; 7] = [
     },
 ];
 
-/// What is wrong with a value of `connect`; it is displayed so that it can follow the value itself.
+/// Why a value of `connect` is invalid. The text follows the value in messages.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
     /// It is empty.
@@ -116,34 +116,34 @@ pub enum TransportError {
     /// The word before the colon is not a form.
     #[error("begins with an unknown form, `{0}:`")]
     UnknownForm(String),
-    /// Nothing follows the colon, or something that a command would read as an option.
+    /// The target is missing or would be read as an option. Contains the form and its syntax.
     #[error("has no valid target for `{0}:`")]
     Target(&'static str, &'static str),
-    /// Words follow the form, this one.
+    /// More words follow this form.
     #[error("has more than one word")]
     Words(String),
-    /// It is `ssh` itself, with its arguments.
+    /// It is an `ssh` command with arguments.
     #[error("is a command that does not pass its arguments on unchanged")]
     Ssh,
 }
 
 impl Transport {
-    /// The same, with these settings.
+    /// Replaces the settings.
     #[must_use]
     pub fn with(self, settings: TransportSettings) -> Self {
         Self { settings, ..self }
     }
 
-    /// The names of the forms, for hints.
+    /// Returns the names of the forms, for hints.
     pub fn forms() -> impl Iterator<Item = &'static str> + Clone {
         FORMS.iter().map(|form| form.name)
     }
 
-    /// Reads the value of `connect`.
+    /// Parses the value of `connect`.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with it.
+    /// Returns why the value is invalid.
     pub fn read(text: &str) -> Result<Self, TransportError> {
         let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
         let (form, target) = match &words[..] {
@@ -161,14 +161,14 @@ impl Transport {
             [first, ..] if first.split_once(':').is_some_and(|(name, _)| Self::forms().any(|known| known == name)) => {
                 return Err(TransportError::Words(first.clone()));
             }
-            // It would join its arguments to one command line, for a shell that may not be `sh`.
+            // ssh would join its arguments to one command line, for a shell that may not be `sh`.
             [first, ..] if first.rsplit('/').next() == Some("ssh") => return Err(TransportError::Ssh),
             _ => (USUAL, words.clone()),
         };
         Ok(Self { form, text: words.join(" "), target, settings: TransportSettings::default() })
     }
 
-    /// The machine's address, unless `player` names another: the host of `ssh`, or that of this machine.
+    /// Returns the machine's address, unless `player` sets another: the host of `ssh`, or that of this machine.
     pub fn host(&self) -> Option<&str> {
         if self.is_local() {
             return Some("127.0.0.1");
@@ -177,17 +177,17 @@ impl Transport {
         Some(target.rsplit_once('@').map_or(target, |(_, host)| host))
     }
 
-    /// Whether this is `local`.
+    /// Returns whether this is `local`.
     pub fn is_local(&self) -> bool {
         self.form == LOCAL
     }
 
-    /// This machine.
+    /// Creates the transport to this machine.
     pub fn local() -> Self {
         Self { form: LOCAL, text: LOCAL.name.to_owned(), target: Vec::new(), settings: TransportSettings::default() }
     }
 
-    /// The program that is run, and its arguments, so that `script`, which has this mark, is run by `sh` on the machine.
+    /// Returns the program and its arguments that make `sh` on the machine run `script`, which contains this mark.
     pub fn command(&self, script: &str, mark: &str, limit: Duration) -> Vec<String> {
         let mut words = self.words(self.form.command, mark, limit);
         if self.form.command.contains("MARK") {
@@ -204,12 +204,12 @@ impl Transport {
         words
     }
 
-    /// The command that prints the hosts that a connection goes through: `ssh` with its configuration.
+    /// Returns the command that prints the hosts that a connection passes through: `ssh` with its configuration.
     pub fn host_query(&self) -> Option<Vec<String>> {
         self.form.host_query.map(|query| self.words(query, "", Duration::ZERO))
     }
 
-    /// The words of a command.
+    /// Splits a command into words and replaces its placeholders.
     fn words(&self, command: &str, mark: &str, limit: Duration) -> Vec<String> {
         let limit = limit.as_secs().max(1).to_string();
         let words = command.split(' ').map(|word| match word {
@@ -220,7 +220,7 @@ impl Transport {
         words.flatten().collect()
     }
 
-    /// What runs the transport, for messages: the name of its program.
+    /// Returns the name of the transport's program, for messages.
     pub fn program_name(&self) -> &str {
         match self.form.command.split(' ').next() {
             Some("TARGET") | None => self.target.first().map_or("", String::as_str),
@@ -228,12 +228,12 @@ impl Transport {
         }
     }
 
-    /// Whether only one run at a time may use the machine.
+    /// Returns whether only one run at a time may use the machine.
     pub fn is_exclusive(&self) -> bool {
         self.settings.exclusive.unwrap_or(self.form.is_exclusive)
     }
 
-    /// Whether its own process must not get a signal, because the processes on the machine would then end.
+    /// Returns whether its own process must not get a signal, because that would end the processes on the machine.
     pub fn is_never_signalled(&self) -> bool {
         self.form.is_never_signalled
     }
@@ -246,7 +246,7 @@ impl fmt::Display for Transport {
 }
 
 impl Form {
-    /// The words for what was written after the colon; `None` if that is wrong.
+    /// Returns the words for the text after the colon, or `None` if it is invalid.
     fn words(self, target: &str) -> Option<Vec<String>> {
         let is_word = |word: &str| !word.is_empty() && !word.starts_with('-') && !word.contains('\0');
         if self.name != "kubectl" {

@@ -1,4 +1,4 @@
-//! For serde: the start of a trial. In the record of an ordinary test it has only its number.
+//! For serde: the start of a trial. For an ordinary test, the record contains only the number of the trial.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::named::named;
 use super::{Hint, signal_name};
 
-/// How a trial, or a run as a whole, went.
+/// The verdict of a trial or of a whole run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -14,23 +14,23 @@ pub enum Verdict {
     Passed,
     /// A step that counts failed.
     Failed,
-    /// Not everything that was asked for was seen: a worker was lost or left out, or the run was ended early.
+    /// Something is missing: a worker was lost or left out, or the run was ended early.
     Incomplete,
 }
 
 named!(Verdict: Passed "passed", Failed "failed", Incomplete "incomplete");
 
-/// Why a run is not simply passed.
+/// Why a run did not simply pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "text")]
 pub enum Reason {
-    /// It could not be carried out: a player cannot be reached, is busy, or an output cannot be written.
+    /// The run could not be carried out: a player cannot be reached or is busy, or an output cannot be written.
     #[serde(rename = "not carried out")]
     NotCarriedOut(String),
-    /// A signal of this number told the conductor to stop.
+    /// This signal interrupted the conductor.
     #[serde(rename = "interrupted", serialize_with = "interrupt", deserialize_with = "signal")]
     Interrupted(i32),
-    /// Something was not seen to its end.
+    /// Something is missing, such as the results of a lost worker.
     #[serde(rename = "incomplete")]
     Incomplete(String),
     /// A step failed.
@@ -50,7 +50,7 @@ fn signal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
 }
 
 impl Reason {
-    /// The word for its kind.
+    /// Returns the name of its kind.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::NotCarriedOut(_) => "not carried out",
@@ -60,7 +60,7 @@ impl Reason {
         }
     }
 
-    /// The sentence for people.
+    /// Returns the reason as a message.
     pub fn text(&self) -> String {
         match self {
             Self::NotCarriedOut(text) | Self::Incomplete(text) | Self::Failed(text) => text.clone(),
@@ -69,19 +69,19 @@ impl Reason {
     }
 }
 
-/// How a run as a whole went, and why.
+/// The result of a whole run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conclusion {
-    /// How it went.
+    /// The verdict.
     pub verdict: Verdict,
-    /// Why; empty when it passed.
+    /// The reasons; empty if the run passed.
     pub reasons: Vec<Reason>,
-    /// What the user can do about it, where that is known: each once, in the order of the reasons.
+    /// The hints for the user, if any: each once, in the order of the reasons.
     pub hints: Vec<Hint>,
 }
 
 impl Conclusion {
-    /// One without hints.
+    /// Creates a conclusion without hints.
     pub const fn new(verdict: Verdict, reasons: Vec<Reason>) -> Self {
         Self { verdict, reasons, hints: Vec::new() }
     }
@@ -91,25 +91,25 @@ impl Conclusion {
 
 /// Everything passed.
 pub const PASSED: u8 = 0;
-/// It could not be carried out.
+/// The run could not be carried out.
 pub const NOT_CARRIED_OUT: u8 = 1;
 /// The command line was wrong.
 pub const USAGE: u8 = 2;
 /// Something failed.
 pub const FAILED: u8 = 3;
-/// Not everything was seen.
+/// Something is missing.
 pub const INCOMPLETE: u8 = 4;
 
-/// A signal of this number ended it: the status that a shell gives to a command that a signal ends.
+/// Returns the status for a run that this signal ended, the same as a shell reports for a command that a signal ends.
 pub fn interrupted_by(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }
 
 impl Conclusion {
-    /// The exit status of `conduct`. When several reasons hold, an interrupt comes first, then what could not be carried
-    /// out, then what is incomplete, then what failed.
+    /// Returns the exit status of `conduct`. Of several reasons, an interrupt takes precedence, then a run that could
+    /// not be carried out, then an incomplete one, then a failure.
     pub fn exit_status(&self) -> u8 {
-        // An interrupt is none of these, and comes before them.
+        // An interrupt is not listed: it takes precedence over all of these.
         const ORDER: [u8; 4] = [NOT_CARRIED_OUT, INCOMPLETE, FAILED, PASSED];
         let reasons = self.reasons.iter().map(|reason| match reason {
             Reason::Interrupted(signal) => interrupted_by(*signal),

@@ -1,15 +1,15 @@
-//! What `versions` finds out: the versions of the programs on the machines.
+//! The versions of the programs on the machines, as the commands of `versions` print them.
 
 use serde::{Deserialize, Serialize};
 
-/// So many commands a test may have for it.
+/// The maximum number of commands in `versions`.
 pub const MOST_VERSIONS: usize = 16;
 
-/// What a command printed that shows the version of a program.
+/// The output of a command that prints the version of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrintedVersion {
-    /// The command, as the test file has it.
+    /// The command, as written in the test file.
     pub command: String,
-    /// The first line that it printed, or why there is none.
+    /// The first line of its output, or why there is none.
     pub printed: String,
 }

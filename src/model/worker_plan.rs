@@ -1,4 +1,4 @@
-//! What one worker will do, and how it is reached.
+//! The plan of one worker, and how to reach its player.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Definitions, PhaseMap, Step, Transport, WorkerName, environment, text};
 
-/// Where a player listens.
+/// The address on which a player listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Destination {
     /// A name or an address.
@@ -25,7 +25,7 @@ impl std::fmt::Display for Destination {
 impl std::str::FromStr for Destination {
     type Err = ();
 
-    /// Reads what is displayed.
+    /// Parses the displayed form.
     fn from_str(text: &str) -> Result<Self, ()> {
         let (host, port) = text.rsplit_once(':').ok_or(())?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -33,12 +33,12 @@ impl std::str::FromStr for Destination {
     }
 }
 
-/// How a worker's player is reached.
+/// How to reach a worker's player.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PlayerAddress {
-    /// It listens there.
+    /// The player listens on this address.
     Port(Destination),
-    /// A command brings it to the machine.
+    /// A command starts the player on the machine.
     Transport(Transport),
 }
 
@@ -60,13 +60,13 @@ impl std::fmt::Display for PlayerAddress {
 impl std::str::FromStr for PlayerAddress {
     type Err = ();
 
-    /// Reads what is displayed.
+    /// Parses the displayed form.
     fn from_str(text: &str) -> Result<Self, ()> {
         text.parse().map(Self::Port).or_else(|()| Transport::read(text).map(Self::Transport).map_err(|_| ()))
     }
 }
 
-/// What one worker will do. Reports have what is not skipped.
+/// The plan of one worker. Reports contain the fields that are not skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerPlan {
     /// Its name.
@@ -74,23 +74,23 @@ pub struct WorkerPlan {
     /// The worker file; for a worker without one, the test file.
     #[serde(serialize_with = "text::path")]
     pub file: PathBuf,
-    /// How its player is reached.
+    /// How to reach its player.
     #[serde(with = "text")]
     pub player: PlayerAddress,
-    /// The player's host as the worker file has it, for `CONDUCTOR_ADDR_…` and for people.
+    /// The player's host as written in the worker file, for `CONDUCTOR_ADDR_…` and for messages.
     #[serde(skip)]
     pub player_host: String,
-    /// The conductor's address as the worker file has it; a seed player sends its results there.
+    /// The conductor's address as written in the worker file; a Python player sends its results there.
     #[serde(skip)]
     pub conductor: Option<String>,
-    /// The port for a seed player's results.
+    /// The port for the results of a Python player.
     #[serde(skip)]
     pub results_port: u16,
     /// The shell that runs its commands.
     pub shell: String,
-    /// The folder in which its steps start; the player's own when it is none.
+    /// The folder in which its steps start; `None` for the player's own.
     pub directory: Option<String>,
-    /// Variables that its steps get, in order; a later one wins.
+    /// The environment variables of its steps, in order; a later one takes precedence.
     #[serde(with = "environment")]
     pub environment: Vec<(String, String)>,
     /// The variables that take precedence over those of the plan, except over those of the command line.

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write};
 
-/// A workflow command: `::error file=…,line=…,title=…::message`, with what its parts must not have escaped.
+/// A workflow command: `::error file=…,line=…,title=…::message`. Its parts are escaped as GitHub requires.
 #[derive(Debug)]
 pub struct WorkflowCommand {
     text: String,
@@ -10,7 +10,7 @@ pub struct WorkflowCommand {
 }
 
 impl WorkflowCommand {
-    /// A command of this name, such as `error`.
+    /// Creates a command with this name, such as `error`.
     pub fn new(name: &str) -> Self {
         Self { text: format!("::{name}"), separator: ' ' }
     }
@@ -25,7 +25,7 @@ impl WorkflowCommand {
         self
     }
 
-    /// The command with its message, which may have several lines.
+    /// Returns the command with its message, which may have several lines.
     pub fn message(&self, message: &str) -> String {
         format!("{}::{}", self.text, escaped(message))
     }
