@@ -1,18 +1,18 @@
-//! The `classic` report: the lines that the Python seed prints, byte for byte.
+//! The `classic` report: the lines that the Python program prints, byte for byte.
 //!
-//! A result is `CODE MESSAGE` (see `seed_result`); an output's own newline makes the blank line after it, and an output that
-//! is the word `done` stands alone. As in the seed, workers come in the configuration's order, for nothing else tells whose a
-//! line is: each when it and those before it have run their whole phase. Then its results follow in the order of its steps,
-//! and `65535 phases complete`.
-//! What the seed has no line for is told in its form, so that a reader of lines still sees it:
+//! A result is `CODE MESSAGE` (see `seed_result`). The newline at the end of an output makes the blank line after it;
+//! an output that is the word `done` has no blank line. As in the Python program, workers appear in the order of the
+//! configuration, because nothing else shows which worker a line belongs to. A worker appears when it and the workers
+//! before it have run their whole phase: first its results in the order of its steps, then `65535 phases complete`.
+//! What the Python program has no line for is written in the same form, so that programs that read lines still see it:
 //!
 //! - a spawned step that failed: `CODE COMMAND`, at the end of the phase in which it ended;
 //! - a lost worker: `1 NAME is lost: WHY`, at the end of the phase, instead of its 65535;
-//! - a run that was not carried out, interrupted or incomplete: `1 WHY`, at the end. A run that only failed has no
-//!   such line, since the seed has none and the failed steps have theirs;
+//! - a run that was not carried out, interrupted or incomplete: `1 WHY`, at the end. A run that only failed has no such
+//!   line, because the Python program has none and the failed steps have their own lines;
 //! - an output longer than the reports keep: its head, `[… N bytes left out …]`, its tail.
 //!
-//! When a terminal reads it, control characters are made harmless; otherwise they are as they came.
+//! If the output is a terminal, control characters are escaped; otherwise they are unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
@@ -24,17 +24,18 @@ use crate::model::{
     StepResult, WorkerId, harmless,
 };
 
-/// The results of a worker: those of spawned steps that have ended (`true`) after the others, each as planned.
+/// The results of a worker, each group in the order of the plan. Spawned steps that have ended (`true`) come last.
 type Results = BTreeMap<(bool, Phase, usize), (StepReference, StepResult)>;
 
-/// Tells a run in the seed's lines.
+/// Writes a run in the lines of the Python program.
 pub(super) struct ClassicReporter {
     writer: BufWriter<Box<dyn Write + Send>>,
     terminal: bool,
     plan: Option<Arc<Plan>>,
-    /// Results that wait for the end of their worker's phase, in the order in which they will be told.
+    /// Results that wait for the end of their worker's phase, in the order in which they will be written.
     waiting: BTreeMap<WorkerId, Results>,
-    /// The workers whose phase is over and was not told, for those before them have not ended theirs.
+    /// The workers whose phase has ended but is not written yet, because a worker before them is still running its
+    /// phase.
     ended: BTreeSet<WorkerId>,
     /// The worker whose results are written next.
     next: WorkerId,
@@ -42,7 +43,7 @@ pub(super) struct ClassicReporter {
 }
 
 impl ClassicReporter {
-    /// Writes to `writer`, which is a terminal or not.
+    /// Creates a report that writes to `writer`; `terminal` says whether that is a terminal.
     pub(super) fn new(writer: Box<dyn Write + Send>, terminal: bool) -> Self {
         Self {
             writer: BufWriter::new(writer),
@@ -89,14 +90,14 @@ impl ClassicReporter {
         results.into_values().try_for_each(|(reference, result)| self.result(reference, &result))
     }
 
-    /// Tells a worker's phase that is over.
+    /// Writes a phase of a worker that has ended.
     fn phase_of(&mut self, worker: WorkerId) -> io::Result<()> {
         let results = self.waiting.remove(&worker).unwrap_or_default();
         self.results(results)?;
         self.text(PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE)
     }
 
-    /// Tells what no end of a worker's phase will call for any more.
+    /// Writes results and lost workers for which no end of a phase will follow.
     fn what_is_left(&mut self) -> io::Result<()> {
         self.next = WorkerId(0);
         while let Some(worker) = self.ended.pop_first() {
@@ -153,7 +154,7 @@ impl Reporter for ClassicReporter {
             }
             _ => return Ok(()),
         }
-        // A reader at the other end of a pipe sees everything that there is.
+        // Flush, so that a reader at the other end of a pipe sees everything so far.
         self.writer.flush()
     }
 }

@@ -1,8 +1,9 @@
-//! Rows as lines, with columns exactly below each other.
+//! Formats rows as lines with aligned columns.
 
 use crate::model::{display_width, padded};
 
-/// The rows as lines: cells two blanks apart, numbers to the right. Words in the last column have no blanks behind them.
+/// Formats rows as lines. Cells are two spaces apart, and numbers are right-aligned. Text in the last column has no
+/// trailing spaces.
 pub(super) fn aligned<R: AsRef<[String]>>(rows: &[R], is_number: impl Fn(usize) -> bool) -> Vec<String> {
     let columns = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0);
     let width =

@@ -1,5 +1,5 @@
-//! The plan as one JSON document, for `--dry-run -f json`, the results folder, and in the `json` report. From the folder
-//! of results it is read back.
+//! The plan as one JSON document, for `--dry-run -f json`, the results folder and the `json` report. It can also be
+//! read from the results folder.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,26 +16,26 @@ use crate::model::{
 
 /// Writes the plan as one JSON document: `{"trials", "phases", "workers": [{"name", "player", "phases": {…}}]}`.
 ///
-/// A step's `command` is exactly what the shell will be given, and `timeout` is in seconds (`null` for none). A series has
-/// its expected duration, if that is known.
+/// The `command` of a step is exactly what the shell receives, and `timeout` is in seconds (`null` for none). A series
+/// has its expected duration, if it is known.
 ///
 /// # Errors
 ///
-/// Says why `writer` did not take it.
+/// Returns the errors of `writer`.
 pub fn write(plan: &Plan, expected: Option<&Expected>, writer: &mut dyn Write) -> io::Result<()> {
     json_writer::write(writer, &Document { expected_duration: expected.cloned(), ..document(plan) })
 }
 
-/// Writes the same for the folder of results, with a digest of what the run does.
+/// Writes the plan for the results folder, with a digest of what the run does.
 ///
 /// # Errors
 ///
-/// Says why `writer` did not take it.
+/// Returns the errors of `writer`.
 pub fn write_with_digest(plan: &Plan, digest: &str, writer: &mut dyn Write) -> io::Result<()> {
     json_writer::write(writer, &Document { digest: Some(digest.into()), ..document(plan) })
 }
 
-/// The document: what the configuration comes to, with all variables replaced.
+/// Creates the document: the resolved configuration, with all variables replaced.
 pub(super) fn document(plan: &Plan) -> Document<'_> {
     let worker = |worker| WorkerEntry { worker: Cow::Borrowed(worker), phases: phases(plan, worker) };
     Document {
@@ -54,12 +54,12 @@ pub(super) fn document(plan: &Plan) -> Document<'_> {
     }
 }
 
-/// The plan of this run that the document tells of. It has all that a report says of a plan, and not what only a conductor
-/// needs: where results are kept, and how Python players are reached.
+/// Reads the plan of this run from a document. It contains everything that reports need of a plan, but not what only a
+/// conductor needs: where results are kept, and how Python players are reached.
 ///
 /// # Errors
 ///
-/// Says what in the document cannot be read.
+/// Returns an error if the document is invalid.
 pub(super) fn read(document: &str, run: RunId) -> io::Result<Plan> {
     let document: Document<'_> = serde_json::from_str(document)?;
     let (points, schedule) = document
@@ -88,20 +88,21 @@ pub(super) fn read(document: &str, run: RunId) -> io::Result<Plan> {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Document<'a> {
     config: Cow<'a, str>,
-    /// A SHA-256 digest of what the run does: that of a resumed run is the same, unless its configuration was changed.
+    /// A SHA-256 digest of what the run does. It stays the same when a run is resumed, unless its configuration is
+    /// changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     digest: Option<Cow<'a, str>>,
     trials: u32,
     phases: Vec<Phase>,
-    /// The test's own judgement of each trial, on the conductor.
+    /// The command that judges each trial on the conductor.
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<Cow<'a, str>>,
-    /// Its file and line, where they are known.
+    /// The file and line of the check, if they are known.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
     check_origin: Option<FileLine>,
     /// Durations are in seconds, `null` for none.
     settings: Cow<'a, RunSettings>,
-    /// Those of the test; each worker has its own.
+    /// The variables of the test. Each worker has its own as well.
     #[serde(default, skip_serializing_if = "is_empty")]
     variables: Cow<'a, Definitions>,
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
@@ -109,7 +110,7 @@ pub(super) struct Document<'a> {
     workers: Vec<WorkerEntry<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     series: Option<SeriesEntry<'a>>,
-    /// Only in a dry run.
+    /// Only present in a dry run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expected_duration: Option<Expected>,
 }
@@ -121,7 +122,7 @@ struct WorkerEntry<'a> {
     phases: Phases<'a>,
 }
 
-/// The steps of the phases.
+/// The steps of each phase.
 type Phases<'a> = BTreeMap<Phase, Vec<StepEntry<'a>>>;
 
 fn planned(mut phases: Phases<'_>) -> PhaseMap<Vec<Step>> {
@@ -140,9 +141,10 @@ struct SeriesEntry<'a> {
     seed: u32,
     rounds: Rounds,
     points: Vec<PointEntry<'a>>,
-    /// The place in `points` of each trial that may be run, from the first.
+    /// The index in `points` for each trial that may be run, starting with the first.
     schedule: Vec<PointId>,
-    /// Their rounds, where a resumed run has moved trials of a point past each other; else those of a point are in order.
+    /// The rounds of the trials, if a resumed run has reordered trials of a point; otherwise those of a point are in
+    /// order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rounds_of_trials: Option<Vec<u32>>,
 }
@@ -152,12 +154,13 @@ struct SeriesEntry<'a> {
 struct PointEntry<'a> {
     #[serde(flatten)]
     point: Cow<'a, Point>,
-    /// What each worker does, in their order; none at the first point, whose steps are those of the workers themselves.
+    /// The steps of each worker, in the order of the workers. Empty at the first point, whose steps are those of the
+    /// workers themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     workers: Vec<AtPoint<'a>>,
 }
 
-/// What a worker does at a point.
+/// The steps of a worker at a point.
 #[derive(Serialize, Deserialize)]
 struct AtPoint<'a> {
     #[serde(with = "environment")]
@@ -184,7 +187,7 @@ impl<'a> SeriesEntry<'a> {
         }
     }
 
-    /// The points and the order of the trials; `workers` do at the first point what they do themselves.
+    /// Returns the points and the order of the trials. `workers` have the steps of the first point.
     fn read(self, workers: &[WorkerEntry<'_>]) -> io::Result<(Vec<Point>, Schedule)> {
         let baselines = self.points.iter().filter_map(|entry| entry.point.baseline);
         if self.schedule.iter().copied().chain(baselines).any(|id| id.0 >= self.points.len()) {
@@ -205,14 +208,14 @@ impl<'a> SeriesEntry<'a> {
     }
 }
 
-/// A step. What it does not have is left out, but for the four fields that every step has. Durations are in seconds.
+/// A step. Absent properties are left out, except the four fields that every step has. Durations are in seconds.
 #[derive(Serialize, Deserialize)]
 struct StepEntry<'a> {
     step: Cow<'a, str>,
     /// `null` for a step that does not run a command.
     command: Option<Cow<'a, str>>,
     spawn: bool,
-    /// The limit that will apply.
+    /// The limit that applies.
     #[serde(with = "in_seconds")]
     timeout: Option<Duration>,
     #[serde(rename = "for", default, with = "in_seconds", skip_serializing_if = "Option::is_none")]
@@ -226,10 +229,10 @@ struct StepEntry<'a> {
     gate: Gate,
     #[serde(default, skip_serializing_if = "is_default")]
     parallel: bool,
-    /// Its file and line, where they are known.
+    /// The file and line of the step, if they are known.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "text::optional")]
     origin: Option<FileLine>,
-    /// What it does instead of running a command.
+    /// The action of a step that does not run a command.
     #[serde(flatten)]
     action: Option<Cow<'a, Action>>,
 }
@@ -261,7 +264,7 @@ impl<'a> StepEntry<'a> {
                 (_, true) => Mode::Parallel,
                 _ => Mode::Wait,
             },
-            // A limit that came from the settings is written as the step's own: it is the same limit.
+            // A limit from the settings is written as the step's own, because it has the same effect.
             bound: self.length.map(Bound::For).or(self.timeout.map(Bound::Timeout)),
             until: self.until.map(|limit| Until { limit, attempt: self.attempt_timeout }),
             action: self.action.map_or_else(command, Cow::into_owned),

@@ -1,4 +1,4 @@
-//! The plan for people, for `--dry-run`, and which limit applies to a step.
+//! The plan as text, for `--dry-run`, and the limit that applies to a step.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -12,25 +12,25 @@ use crate::model::{
     Bound, Gate, Mode, OnInterrupt, Order, Phase, Plan, PointId, Schedule, Step, WorkerPlan, in_seconds, on_one_line,
 };
 
-/// So many points have lists of the steps that differ.
+/// The maximum number of points for which the different steps are listed.
 const POINTS: usize = 20;
 
-/// How long a series is expected to take, by an earlier run.
+/// The expected duration of a series, from an earlier run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
-    /// The name of that run.
+    /// The name of the earlier run.
     pub run: String,
-    /// How long its trials took, as often as the series has them.
+    /// The duration of its trials, multiplied to the number of trials of the series.
     #[serde(rename = "seconds", with = "in_seconds")]
     pub duration: Duration,
 }
 
-/// Writes the plan for people: every step of every worker in every chosen phase, with the limits that will apply. Of a
-/// series it says how long that is expected to take, if that is known.
+/// Writes the plan as text: every step of every worker in every chosen phase, with the limits that apply. For a series,
+/// it includes the expected duration, if it is known.
 ///
 /// # Errors
 ///
-/// Says why `writer` did not take it.
+/// Returns the errors of `writer`.
 pub fn write(plan: &Plan, expected: Option<&Expected>, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer, "{}: {}", on_one_line(&plan.file.to_string_lossy()), words::extent(plan))?;
     let settings = &plan.settings;
@@ -56,7 +56,7 @@ pub fn write(plan: &Plan, expected: Option<&Expected>, writer: &mut dyn Write) -
     write_differences(plan, writer)
 }
 
-/// The points, and the order of the trials. The steps that follow are those of the first point.
+/// Writes the points and the order of the trials. The steps that follow are those of the first point.
 fn write_series(plan: &Plan, expected: Option<&Expected>, writer: &mut dyn Write) -> io::Result<()> {
     let Schedule { order, seed, .. } = &plan.schedule;
     let seeded = if *order == Order::Shuffled { format!(", seed {seed}") } else { String::new() };
@@ -80,7 +80,7 @@ fn write_series(plan: &Plan, expected: Option<&Expected>, writer: &mut dyn Write
     Ok(())
 }
 
-/// What is done at each other point that is not done in the same way at the first one.
+/// Writes the steps of each other point that differ from the steps of the first point.
 fn write_differences(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
     for point in plan.points.iter().skip(1).take(POINTS) {
         writeln!(writer, "\nat the point {}", point.name)?;
@@ -116,8 +116,8 @@ fn write_differences(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// How long a step may take: its own limit, else the run's; a spawned one may go on until the trial ends. In Reset the
-/// limit of a worker's whole Reset applies as well. A `for:` step has a length, not a limit.
+/// Returns the time limit of a step: its own, or else that of the run. A spawned step may run until the trial ends. In
+/// Reset, the limit of a worker's whole Reset applies as well. A `for:` step has a length, not a limit.
 pub(super) fn limit(plan: &Plan, phase: Phase, step: &Step) -> Option<Duration> {
     let own = match (step.bound, step.until, step.mode) {
         (Some(Bound::Timeout(limit)), _, _) => Some(limit),
@@ -145,7 +145,7 @@ fn write_worker(plan: &Plan, worker: &WorkerPlan, writer: &mut dyn Write) -> io:
     Ok(())
 }
 
-/// How a step is run, in the words of its prefixes, and how long it may take.
+/// Describes how a step is run, in the words of its prefixes, and its limit.
 pub(crate) fn how(plan: &Plan, phase: Phase, step: &Step) -> String {
     let mut parts = Vec::new();
     parts.extend((step.gate != Gate::Plain).then(|| step.gate.to_string()));

@@ -1,7 +1,7 @@
 //! The part of an output that a report keeps: its head and its tail, with the number of bytes left out between them.
 //!
-//! The bytes stay where the output keeps them. They are read in pieces and handed on as text, so that a report of any
-//! size costs one small buffer. A cut falls between two characters, never inside one.
+//! The bytes stay in the output. They are read in pieces and passed on as text, so that a report of any size needs only
+//! one small buffer. A cut is between two characters, never inside one.
 
 use std::fmt;
 use std::io;
@@ -11,14 +11,14 @@ use serde::{Serialize, Serializer};
 
 use crate::model::Output;
 
-/// How many bytes are read at once.
+/// The number of bytes that are read at once.
 const PIECE: usize = 64 * 1024;
 
-/// The longest character in UTF-8.
+/// The maximum length of a character in UTF-8, in bytes.
 const LONGEST_CHARACTER: u64 = 4;
 
-/// What is kept of an output. It displays as text: bytes that are not UTF-8 become U+FFFD, and a line of its own says
-/// how many bytes were left out.
+/// An excerpt of an output. It displays as text: invalid UTF-8 becomes U+FFFD, and a separate line says how many bytes
+/// were left out.
 pub(super) struct Excerpt {
     output: Output,
     head: Range<u64>,
@@ -38,22 +38,23 @@ impl Excerpt {
         Self { output: output.clone(), head: 0..head_end, tail: tail_start..length }
     }
 
-    /// Keeps a whole text.
+    /// Creates an excerpt that contains a whole text.
     pub(super) fn of_text(text: impl Into<String>) -> Self {
         Self::new(&Output::from_bytes(text.into()), u64::MAX)
     }
 
-    /// How many of the bytes that were printed are not in it: those between head and tail, and what could not be kept.
+    /// Returns how many printed bytes are not in the excerpt: those between head and tail, and those that could not be
+    /// kept.
     pub(super) fn left_out(&self) -> u64 {
         self.cut() + self.output.left_out()
     }
 
-    /// How many bytes there are between head and tail.
+    /// Returns the number of bytes between head and tail.
     fn cut(&self) -> u64 {
         self.tail.start - self.head.end
     }
 
-    /// Hands on the text in pieces, in order.
+    /// Passes the text to `take` in pieces, in order.
     pub(super) fn pieces(&self, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
         decode(&self.output, self.head.clone(), take)?;
         if self.cut() > 0 {
@@ -73,13 +74,13 @@ impl fmt::Display for Excerpt {
 }
 
 impl Serialize for Excerpt {
-    // The JSON serializer escapes and writes each piece as it comes, without a string of the whole.
+    // The JSON serializer escapes and writes each piece separately, so the whole text is never in memory.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-/// The last `count` lines of an output, looked for in its last 4 KiB.
+/// Returns the last `count` lines of an output. Only its last 4 KiB are searched.
 pub(super) fn last_lines(output: &Output, count: usize) -> Vec<String> {
     let length = output.length();
     let start = length.saturating_sub(4096);
@@ -94,8 +95,8 @@ pub(super) fn last_lines(output: &Output, count: usize) -> Vec<String> {
     lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
 }
 
-/// The most bytes that can be kept of each of the outputs of these lengths, so that together they are no more than
-/// `budget`; never more than `most` of one.
+/// Returns the maximum number of bytes to keep of each output, so that outputs of these lengths together have at most
+/// `budget` bytes. The limit is never more than `most`.
 pub(super) fn fair_limit(lengths: impl Iterator<Item = u64>, budget: u64, most: u64) -> u64 {
     let mut lengths: Vec<u64> = lengths.map(|length| length.min(most)).filter(|length| *length > 0).collect();
     lengths.sort_unstable();
@@ -112,7 +113,7 @@ pub(super) fn fair_limit(lengths: impl Iterator<Item = u64>, budget: u64, most: 
     most
 }
 
-/// The first of some places where a character begins; `otherwise` where the bytes are not UTF-8.
+/// Returns the first of some offsets at which a character begins, or `otherwise` if the bytes are not UTF-8.
 fn boundary(output: &Output, mut places: impl Iterator<Item = u64>, otherwise: u64) -> u64 {
     let begins = |place: &u64| {
         let mut byte = [0];
@@ -121,13 +122,13 @@ fn boundary(output: &Output, mut places: impl Iterator<Item = u64>, otherwise: u
     places.find(begins).unwrap_or(otherwise)
 }
 
-/// The first place at or after `offset` where a character begins.
+/// Returns the first offset at or after `offset` at which a character begins.
 fn boundary_after(output: &Output, offset: u64) -> u64 {
     boundary(output, offset..offset + LONGEST_CHARACTER, offset)
 }
 
-/// Reads a part of an output as text, piece by piece. The text says where bytes cannot be read back: a report
-/// with a hole that says so is worth more than half a report.
+/// Reads a part of an output as text, piece by piece. If bytes cannot be read back, the text says so instead of an
+/// error: a report with a marked gap is more useful than half a report.
 fn decode(output: &Output, range: Range<u64>, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
     let mut bytes = Vec::new();
     for piece in output.pieces(range, PIECE) {
@@ -141,8 +142,8 @@ fn decode(output: &Output, range: Range<u64>, take: &mut dyn FnMut(&str) -> io::
     take_text(&bytes, true, take).map(drop)
 }
 
-/// Hands on the text in `bytes` and says how many of them it used: all but the beginning of a character that the next
-/// piece completes.
+/// Passes the text in `bytes` to `take` and returns how many bytes were used: all except an incomplete character that
+/// the next piece completes.
 fn take_text(bytes: &[u8], last: bool, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<usize> {
     let mut used = 0;
     for chunk in bytes.utf8_chunks() {

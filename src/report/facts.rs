@@ -1,14 +1,15 @@
-//! A run in numbers, for people.
+//! A run in numbers, as text.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ended, Run, Trial, words};
 use crate::model::{Conclusion, Outcome, Plan, PointId, Verdict, on_one_line};
 
-/// So many points are named that have no trial.
+/// The maximum number of points without trials that are named.
 const POINTS: usize = 3;
 
-/// The run in numbers, to follow its verdict: trials, steps, workers, failures that do not count, warnings, how long it took.
+/// Returns the run in numbers, to be placed after its verdict: trials, steps, workers, failures that do not count,
+/// warnings, duration.
 pub(super) fn facts(Ended { run, at, conclusion, .. }: Ended<'_>) -> Vec<String> {
     let mut parts: Vec<String> = run.plan().map(|plan| trials(run, plan, conclusion)).into_iter().collect();
     let has_steps = run.results().next().is_some();
@@ -25,13 +26,13 @@ pub(super) fn facts(Ended { run, at, conclusion, .. }: Ended<'_>) -> Vec<String>
     parts
 }
 
-/// How many trials were run, and how many of these failed.
+/// Describes how many trials were run, and how many of these failed.
 fn trials(run: &Run, plan: &Plan, conclusion: &Conclusion) -> String {
     let all = words::counted(plan.trials as usize, "trial");
     let is_failed = |trial: &&Trial| trial.verdict == Some(Verdict::Failed);
     let failed = run.trials.values().filter(is_failed).count();
     let warm_up = run.trials.values().filter(is_failed).filter(|trial| trial.slot.warm_up).count();
-    // Those of the warm-up are in no other number of failures.
+    // Other numbers of failures do not include warm-up trials.
     let warm_up = if warm_up == 0 { String::new() } else { format!(", {warm_up} of them warm-up") };
     match (failed, run.ended_trials()) {
         (0, ended) if words::verdict(conclusion) == "passed" => format!("{ended} of {all}"),
@@ -42,7 +43,7 @@ fn trials(run: &Run, plan: &Plan, conclusion: &Conclusion) -> String {
 }
 
 impl Run {
-    /// How many steps ended in which way, for people.
+    /// Lists how many steps ended in which way.
     pub(super) fn counts(&self) -> String {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for finished in self.results() {
@@ -53,13 +54,14 @@ impl Run {
         if counted.is_empty() { "no step was run".to_owned() } else { counted.join(", ") }
     }
 
-    /// Why trials were added to reach a precision, or no more of them, in one line.
+    /// Returns a line that explains why trials were added to reach a precision, or why no more were added.
     pub(super) fn precision_line(&self) -> Option<String> {
         let judgement = self.precision.as_ref()?;
         Some(on_one_line(&judgement.text(self.plan())).into_owned())
     }
 
-    /// That trials of earlier configurations are left out, and which points have no others, in one line.
+    /// Returns a line that says that trials of earlier configurations are left out, and names the points without other
+    /// trials.
     pub(super) fn left_out_line(&self) -> Option<String> {
         let out =
             self.trials.values().filter(|trial| trial.generation != self.generation && !trial.slot.warm_up).count();

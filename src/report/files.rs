@@ -1,12 +1,12 @@
-//! What a step fetched, for people.
+//! Lists fetched files as text.
 
 use super::words::counted;
 use crate::model::{FetchedFile, FetchedFiles, on_one_line};
 
-/// So many files are named to people.
+/// The maximum number of files that are listed.
 const NAMED: usize = 20;
 
-/// A line for each, at most some, and one for all when there are several.
+/// Returns a line for each file up to a maximum, and a line with the total if there are several.
 pub(super) fn lines(fetched: &FetchedFiles) -> Vec<String> {
     let shown = |file: &FetchedFile| {
         let grew = if file.grew { "  (it grew during the copy; only its original part was copied)" } else { "" };
@@ -20,13 +20,13 @@ pub(super) fn lines(fetched: &FetchedFiles) -> Vec<String> {
     lines
 }
 
-/// A number of bytes for people.
+/// Formats a number of bytes for messages.
 fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if bytes < 1000 {
         return counted(usize::try_from(bytes).unwrap_or(usize::MAX), "byte");
     }
-    // The unit in which, when it is rounded, it has at most three digits.
+    // Choose the unit in which the rounded number has at most three digits.
     let mut unit = 0;
     let mut tenths = (bytes + 50) / 100;
     while tenths >= 10_000 && unit + 1 < UNITS.len() {

@@ -1,8 +1,8 @@
 //! The `github` report: workflow commands of GitHub, which shows them as annotations of the configuration files.
 //!
-//! Each cause is an error, with what it printed, what to do and what followed from it; each warning is a warning. GitHub
-//! shows ten of each for a step of a job, so there are no more: the last counts the rest. A run that passed without
-//! warnings has none.
+//! Each cause is an error, with its output, a hint and its consequences; each warning is a warning. GitHub shows ten of
+//! each for a step of a job, so there are at most ten, and the last one counts the rest. For a run that passed without
+//! warnings, there are none.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use super::causes::{self, Cause, Kind};
 use super::{Ended, Run, words};
 use crate::model::{FileLine, WorkerId, WorkflowCommand, harmless, on_one_line};
 
-/// GitHub shows so many errors and so many warnings of a step.
+/// The maximum number of errors, and of warnings, that GitHub shows for a step.
 const MOST: usize = 10;
 
 /// Writes the report of a run.
@@ -32,11 +32,11 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
     Ok(())
 }
 
-/// The line of the configuration that a cause is about.
+/// Returns the line of the configuration that a cause refers to.
 fn line_of<'a>(run: &'a Run, cause: &Cause) -> Option<&'a FileLine> {
     match &cause.kind {
         Kind::Check(_) => run.plan()?.settings.check_origin.as_ref(),
-        // One that `check` printed may have no section.
+        // A metric that only `check` printed may have no section.
         Kind::Metric(name, _) => {
             let section = run.plan()?.metrics.iter().find(|metric| metric.name == *name);
             section.map_or(run.plan()?.settings.check_origin.as_ref(), |metric| metric.origin.as_ref())
@@ -45,7 +45,7 @@ fn line_of<'a>(run: &'a Run, cause: &Cause) -> Option<&'a FileLine> {
     }
 }
 
-/// A command about this line, or else about the file of this worker, or about that of the test.
+/// Creates a command that refers to this line, or else to the file of this worker, or else to the test file.
 fn about(run: &Run, name: &str, worker: Option<WorkerId>, line: Option<&FileLine>) -> WorkflowCommand {
     let command = WorkflowCommand::new(name);
     if let Some(FileLine { file, line }) = line {
@@ -65,6 +65,6 @@ fn of_cause(run: &Run, cause: &Cause) -> String {
     let lines = shown.below(causes::printed(run, cause)).into_iter().chain(whose);
     let lines: Vec<String> = lines.map(|line| harmless(&line).into_owned()).collect();
     let command = about(run, "error", cause.workers.first().copied(), line_of(run, cause)).with("title", &title);
-    // A message is never empty.
+    // A message must not be empty.
     command.message(&if lines.is_empty() { title } else { lines.join("\n") })
 }

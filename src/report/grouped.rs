@@ -1,6 +1,6 @@
-//! What is alike, together.
+//! Grouping of values.
 
-/// The values by their keys, in the order of the first of each.
+/// Groups values by their keys, in the order of the first value of each key.
 pub(super) fn grouped<K: PartialEq, V>(all: impl IntoIterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
     let mut groups: Vec<(K, Vec<V>)> = Vec::new();
     for (key, value) in all {

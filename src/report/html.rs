@@ -1,8 +1,8 @@
-//! The `html` report: one page without outside references, written when the run is over.
+//! The `html` report: one page without external references, written at the end of the run.
 //!
-//! What can be read without a script is made by the template (`summary` fills it in, and the template engine escapes
-//! every value); the timeline is drawn by a script from data that is embedded as JSON (`data`, `steps`, `outputs`), in
-//! which no character can become markup. Outputs share a fixed amount, so that the page opens quickly.
+//! The template contains everything that can be read without a script (`summary` fills it in, and the template engine
+//! escapes every value). A script draws the timeline from data that is embedded as JSON (`data`, `steps`, `outputs`),
+//! in which no character can become markup. The outputs share a fixed number of bytes, so that the page opens quickly.
 
 pub(crate) use links::relative_url;
 
@@ -33,7 +33,7 @@ pub(super) const STYLE: &str = concat!(
     include_str!("html/style/timeline.css"),
     include_str!("html/style/print.css")
 );
-/// The parts of the script, in the order in which they need each other. They share one block.
+/// The parts of the script, in the order of their dependencies. They share one block.
 pub(super) const SCRIPT: &str = concat!(
     "\"use strict\";\n{\n",
     include_str!("html/script/data.js"),
@@ -54,9 +54,9 @@ pub(super) const SCRIPT: &str = concat!(
     "}\n"
 );
 
-/// So many bytes of all outputs together are in the page.
+/// The maximum number of bytes of all outputs together.
 const BUDGET: u64 = 24 << 20;
-/// And so many of one.
+/// The maximum number of bytes of one output.
 const MOST: u64 = 64 << 10;
 
 /// Writes the page of a run.

@@ -1,4 +1,4 @@
-//! What is said of a cause and its consequences: the same in every output.
+//! Describes a cause and its consequences, in the same way in every report.
 
 use humantime::format_duration;
 
@@ -9,30 +9,30 @@ use crate::model::{
     Action, Hint, Outcome, Phase, PlayerAddress, Step, StepReference, StepResult, WorkerId, signal_name,
 };
 
-/// So many workers are named; more are counted.
+/// The maximum number of workers that are named. If there are more, only their number is shown.
 const NAMED: usize = 3;
 
-/// So many ways in which checks ended are told.
+/// The maximum number of different outcomes of checks that are listed.
 const WAYS: usize = 3;
 
-/// So many ranges of trials are told; of more, only how many trials there are.
+/// The maximum number of ranges of trials that are listed. If there are more, only the number of trials is shown.
 const RANGES: usize = 10;
 
-/// What is said of a cause.
+/// The description of a cause.
 pub(in crate::report) struct Shown {
-    /// How it speaks against the run: `failed`, `lost`, `incomplete`, `not carried out`, `interrupted`.
+    /// The effect on the run: `failed`, `lost`, `incomplete`, `not carried out`, `interrupted`.
     pub(in crate::report) word: &'static str,
-    /// The word, and what went wrong, where.
+    /// The word, followed by what went wrong and where.
     pub(in crate::report) title: String,
-    /// More about it, a line each.
+    /// Details, one per line.
     pub(in crate::report) details: Vec<String>,
-    /// What followed from it, on one line, if anything did.
+    /// The consequences in one line, if there are any.
     pub(in crate::report) consequences: Option<String>,
     /// What the user can do about it.
     pub(in crate::report) hint: Option<Hint>,
 }
 
-/// What is said of this cause.
+/// Describes this cause.
 pub(in crate::report) fn shown(run: &Run, cause: &Cause) -> Shown {
     let consequences: Vec<String> = cause.consequences.iter().map(|consequence| consequence.text(run)).collect();
     Shown {
@@ -49,7 +49,7 @@ pub(in crate::report) fn shown(run: &Run, cause: &Cause) -> Shown {
 }
 
 impl Shown {
-    /// The lines below the title: more about it, the last lines that were printed, what the user can do, what followed.
+    /// Returns the lines below the title: details, the last lines of output, a hint, and the consequences.
     pub(in crate::report) fn below(self, printed: Option<Printed<'_>>) -> Vec<String> {
         let printed = printed.map(|printed| printed.last_lines()).unwrap_or_default();
         let hint = self.hint.map(|hint| format!("hint: {}", words::hint(hint)));
@@ -58,7 +58,7 @@ impl Shown {
     }
 }
 
-/// How it speaks against the run.
+/// Returns the word for the effect on the run.
 fn word(cause: &Cause) -> &'static str {
     match &cause.kind {
         Kind::Step(Outcome::Lost | Outcome::Skipped(_)) | Kind::Check(Outcome::Lost | Outcome::Stopped) => "incomplete",
@@ -72,7 +72,7 @@ fn word(cause: &Cause) -> &'static str {
     }
 }
 
-/// What went wrong, where.
+/// Describes what went wrong, and where.
 fn title(run: &Run, cause: &Cause) -> String {
     let (names, place) = (run.names(&cause.workers), place(run, cause));
     let first = cause.steps.first().copied();
@@ -123,7 +123,7 @@ fn title(run: &Run, cause: &Cause) -> String {
     }
 }
 
-/// More about it, a line each: how the attempts of a step ended; the command of one that printed nothing.
+/// Returns details, one per line: how the attempts of a step ended, and the command of a step that printed nothing.
 fn details(run: &Run, cause: &Cause) -> Vec<String> {
     let Kind::Step(_) = &cause.kind else { return Vec::new() };
     let Some((step, finished)) = cause.steps.first().and_then(|step| Some((*step, run.finished(*step)?))) else {
@@ -136,7 +136,7 @@ fn details(run: &Run, cause: &Cause) -> Vec<String> {
     attempts.into_iter().chain(command).collect()
 }
 
-/// The command of a step, and where it stands.
+/// Returns the command of a step, and its position in the configuration.
 fn command(step: &Step) -> Option<String> {
     let Action::Command(command) = &step.action else { return None };
     let place = step.origin.as_ref().map_or(String::new(), |origin| format!(" ({origin})"));
@@ -144,7 +144,7 @@ fn command(step: &Step) -> Option<String> {
 }
 
 impl Consequence {
-    /// For people.
+    /// Describes the consequence as a message.
     pub(in crate::report) fn text(&self, run: &Run) -> String {
         let count = self.workers.len();
         let who = if count > NAMED { words::counted(count, "worker") } else { run.names(&self.workers) };
@@ -177,7 +177,7 @@ impl Consequence {
 }
 
 impl Consequence {
-    /// Which metrics are missing.
+    /// Describes the missing metrics.
     fn missing_metrics(&self, run: &Run) -> String {
         let of = trials(run, self.trials.iter().copied());
         match self.metrics.first().filter(|_| self.metrics.len() == 1) {
@@ -186,7 +186,7 @@ impl Consequence {
         }
     }
 
-    /// What became of checks: those that ended alike are told together, in the order of the first of each.
+    /// Describes failed checks. Checks with the same outcome are merged, in the order of the first of each.
     fn checks(&self, run: &Run) -> String {
         let how = |trial: &u32| {
             let check = run.trials.get(*trial).and_then(|trial| trial.check.as_deref());
@@ -203,7 +203,7 @@ impl Consequence {
     }
 }
 
-/// Trials by their numbers, and how many of them are of the warm-up: `trial 3`, `trials 2-5,7`, `trial 1 (warm-up)`.
+/// Lists trials, with the number of warm-up trials: `trial 3`, `trials 2-5,7`, `trial 1 (warm-up)`.
 fn trials(run: &Run, numbers: impl Iterator<Item = u32>) -> String {
     let numbers: Vec<u32> = numbers.collect();
     let all = if numbers.len() == 1 { "trial" } else { "trials" };
@@ -223,7 +223,7 @@ fn trials(run: &Run, numbers: impl Iterator<Item = u32>) -> String {
     format!("{told}{warm_up}")
 }
 
-/// How a step ended, to follow its name and a colon.
+/// Describes how a step ended, to be placed after its name and a colon.
 fn how(result: &StepResult) -> String {
     let how = match &result.outcome {
         Outcome::TimedOut(limit) => format!("timed out after {}", format_duration(*limit)),
@@ -235,13 +235,13 @@ fn how(result: &StepResult) -> String {
     result.attempts_in_vain().map_or(how.clone(), |attempts| format!("{how}: {attempts}"))
 }
 
-/// Which phase it is about, to follow what of that.
+/// Returns `of PHASE in TRIAL`, to be placed after what belongs to the phase.
 fn of_phase(run: &Run, cause: &Cause) -> String {
     let (phase, trial) = (cause.phase.map_or("?", Phase::word), cause.trial.unwrap_or_default());
     format!("of {phase} in {}", trials(run, std::iter::once(trial)))
 }
 
-/// Where it happened, to follow its name.
+/// Returns the phase and the trials of a cause, to be placed after the name of what failed.
 fn place(run: &Run, cause: &Cause) -> String {
     match (cause.phase, cause.trial) {
         (Some(phase), Some(_)) => format!(" in {phase} of {}", trials(run, cause.trials())),
@@ -250,7 +250,7 @@ fn place(run: &Run, cause: &Cause) -> String {
     }
 }
 
-/// Workers that could not be reached.
+/// Describes workers that could not be reached.
 fn unreached(run: &Run, workers: &[WorkerId], refused: bool, reason: &str) -> String {
     let only = workers.first().filter(|_| workers.len() == 1 && !refused).and_then(|worker| run.worker(*worker));
     match only.map(|worker| (&worker.name, &worker.player)) {
@@ -262,7 +262,7 @@ fn unreached(run: &Run, workers: &[WorkerId], refused: bool, reason: &str) -> St
     }
 }
 
-/// Workers with where their players are, unless these are many.
+/// Lists workers with the addresses of their players, or only the workers if there are many.
 fn at_players(run: &Run, workers: &[WorkerId]) -> String {
     let all = if workers.len() == 1 { "worker" } else { "workers" };
     if workers.len() > NAMED {
@@ -278,14 +278,14 @@ fn step(run: &Run, step: Option<StepReference>) -> String {
     format!("`{label}`")
 }
 
-/// Steps with their workers: `load` on node01, `save` on node02.
+/// Lists steps with their workers: `load` on node01, `save` on node02.
 fn steps(run: &Run, steps: &[StepReference]) -> String {
     let groups = grouped(steps.iter().map(|reference| (step(run, Some(*reference)), &reference.worker)));
     let texts = groups.into_iter().map(|(label, workers)| format!("{label} on {}", run.names(workers)));
     texts.collect::<Vec<_>>().join(", ")
 }
 
-/// Workers with the barriers at which they wait.
+/// Lists workers with the barriers at which they wait.
 fn waiting(run: &Run, steps: &[StepReference]) -> String {
     let at = |reference: &StepReference| {
         let barrier = match run.step(*reference).map(|step| &step.action) {

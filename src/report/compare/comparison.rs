@@ -1,4 +1,4 @@
-//! Runs that are compared with the first of them, and what follows from that.
+//! The comparison of runs with the first of them, and its result.
 
 use super::differences::{self, Difference};
 use super::run::ComparedRun;
@@ -13,9 +13,10 @@ pub(crate) struct Comparison {
     pub(super) runs: Vec<ComparedRun>,
     pub(super) names: Vec<String>,
     pub(super) summary: Summary,
-    /// For each run but the first: the failures of the first run, its own, and the p-value of more failures.
+    /// For each run but the first: the failures of the first run, the failures of this run, and the p-value for more
+    /// failures.
     pub(super) failures: Vec<(Failures, Failures, Probability)>,
-    /// For each run but the first: in what its configuration differs.
+    /// For each run but the first: the differences of its configuration.
     pub(super) differences: Vec<Vec<Difference>>,
 }
 
@@ -35,7 +36,7 @@ impl Comparison {
         Self { runs, names, summary, failures, differences }
     }
 
-    /// What the exit status of the command is.
+    /// Returns the exit status of the command.
     pub(crate) fn status(&self, is_strict: bool) -> u8 {
         let is_undecided = self.summary.verdicts().any(|verdict| matches!(verdict, Verdict::Undecided(_)));
         if self.summary.verdicts().any(|verdict| verdict == Verdict::Worse) || self.fail_more_often().next().is_some() {
@@ -57,13 +58,13 @@ impl Comparison {
         Told { points, runs, baseline: baseline.to_owned() }
     }
 
-    /// The runs that fail more often than the first: their positions.
+    /// Returns the positions of the runs that fail more often than the first.
     pub(super) fn fail_more_often(&self) -> impl Iterator<Item = usize> {
         let found = self.failures.iter().zip(1..).filter(|((_, _, p), _)| p.is_significant());
         found.map(|(_, run)| run)
     }
 
-    /// What a run does not have, for people.
+    /// Describes what a run does not have, as a message.
     pub(super) fn missing(&self, missing: &MissingIn) -> String {
         let point = self.runs[0].values().points.get(missing.point).map_or("", |point| point.name.as_str());
         let at_point = if point.is_empty() { String::new() } else { format!(" at {}", on_one_line(point)) };
@@ -78,7 +79,7 @@ impl Comparison {
         }
     }
 
-    /// What is said of the failures of the runs that fail more often.
+    /// Describes the failures of the runs that fail more often.
     pub(super) fn failing(&self) -> impl Iterator<Item = String> {
         self.fail_more_often().map(|run| {
             let (base, new, p) = &self.failures[run - 1];
@@ -95,7 +96,7 @@ impl Comparison {
         })
     }
 
-    /// The result in a line: `worse: 1 worse, 2 same`.
+    /// Returns the result in one line: `worse: 1 worse, 2 same`.
     pub(super) fn conclusion(&self, is_strict: bool) -> String {
         let word = match self.status(is_strict) {
             PASSED => "not worse",

@@ -10,7 +10,7 @@ use crate::values::{Line, Summary, parameters};
 
 /// The columns before those of the parameters.
 const FIRST: [&str; 6] = ["metric", "worker", "unit", "run", "started", "point"];
-/// The columns behind them.
+/// The columns after those of the parameters.
 const LAST: [&str; 11] = [
     "median",
     "low",
@@ -25,7 +25,7 @@ const LAST: [&str; 11] = [
     "trials_needed",
 ];
 
-/// Writes what is said of these runs, which have these names.
+/// Writes the summary of these runs, which have these names.
 pub(super) fn write(
     runs: &[ComparedRun],
     names: &[String],

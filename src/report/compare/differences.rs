@@ -1,4 +1,4 @@
-//! What differs in the configurations and the versions of two runs.
+//! Finds the differences between the configurations and the versions of two runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,25 +6,25 @@ use serde_json::Value;
 
 use super::run::ComparedRun;
 
-/// Something that differs.
+/// A difference between two runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Difference {
-    /// What it is, such as `client run load command`.
+    /// The name of what differs, such as `client run load command`.
     pub(super) what: String,
-    /// What the first run has, if it has it.
+    /// The value in the first run, if there is one.
     pub(super) base: Option<String>,
-    /// What the other run has, if it has it.
+    /// The value in the other run, if there is one.
     pub(super) new: Option<String>,
 }
 
-/// How the names of what is at a point begin.
+/// The prefix of the names of values that belong to a point.
 const AT_POINT: &str = "series points ";
 
 /// Members that name the elements of a list.
 const NAMES: [&str; 2] = ["name", "step"];
 
-/// What differs, in the order of names. What only says how many trials there are or in which line something was
-/// written, and the parameter by which runs are compared, is not named.
+/// Returns the differences in the order of names. The number of trials, the lines in which something was written, and
+/// the parameter by which runs are compared are left out.
 pub(super) fn between(base: &ComparedRun, new: &ComparedRun, by: Option<&str>) -> Vec<Difference> {
     let all = |run: &ComparedRun| {
         let mut found = BTreeMap::new();
@@ -32,8 +32,8 @@ pub(super) fn between(base: &ComparedRun, new: &ComparedRun, by: Option<&str>) -
         found.extend(run.versions.iter().map(|(what, version)| (format!("version of {what}"), version.clone())));
         found
     };
-    // A point that only one of them has is among what is missing, or has lines of its own. The workers of the first point
-    // stand outside the points.
+    // A point that only one run has is reported as missing, or has lines of its own. The workers of the first point are
+    // outside the points.
     let points = |run: &ComparedRun| {
         let points = run.values().points.iter().enumerate();
         points.map(|(at, point)| (format!("{AT_POINT}{} ", point.name), at == 0)).collect::<BTreeSet<_>>()
@@ -57,7 +57,8 @@ pub(super) fn between(base: &ComparedRun, new: &ComparedRun, by: Option<&str>) -
     all.iter().filter(|own| !is_part(own, &all) && !is_of_one_point(own)).cloned().collect()
 }
 
-/// The configuration, where the workers of each point have their names: in the document, they have their places.
+/// Returns the configuration with the names of the workers added at each point. In the document, only their positions
+/// identify them.
 fn with_names(configuration: &Value) -> Value {
     let mut named = configuration.clone();
     let name = |at: usize| configuration.get("workers")?.get(at)?.get("name").cloned();
@@ -73,15 +74,16 @@ fn with_names(configuration: &Value) -> Value {
     named
 }
 
-/// What differs on a worker of a point: the part of its name without the point.
+/// Returns the name of a difference on a worker of a point, without the point.
 fn without_point(what: &str) -> Option<&str> {
     let (_, rest) = what.strip_prefix(AT_POINT)?.split_once(' ')?;
     rest.starts_with("workers ").then_some(rest)
 }
 
-/// For people: what differs at several points in the same part is one line, with the number of the other points.
+/// Merges differences in the same part at several points, for human-readable reports. Returns each with the number of
+/// the other points.
 pub(super) fn by_part(all: &[Difference]) -> Vec<(&Difference, usize)> {
-    // What differs at the first point stands with the workers themselves.
+    // Differences at the first point are listed with the workers themselves.
     let (at_points, others): (Vec<_>, Vec<_>) = all.iter().partition(|own| without_point(&own.what).is_some());
     let mut told: Vec<(&Difference, usize)> = others.into_iter().map(|own| (own, 0)).collect();
     for own in at_points {
@@ -96,18 +98,18 @@ pub(super) fn by_part(all: &[Difference]) -> Vec<(&Difference, usize)> {
     told
 }
 
-/// Whether it only says how many trials there are, and in which order.
+/// Whether the value only determines the number or the order of trials.
 fn is_of_trials(what: &str) -> bool {
     let orders = ["series rounds", "series schedule ", "series seed"];
     what == "trials" || orders.iter().any(|order| what.starts_with(order))
 }
 
-/// Whether it only says in which line something was written.
+/// Whether the value is only the line in which something was written.
 fn is_origin(what: &str) -> bool {
     what.ends_with(" origin") || what == "check_origin"
 }
 
-/// Whether it belongs to something that only one of the runs has, which is named by itself.
+/// Whether the difference belongs to something that only one of the runs has and that is listed itself.
 fn is_part(own: &Difference, all: &[Difference]) -> bool {
     let has_name = |end: &str| own.what.strip_suffix(end).is_some_and(|rest| rest.ends_with(' '));
     if own.base.is_some() == own.new.is_some() || NAMES.iter().any(|end| has_name(end)) {
@@ -121,7 +123,7 @@ fn is_part(own: &Difference, all: &[Difference]) -> bool {
     all.iter().any(is_whole)
 }
 
-/// Each value of a document, by the names on the way to it.
+/// Collects the values of a document, each with the path of names that leads to it.
 fn flatten(value: &Value, path: &mut Vec<String>, found: &mut BTreeMap<String, String>) {
     let mut inside = |name: String, value: &Value| {
         path.push(name);

@@ -1,4 +1,4 @@
-//! The history of a metric: a row for each run, in the order of time, with the change against the run before.
+//! The history of a metric: a row for each run in order of time, with the change since the run before.
 
 use std::io::{self, Write};
 
@@ -9,14 +9,14 @@ use crate::report::json_writer;
 use crate::report::metrics::{Table, Told, aligned, drawn, footnote, json_entries, tables};
 use crate::values::{Summary, Values};
 
-/// A metric over runs.
+/// A metric over several runs.
 pub(crate) struct History {
     runs: Vec<ComparedRun>,
     metric: String,
 }
 
 impl History {
-    /// Of these runs.
+    /// Creates the history from those of these runs that have the metric.
     pub(crate) fn new(mut runs: Vec<ComparedRun>, metric: String) -> Self {
         runs.sort_by(|a, b| (a.start, &a.name).cmp(&(b.start, &b.name)));
         runs.retain(|run| run.values().metrics.iter().any(|own| own.name == metric));
@@ -28,11 +28,11 @@ impl History {
         self.runs.is_empty()
     }
 
-    /// Writes it.
+    /// Writes the history.
     ///
     /// # Errors
     ///
-    /// Those of the writer.
+    /// Returns the errors of the writer.
     pub(crate) fn write(&self, format: ComparisonFormat, writer: &mut dyn Write) -> io::Result<()> {
         let names: Vec<String> = self.runs.iter().map(|run| on_one_line(&run.name).into_owned()).collect();
         let values: Vec<Values> = self.runs.iter().map(|run| run.values().only(&self.metric)).collect();
@@ -57,7 +57,7 @@ impl History {
         }
     }
 
-    /// The table with the date of each run in its last column but one.
+    /// Adds a column with the date of each run to the table.
     fn dated(&self, mut table: Table, names: &[String]) -> Table {
         table.heads.push("started".to_owned());
         table.is_number.push(false);

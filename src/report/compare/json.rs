@@ -1,4 +1,4 @@
-//! A comparison as one JSON document.
+//! Writes a comparison as one JSON document.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use super::run::ComparedRun;
 use crate::model::object;
 use crate::report::{json_writer, metrics};
 
-/// Writes it.
+/// Writes the document.
 pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn Write) -> io::Result<()> {
     let told = comparison.told();
     let run = |(at, run): (usize, &ComparedRun)| {

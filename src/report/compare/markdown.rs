@@ -1,4 +1,4 @@
-//! A comparison in Markdown.
+//! Writes a comparison in Markdown.
 
 use std::io::{self, Write};
 
@@ -7,10 +7,10 @@ use super::differences::by_part;
 use super::text::{runs, sentence};
 use crate::report::metrics::{drawn, markdown_cell as plain, markdown_code as code, write_markdown};
 
-/// So many differences are shown.
+/// The maximum number of differences that are shown.
 const DIFFERENCES: usize = 20;
 
-/// Writes it.
+/// Writes the comparison.
 pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn Write) -> io::Result<()> {
     writeln!(writer, "## {}", plain(&comparison.conclusion(is_strict)))?;
     writer.write_all(drawn(&runs(comparison)).as_bytes())?;

@@ -1,7 +1,8 @@
 //! The comparison of runs: `compare` and `history`.
 //!
-//! `run` folds the events of each run; `differences` names what differs in their configurations; `comparison` compares.
-//! `text`, `markdown`, `csv` and `json` write a comparison; `history` has a row for each run.
+//! `run` collects the events of each run; `differences` finds the differences between their configurations;
+//! `comparison` compares the runs. `text`, `markdown`, `csv` and `json` write a comparison; `history` has a row for
+//! each run.
 
 mod comparison;
 mod csv;
@@ -24,7 +25,7 @@ use crate::model::ComparisonFormat;
 ///
 /// # Errors
 ///
-/// Those of the writer.
+/// Returns the errors of the writer.
 pub(crate) fn write_comparison(
     comparison: &Comparison,
     format: ComparisonFormat,

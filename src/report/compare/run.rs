@@ -1,4 +1,4 @@
-//! What a comparison needs of a run: its values, its configuration, its versions.
+//! The part of a run that a comparison needs: its values, its configuration and its versions.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +11,28 @@ use crate::values::{Collector, Values, parameters};
 
 /// A run that is compared.
 pub(crate) struct ComparedRun {
-    /// Its folder, as the user named it.
+    /// The folder, as the user named it.
     pub(super) folder: String,
     pub(super) name: String,
-    /// When it began.
+    /// When the run began.
     pub(super) start: Option<Timestamp>,
     values: Collector,
-    /// Its configuration, as the results folder has it.
+    /// The configuration, as in the results folder.
     pub(super) configuration: Value,
-    /// The versions of the programs, by what they are.
+    /// The versions of the programs, by name.
     pub(super) versions: BTreeMap<String, String>,
 }
 
 impl ComparedRun {
-    /// The run in this folder, as the user named it; the version of the conductor, if it is known.
+    /// Creates the run for this folder, as the user named it. `version` is the version of the conductor, if it is
+    /// known.
     pub(crate) fn new(folder: String, version: Option<String>) -> Self {
         let versions = version.map(|version| ("conductor".to_owned(), version)).into_iter().collect();
         let (name, start, configuration) = (String::new(), None, Value::Null);
         Self { folder, name, start, values: Collector::default(), configuration, versions }
     }
 
-    /// Takes one event.
+    /// Processes an event.
     pub(crate) fn take(&mut self, Stamped { event, .. }: &Stamped) {
         self.values.take(event);
         match event {
@@ -60,18 +61,18 @@ impl ComparedRun {
         }
     }
 
-    /// Whether it has a parameter of this name.
+    /// Whether the run has a parameter of this name.
     pub(crate) fn has_parameter(&self, name: &str) -> bool {
         parameters(&self.values().points).contains(&name)
     }
 
-    /// When it began, in local time.
+    /// Returns the start of the run in local time.
     pub(super) fn date(&self) -> String {
         let local = self.start.map(|start| start.to_zoned_datetime(jiff::tz::TimeZone::system()));
         local.map_or("-".to_owned(), |local| local.strftime("%Y-%m-%d %H:%M:%S").to_string())
     }
 
-    /// Its values.
+    /// Returns the values of the run.
     pub(super) const fn values(&self) -> &Values {
         self.values.values()
     }

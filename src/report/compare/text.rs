@@ -1,4 +1,4 @@
-//! A comparison as text.
+//! Writes a comparison as text.
 
 use std::io::{self, Write};
 
@@ -9,10 +9,10 @@ use crate::model::on_one_line;
 use crate::report::metrics::{Table, aligned, write_text};
 use crate::report::words;
 
-/// So many differences are shown.
+/// The maximum number of differences that are shown.
 const DIFFERENCES: usize = 20;
 
-/// Writes it.
+/// Writes the comparison.
 pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn Write) -> io::Result<()> {
     for line in aligned(&runs(comparison)) {
         writeln!(writer, "{line}")?;
@@ -41,7 +41,7 @@ pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn W
     writeln!(writer, "{}", comparison.conclusion(is_strict))
 }
 
-/// The runs: where they are, when they were, and how many trials failed.
+/// Returns the table of runs: their folders, starts and numbers of failed trials.
 pub(super) fn runs(comparison: &Comparison) -> Table {
     let row = |(run, name): (&ComparedRun, &String)| {
         let (failed, trials) = run.values().failures(|_| true);
@@ -54,7 +54,7 @@ pub(super) fn runs(comparison: &Comparison) -> Table {
     Table { heads, is_number, rows, notes: Vec::new() }
 }
 
-/// A difference in words, and at how many more points there is one; how its name is written, and its values.
+/// Describes a difference and at how many more points it exists. `plain` formats its name, `code` its values.
 pub(super) fn sentence(
     (Difference { what, base, new }, more): (&Difference, usize),
     plain: impl Fn(&str) -> String,

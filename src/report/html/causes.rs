@@ -1,5 +1,5 @@
-//! The causes at the top of the page, each with a link to its step, the last lines that it printed and its consequences;
-//! and which steps of the timeline they are.
+//! The causes at the top of the page, each with a link to its step, its last lines of output and its consequences; and
+//! the roles of the steps in the timeline.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,22 @@ use crate::model::{Output, StepReference, StepResult, harmless};
 use crate::report::causes::{Cause, Consequence, Effect, Kind, Shown, check_printed, printed, shown};
 use crate::report::{Finished, Run, last_lines, words};
 
-/// So many are told at the top of the page, and so many of them without being unfolded.
+/// The maximum number of causes at the top of the page, and how many of them are unfolded.
 pub(super) const CAUSES: usize = 50;
 pub(super) const OPEN: usize = 3;
-/// So many of their last lines.
+/// The maximum number of last lines of each output.
 const LINES: usize = 12;
-/// So many links of one cause.
+/// The maximum number of links of one cause.
 const LINKS: usize = 60;
 
-/// What speaks against the run.
+/// Returns the values of the causes for the template.
 pub(super) fn values(run: &Run, causes: &[Cause]) -> Vec<Value> {
     causes.iter().take(CAUSES).map(|cause| value(run, cause)).collect()
 }
 
-/// The title of a cause with its link, and its consequences.
+/// The title of a cause, its link, and its consequences.
 pub(super) struct Told {
-    /// What went wrong, where, without the word for how it speaks against the run.
+    /// What went wrong and where, without the word for the effect on the run.
     pub(super) title: String,
     pub(super) link: Option<String>,
     pub(super) consequences: Option<String>,
@@ -71,13 +71,13 @@ fn value(run: &Run, cause: &Cause) -> Value {
     }
 }
 
-/// How a step of a cause is called that is about several: by its worker, and by its trial if it is about several trials.
+/// Returns the name of a step of a cause with several steps: its worker, and its trial if there are several trials.
 fn step_name(run: &Run, cause: &Cause, step: StepReference) -> String {
     let name = run.name(step.worker);
     if cause.more_trials.is_empty() { name.to_owned() } else { format!("{name} in trial {}", step.trial) }
 }
 
-/// A link to each thing that followed.
+/// Returns a link to each step or check of a consequence.
 fn following(run: &Run, own: &[StepReference], consequence: &Consequence) -> Vec<Value> {
     if consequence.effect == Effect::Check {
         let check = |trial: &u32| context! { link => links::check(*trial), title => format!("check of trial {trial}") };
@@ -92,7 +92,7 @@ fn step_link(run: &Run, step: StepReference, title: String) -> Value {
     context! { link => links::step(run, step, run.step(step)), title }
 }
 
-/// The last lines of both outputs.
+/// Returns the last lines of both outputs.
 fn last(result: &StepResult) -> Value {
     context! { stdout => shown_lines(&result.stdout), stderr => shown_lines(&result.stderr) }
 }
@@ -101,7 +101,7 @@ fn shown_lines(output: &Output) -> String {
     harmless(&last_lines(output, LINES).join("\n")).into_owned()
 }
 
-/// A line for each failure that does not count, with its link.
+/// Returns a line for each failure that does not count, with its link.
 pub(super) fn excused(run: &Run) -> impl Iterator<Item = Value> {
     let excused = run.results().filter_map(|finished| Some((finished, finished.excuse()?)));
     excused.map(|(finished, excuse)| {
@@ -117,22 +117,23 @@ pub(super) fn excused(run: &Run) -> impl Iterator<Item = Value> {
     })
 }
 
-/// Which cause a step is, or of which it is a consequence, by the place of that in the list.
+/// The roles of steps and checks: which cause each is, or of which it is a consequence, by the position of the cause in
+/// the list.
 #[derive(Default)]
 pub(super) struct Roles {
     pub(super) steps: BTreeMap<StepReference, Role>,
-    /// The checks, by their trials.
+    /// The checks, by trial.
     pub(super) checks: BTreeMap<u32, Role>,
 }
 
-/// Its part in what went wrong.
+/// The role of a step or check in what went wrong. Contains the position of the cause.
 #[derive(Clone, Copy)]
 pub(super) enum Role {
     Cause(usize),
     Consequence(usize),
 }
 
-/// The parts of the steps in these causes.
+/// Returns the roles of the steps and checks in these causes.
 pub(super) fn roles(causes: &[Cause]) -> Roles {
     let mut roles = Roles::default();
     for (place, cause) in causes.iter().enumerate() {
@@ -145,7 +146,7 @@ pub(super) fn roles(causes: &[Cause]) -> Roles {
             }
         }
     }
-    // What is both is a cause.
+    // A step that is both a cause and a consequence is a cause.
     for (place, cause) in causes.iter().enumerate() {
         roles.steps.extend(cause.own_steps().into_iter().map(|step| (step, Role::Cause(place))));
         if let Kind::Check(_) = cause.kind {

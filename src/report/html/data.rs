@@ -1,6 +1,7 @@
-//! What the script of the page draws: all steps as columns of numbers, texts that occur often by their number.
+//! The data that the script of the page draws: all steps as columns of numbers. Frequent texts are replaced by their
+//! numbers.
 //!
-//! Times are nanoseconds from the start of the run.
+//! Times are in nanoseconds since the start of the run.
 
 use serde::Serialize;
 
@@ -11,7 +12,7 @@ use crate::model::{Action, BarrierResult, ConductorTime, Outcome, Plan, object};
 use crate::report::causes::Cause;
 use crate::report::{Ended, List, PhaseOfTrial, Run, Trial};
 
-/// The data of a run that is over.
+/// Returns the data of a run that has ended.
 pub(super) fn data<'a>(Ended { run, at: end, folder, .. }: Ended<'a>, causes: &'a [Cause]) -> impl Serialize + 'a {
     let times = Times { start: run.start.unwrap_or(end), end };
     let date = run.plan.as_ref().and_then(|(_, anchor)| jiff::Timestamp::try_from(anchor.date(times.start)).ok());
@@ -34,7 +35,7 @@ pub(super) fn data<'a>(Ended { run, at: end, folder, .. }: Ended<'a>, causes: &'
         // The start of the run in UTC, in microseconds.
         utc_us: date.map_or(0, jiff::Timestamp::as_microsecond),
         end: times.since_start(end),
-        // The results folder, from the page.
+        // The URL of the results folder, relative to the page.
         folder: folder,
         causes: causes.iter().map(cause_entry).collect::<Vec<_>>(),
         outcomes: Outcome::WORDS,
@@ -49,7 +50,7 @@ pub(super) fn data<'a>(Ended { run, at: end, folder, .. }: Ended<'a>, causes: &'
     }
 }
 
-/// The player, the machine, the version and the system of each worker.
+/// Returns the player, the machine, the version and the system of each worker.
 fn machines(run: &Run) -> Vec<(String, Option<String>, String, String)> {
     let machine = |(id, _)| {
         let Machine { player, host, version, platform } = machine(run, id);
@@ -58,7 +59,7 @@ fn machines(run: &Run) -> Vec<(String, Option<String>, String, String)> {
     run.plan().into_iter().flat_map(Plan::workers).map(machine).collect()
 }
 
-/// A phase, with the number of its trial; `place` is that of the trial in the list.
+/// Creates the entry of a phase. `place` is the position of the trial in the list, and `number` is its number.
 fn phase_entry<'a>(
     run: &'a Run,
     times: Times,
@@ -67,7 +68,7 @@ fn phase_entry<'a>(
 ) -> impl Serialize + 'a {
     let results = || phase.workers.values().flat_map(|worker| worker.results.values());
     let go = results().filter_map(|recorded| recorded.result.started).map(|start| start.at).min();
-    // When all continued behind a barrier, as it was seen here.
+    // When the workers continued after a barrier, in the time of the conductor.
     let at = |barrier: &BarrierResult| {
         barrier.passed.as_ref().ok().and_then(|_| release(run, (number, phase), &barrier.name))
     };
@@ -79,15 +80,15 @@ fn phase_entry<'a>(
         phase: phase.phase,
         start: times.since_start(phase.start),
         end: times.end(phase.end),
-        // The first start of a process.
+        // When the first process started.
         go: @optional go.map(|go| times.since_start(go)),
-        // The spread of the starts, its bound, and of how many workers.
+        // The spread of the starts, its bound, and the number of workers.
         skew: @optional phase.skew.as_ref().map(|skew| (skew.spread.as_nanos(), skew.bound.as_nanos(), skew.workers)),
         barriers: @optional (!phase.barriers.is_empty()).then(|| phase.barriers.iter().map(barrier).collect::<Vec<_>>()),
     }
 }
 
-/// When the first process was started behind a barrier.
+/// Returns when the first process started after a barrier.
 fn release(run: &Run, (trial, phase): (u32, &PhaseOfTrial), name: &str) -> Option<ConductorTime> {
     let starts = phase.workers.iter().filter_map(|(worker, own)| {
         let steps = &run.worker_in(trial, worker)?.steps[phase.phase];

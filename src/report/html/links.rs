@@ -1,4 +1,4 @@
-//! Links of the page: to a step within the page, and to files of the results folder.
+//! Links of the page: to steps within the page, and to files in the results folder.
 
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -7,59 +7,59 @@ use std::path::{Component, Path};
 use crate::model::{Printer, Step, StepReference, Stream, WorkerId};
 use crate::report::Run;
 
-/// A text as a part of a URL; `/` stays where it separates folders.
+/// Encodes a text for a URL. A `/` is kept if it separates folders.
 fn encoded(text: impl AsRef<[u8]>, keeps_slash: bool) -> String {
     let mut encoded = String::new();
     for &byte in text.as_ref() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keeps_slash && byte == b'/' {
             encoded.push(char::from(byte));
         } else {
-            // Writing into a text cannot fail.
+            // Writing to a string cannot fail.
             let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded
 }
 
-/// The link to a step: `#trial-2.node07.run.verify`.
+/// Returns the link to a step: `#trial-2.node07.run.verify`.
 pub(super) fn step(run: &Run, at: StepReference, step: Option<&Step>) -> String {
     let label = step.map_or("", |step| step.label.as_str());
     format!("#trial-{}.{}.{}.{}", at.trial, encoded(run.name(at.worker), false), at.phase, encoded(label, false))
 }
 
-/// The link to a worker.
+/// Returns the link to a worker.
 pub(super) fn worker(run: &Run, worker: WorkerId) -> String {
     format!("#worker-{}", encoded(run.name(worker), false))
 }
 
-/// The link to the check of a trial.
+/// Returns the link to the check of a trial.
 pub(super) fn check(trial: u32) -> String {
     format!("#trial-{trial}.check")
 }
 
-/// The link to a metric, or to that of one worker.
+/// Returns the link to a metric, or to the metric of one worker.
 pub(super) fn metric(name: &str, worker: Option<&str>) -> String {
     let worker = worker.map(|worker| format!(".{}", encoded(worker, false))).unwrap_or_default();
     format!("#metric-{}{worker}", encoded(name, false))
 }
 
-/// The place of a metric on the page, which that link leads to.
+/// Returns the element ID of a metric, which is the target of its link.
 pub(super) fn place_of_metric(name: &str, worker: Option<&str>) -> String {
     let worker = worker.map(|worker| format!(".{worker}")).unwrap_or_default();
     format!("metric-{name}{worker}")
 }
 
-/// The file of an output, from the results folder.
+/// Returns the file of an output, relative to the results folder.
 pub(super) fn output(run: &Run, of: Printer, stream: Stream) -> String {
     encoded(of.file(run.plan(), stream).join("/"), true)
 }
 
-/// A file that a step fetched, from the results folder; `name` is its path in the folder of its worker.
+/// Returns a file that a step fetched, relative to the results folder. `name` is its path in the folder of its worker.
 pub(super) fn fetched(run: &Run, by: StepReference, name: &str) -> String {
     encoded(format!("trial-{}/{}/{name}", by.trial, run.name(by.worker)), true)
 }
 
-/// The URL of a folder, relative to a file: empty, or with `/` at its end. Both paths are absolute.
+/// Returns the URL of a folder relative to a file: empty, or with a final `/`. Both paths are absolute.
 pub(crate) fn relative_url(file: &Path, folder: &Path) -> String {
     let from: Vec<Component<'_>> = file.parent().into_iter().flat_map(Path::components).collect();
     let to: Vec<Component<'_>> = folder.components().collect();

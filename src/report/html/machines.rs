@@ -1,4 +1,4 @@
-//! The machines of a run: workers whose machines are alike are one line.
+//! The machines of a run. Workers with equal machines share a line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,21 +8,21 @@ use super::values::line;
 use crate::model::{Plan, PlayerDescription, WorkerId};
 use crate::report::{Run, compact};
 
-/// So many names or addresses are told of each line; the others are a number.
+/// The maximum number of names or addresses on a line. The others are counted.
 const TOLD: usize = 12;
 
-/// What is known of a worker's machine and player.
+/// The known properties of a worker's machine and player.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Machine {
     pub(super) player: String,
-    /// The name of the machine, where it is known.
+    /// The name of the machine, if it is known.
     pub(super) host: Option<String>,
     pub(super) version: String,
-    /// Its system and kernel, and what the commands of `versions` printed.
+    /// The system and the kernel of the machine, and the output of the commands of `versions`.
     pub(super) platform: String,
 }
 
-/// The machine of a worker of the plan.
+/// Returns the machine of a worker of the plan.
 pub(super) fn machine(run: &Run, id: WorkerId) -> Machine {
     let description = run.players.get(&id);
     let (version, host) = match description {
@@ -38,7 +38,7 @@ pub(super) fn machine(run: &Run, id: WorkerId) -> Machine {
     Machine { player, host, version, platform }
 }
 
-/// A line for all workers whose players and machines are alike, in the order of the first of each.
+/// Returns a line for all workers with equal players and machines, in the order of the first of each.
 pub(super) fn lines(run: &Run) -> Vec<Value> {
     let mut groups: Vec<Vec<(WorkerId, Machine)>> = Vec::new();
     for (id, _) in run.plan().into_iter().flat_map(Plan::workers) {
@@ -53,7 +53,7 @@ pub(super) fn lines(run: &Run) -> Vec<Value> {
     groups.iter().map(|group| value(run, group, &counts)).collect()
 }
 
-/// How many steps each worker has, and how many of them failed or were lost.
+/// Returns the number of steps of each worker, and how many of them failed or were lost.
 fn counts(run: &Run) -> BTreeMap<WorkerId, (usize, usize)> {
     let mut counts: BTreeMap<WorkerId, (usize, usize)> = BTreeMap::new();
     for finished in run.results() {
@@ -82,7 +82,7 @@ fn value(run: &Run, group: &[(WorkerId, Machine)], counts: &BTreeMap<WorkerId, (
     }
 }
 
-/// Names that may be equal, each once.
+/// Lists names without duplicates.
 fn told<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut known = BTreeSet::new();
     let different: Vec<&str> = names.filter(|name| known.insert(*name)).collect();
@@ -95,7 +95,7 @@ fn told<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// Whether the names are told in few words.
+/// Whether the names can be written in a short form.
 fn is_a_range(names: &[&str]) -> bool {
     compact(names).len() < 100
 }

@@ -10,12 +10,12 @@ use crate::report::{Run, words};
 use crate::statistics::Verdict;
 use crate::values::{Block, Line, Summary};
 
-/// So many rows are shown of all tables.
+/// The maximum number of rows of all tables together.
 const ROWS: usize = 400;
-/// So many metrics have plots.
+/// The maximum number of metrics with plots.
 const PLOTS: usize = 24;
 
-/// The values of the template: nothing without metrics.
+/// Returns the values for the template, or `None` if there are no metrics.
 pub(super) fn values(run: &Run) -> Option<Value> {
     let values = run.values.values();
     let summary = Summary::of_run(values);
@@ -57,7 +57,7 @@ pub(super) fn values(run: &Run) -> Option<Value> {
     Some(context! { tables => shown, note => footnote(&summary), left_out, precision })
 }
 
-/// What stands above the columns. The title of a table stands above all of them.
+/// Returns the column heads. The title of a table is above all of them.
 fn heads(table: &Table, is_shared: bool) -> Vec<String> {
     let first = if is_shared { "Metric" } else { "Point" };
     let capitalised = |head: &String| {
@@ -67,12 +67,12 @@ fn heads(table: &Table, is_shared: bool) -> Vec<String> {
     std::iter::once(first.to_owned()).chain(table.heads.iter().skip(1).map(capitalised)).collect()
 }
 
-/// The place of a metric on the page.
+/// Returns the element ID of a metric.
 fn place(block: &Block) -> String {
     links::place_of_metric(&block.metric.name, block.worker.as_deref())
 }
 
-/// A row; of a table that several metrics share, with the metric that it is about.
+/// Returns a row. In a table that several metrics share, it includes its metric.
 fn row_value(table: &Table, row: &[String], line: Option<&Line>, of: Option<&Block>) -> Value {
     let heads = heads(table, of.is_some());
     let class = line.and_then(Line::compared).and_then(|compared| compared.judgement).map(|own| match own.verdict {
@@ -83,9 +83,9 @@ fn row_value(table: &Table, row: &[String], line: Option<&Line>, of: Option<&Blo
     let last = row.len().saturating_sub(1);
     let cells = row.iter().enumerate().map(|(at, cell)| {
         context! {
-            // On a narrow screen, the head of the last column is a short one.
+            // On a narrow screen, the last column has a short head.
             head => if at == last && heads[at].starts_with("Against ") { "Change" } else { heads[at].as_str() },
-            // The parts of a cell stand apart, and none of them is broken.
+            // The parts of a cell are separate, and none of them is wrapped.
             parts => list(cell.split("  ").map(str::trim).filter(|part| !part.is_empty()).map(Value::from)),
             class => if table.is_number[at] { "number" } else { "" },
             tone => if at == last { class.unwrap_or_default() } else { "" },
@@ -94,7 +94,7 @@ fn row_value(table: &Table, row: &[String], line: Option<&Line>, of: Option<&Blo
     context! { place => of.map(place), cells => list(cells) }
 }
 
-/// A plot. Where several metrics share a table, it says which one it is of.
+/// Returns a plot. If several metrics share a table, its title names the metric.
 fn figure(block: &Block, plot: Plot, is_named: bool) -> Value {
     let Plot { title, svg, legend } = plot;
     let worker = block.worker.as_ref().map_or(String::new(), |worker| format!(" of {worker}"));
@@ -102,7 +102,7 @@ fn figure(block: &Block, plot: Plot, is_named: bool) -> Value {
         if is_named { line(&format!("{}{worker}: {}", block.metric.name, title.to_lowercase())) } else { title };
     context! {
         title,
-        // The names in it are escaped already.
+        // Names in the SVG text are already escaped.
         svg => Value::from_safe_string(svg),
         legend => list(legend.into_iter().map(|(name, class)| context! { name, class })),
     }

@@ -1,4 +1,4 @@
-//! What the steps printed and fetched, for the script of the page, each with its step's number.
+//! The outputs and fetched files of the steps for the script of the page, each with the number of its step.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use super::links;
 use crate::model::{FetchedFile, FetchedFiles, Output, Printer, StepReference, StepResult, Stream, object};
 use crate::report::{Excerpt, List, Recorded, Run};
 
-/// So many files of a step are named.
+/// The maximum number of files of a step that are named.
 const NAMED: usize = 20;
 
 /// An output of a step.
@@ -14,12 +14,12 @@ struct Printed {
     step: usize,
     of: Printer,
     stream: Stream,
-    /// Whether it was printed after the end of the step.
+    /// Whether this was printed after the end of the step.
     is_late: bool,
     output: Output,
 }
 
-/// What was printed; at most `limit` bytes of each. With a results folder, it has links to files.
+/// Returns the outputs, at most `limit` bytes of each. If there is a results folder, they include links to files.
 pub(super) fn outputs(run: &Run, has_folder: bool, limit: u64) -> impl Serialize + '_ {
     let entry = move |printed: Printed| {
         let Printed { step, of, stream, is_late, output } = printed;
@@ -33,7 +33,7 @@ pub(super) fn outputs(run: &Run, has_folder: bool, limit: u64) -> impl Serialize
             unkept: @optional unkept.map(|unkept| unkept.bytes),
             error: @optional unkept.map(|unkept| unkept.why.to_string()),
             late: @optional is_late.then_some(true),
-            // An output of which nothing could be stored has no file.
+            // If nothing of an output could be stored, it has no file.
             file: @optional (has_folder && output.length() > 0).then(|| links::output(run, of, stream)),
             text: text,
         }
@@ -59,7 +59,7 @@ fn streams(result: &StepResult) -> impl Iterator<Item = (Stream, &Output)> {
     [(Stream::Stdout, &result.stdout), (Stream::Stderr, &result.stderr)].into_iter()
 }
 
-/// Both outputs of a step, and what was printed after its end apart.
+/// Returns both outputs of a step. What was printed after its end is separate.
 fn of_step(step: usize, at: StepReference, recorded: &Recorded) -> impl Iterator<Item = Printed> {
     let of = Printer::Step(at);
     let in_time = recorded.printed_in_time.as_deref();
@@ -70,7 +70,7 @@ fn of_step(step: usize, at: StepReference, recorded: &Recorded) -> impl Iterator
     })
 }
 
-/// What was fetched.
+/// Returns the fetched files.
 pub(super) fn files(run: &Run, has_folder: bool) -> impl Serialize + '_ {
     let file = move |by: StepReference, file: &FetchedFile| {
         let name = file.name.to_string_lossy().into_owned();
