@@ -5,30 +5,30 @@ use std::time::Duration;
 
 use crate::model::{Network, PlayerTime, is_loopback, is_loopback_host};
 
-/// How often the conductor's name is looked up.
+/// How often the name of the conductor is looked up.
 const AGAIN: Duration = Duration::from_mins(1);
 
-/// Who may connect: this machine, the worker file's conductor, and whoever `allow` names.
+/// Who may connect: this machine, the conductor of the worker file, and the addresses in `allow`.
 #[derive(Debug, Clone, Default)]
 pub struct Admission {
-    /// The networks of `allow`, if it is set: then this machine must be among them too.
+    /// The networks of `allow`, if it is set. In that case, this machine must be listed as well.
     allow: Option<Vec<Network>>,
-    /// The conductor's name, if it has to be looked up.
+    /// The name of the conductor, if it has to be looked up.
     host: Option<String>,
-    /// The conductor's addresses.
+    /// The addresses of the conductor.
     addresses: Vec<IpAddr>,
-    /// When the name is looked up next.
+    /// When the name is looked up again.
     next_lookup: PlayerTime,
     /// Whether the last lookup failed.
     has_failed: bool,
 }
 
 impl Admission {
-    /// With the networks of `allow`, and the name or address of `conductor`.
+    /// Creates the rules from the networks of `allow` and the name or address in `conductor`.
     pub fn new(allow: Option<Vec<Network>>, conductor: Option<&str>) -> Self {
         let mut admission = Self { allow, ..Self::default() };
         if let Some(host) = conductor.filter(|host| !is_loopback_host(host)) {
-            // The interface of a link-local address has a meaning on this machine only.
+            // The interface of a link-local address is only meaningful on this machine.
             match host.split('%').next().unwrap_or(host).parse::<IpAddr>() {
                 Ok(address) => admission.addresses.push(address.to_canonical()),
                 Err(_) => admission.host = Some(host.to_owned()),
@@ -49,7 +49,7 @@ impl Admission {
         self.addresses.contains(&peer)
     }
 
-    /// Whether everybody may connect.
+    /// Whether any address may connect.
     pub fn is_everybody(&self) -> bool {
         self.allow.iter().flatten().any(Network::is_everybody)
     }
@@ -59,19 +59,19 @@ impl Admission {
         self.allow.as_ref().is_none_or(|allow| allow.iter().any(Network::has_loopback))
     }
 
-    /// When the conductor's name has to be looked up, if it has one.
+    /// Returns when the name of the conductor has to be looked up, if it has one.
     pub(super) fn next_lookup(&self) -> Option<PlayerTime> {
         self.host.as_ref().map(|_| self.next_lookup)
     }
 
-    /// The name, if it has to be looked up now.
+    /// Returns the name if it has to be looked up now.
     pub(super) fn lookup_due(&mut self, now: PlayerTime) -> Option<String> {
         self.next_lookup().filter(|next| *next <= now)?;
         self.next_lookup = now.plus(AGAIN);
         self.host.clone()
     }
 
-    /// Takes the result of a lookup. Returns a line for the log. Known addresses stay while there are no others.
+    /// Handles the result of a lookup. Returns a line for the log. The known addresses are kept if the lookup failed.
     pub(super) fn learn(&mut self, found: Result<Vec<IpAddr>, String>) -> Option<String> {
         /// More addresses than any machine has.
         const MOST: usize = 64;
@@ -86,7 +86,7 @@ impl Admission {
         Some(format!("cannot look up `conductor = {host}`{then}: {why}"))
     }
 
-    /// The answer to an address that may not connect.
+    /// Returns the answer to an address that may not connect.
     pub(super) fn refusal(peer: IpAddr) -> String {
         let peer = peer.to_canonical();
         format!(

@@ -1,4 +1,4 @@
-//! How the listener answers a first message: that of a Python conductor, or the `hello` of one of ours.
+//! How the listener answers a first message: that of a Python conductor, or the `hello` of a Rust conductor.
 
 use std::ops::ControlFlow::{self, Continue};
 use std::os::unix::net::UnixListener;
@@ -29,7 +29,7 @@ use crate::wire::{
     WINDOW, Welcome, WelcomeState, bounds, cleaned, frame,
 };
 
-/// What this player supports and earlier versions did not.
+/// The features of this player that earlier versions did not have.
 const FEATURES: [&str; 4] = [AWAIT, POINTS, SCRATCH, VERSIONS];
 
 impl Listener {
@@ -42,8 +42,8 @@ impl Listener {
         let (code, text) = match Request::decode(payload) {
             _ if !self.is_for(payload) => (1, "this player serves only the conductor that started it".to_owned()),
             Ok(Request::Run) => {
-                // The first `run` runs everything that is there. Later ones find nothing, and their connections are closed
-                // without an answer, as the Python player does.
+                // The first `run` runs all phases that have been received. Later ones find nothing, and their
+                // connections are closed without an answer, as the Python player does.
                 let run = self.registry.python.run(caller.peer);
                 self.python_runs.extend(run.map(|run| (run, caller.connection)));
                 return Continue(());
@@ -51,7 +51,7 @@ impl Listener {
             Ok(Request::Other(kind)) if kind == "hello" => match Greeting::decode(payload) {
                 Ok(Greeting::Hello(hello)) => return self.hello(&hello, caller),
                 Ok(_) => return Continue(()),
-                // A test of a Python player's answers may send an empty `hello`.
+                // A tool that tests a Python player's answers may send an empty `hello`.
                 Err(why) => (1, format!("Invalid message format: {}", cleaned(&why.to_string()))),
             },
             Ok(Request::Phase(phase)) => match self.registry.store(caller.peer, phase, clock()) {
@@ -70,13 +70,13 @@ impl Listener {
         Continue(())
     }
 
-    /// Whether a first message may be answered: the player of a session accepts only a `hello` of this session.
+    /// Whether a first message may be answered: a session player accepts only a `hello` of its session.
     fn is_for(&self, payload: &[u8]) -> bool {
         let Service::Session(session) = &self.settings.service else { return true };
         matches!(Greeting::decode(payload), Ok(Greeting::Hello(hello)) if hello.secret.fingerprint() == *session)
     }
 
-    /// Starts the next phase of a Python conductor when the one before it has run.
+    /// Starts the next phase of a Python conductor once the previous one has run.
     pub(super) fn start_python_phase(&mut self) -> ControlFlow<End> {
         while let Some((phase, run, before)) = self.registry.python.next(clock()) {
             let (phase, host, port) = (phase.clone(), phase.result_host.clone(), phase.result_port);
@@ -84,7 +84,7 @@ impl Listener {
             let (limit, is_wanted) = (self.settings.max_message_size, self.stopping.is_none());
             let connection = self.python_runs.get(&run).cloned();
             let work = move |notes, cgroups| {
-                // It is closed when all phases of the run are over.
+                // The connection is closed when all phases of the run have ended.
                 let _connection = connection;
                 python_run::run(&phase, &before, limit, is_wanted, &notes, cgroups)
             };
@@ -121,7 +121,8 @@ impl Listener {
                 Err(refusal) => self.callers.close(caller, &Greeting::Refused(refusal).encode()),
             },
             Claim::Resume(pid) => {
-                // If the process takes no orders it is about to end; the conductor sees the connection close, and asks again.
+                // If the process accepts no orders, it is about to end; the conductor sees the connection close, and
+                // tries again.
                 let welcome = Box::new(self.welcome(WelcomeState::Resumed, None));
                 let rest = caller.decoder.pending().to_vec();
                 let order = Order::Resume { hello: Box::new(hello.clone()), welcome, rest };
@@ -137,7 +138,7 @@ impl Listener {
         Continue(())
     }
 
-    /// Reserves the machine for the run, if the run has requested that (`exclusive`).
+    /// Reserves the machine for the run, if the run has requested this (`exclusive`).
     fn take_machine(&mut self, hello: &Hello) -> Result<Option<Rc<UnixListener>>, Refusal> {
         if !hello.has(EXCLUSIVE) || !self.settings.serves_one() || self.machine.is_some() {
             return Ok(self.machine.clone());
@@ -154,12 +155,12 @@ impl Listener {
         }
     }
 
-    /// Answers the player of another session, which requests this machine.
+    /// Answers the player of another session that requests this machine.
     fn answer_for_machine(&mut self, connection: &Connection, payload: &[u8]) {
         let (Ok(Greeting::Hello(hello)), Some(socket)) = (Greeting::decode(payload), &self.machine) else { return };
         match self.registry.claim_machine(&hello, clock()) {
             Claim::Refused(refusal, abandoned) => {
-                // If it has gone, it does not matter.
+                // If the other player has gone, the error does not matter.
                 let _ = connection.write(&frame(&Greeting::Refused(refusal).encode()));
                 if let Some(Abandoned { pids, reason, reset_limit }) = abandoned.filter(|_| !hello.check) {
                     self.processes.abandon(pids, &reason, reset_limit);
@@ -178,7 +179,7 @@ impl Listener {
         // The process writes to the same log.
         tracing::info!("run {} of {}: a session for `{}`", hello.run, hello.conductor, hello.worker);
         let made = self.processes.create(&mut self.callers, lease, move |notes, cgroups| {
-            // The run uses the machine as long as this process or its listener exists.
+            // The run uses the machine for as long as this process or its listener exists.
             let _machine = shared;
             let mut session = Session::with_lease(lease, clock()).of(welcome.incarnation.clone());
             session.ends_with_lease = serves_one;
@@ -202,7 +203,7 @@ impl Listener {
         Continue(())
     }
 
-    /// The answer to a `hello`. The conductor of `run` learns from it what earlier runs left.
+    /// Returns the answer to a `hello`. It tells the conductor of `run` what earlier runs left.
     fn welcome(&self, state: WelcomeState, run: Option<&str>) -> Welcome {
         let leftovers = self.registry.leftovers.iter().map(|process| {
             let (Process { pid, user, .. }, command) = (process, process.command_shown());
@@ -231,7 +232,7 @@ impl Listener {
     }
 }
 
-/// Drops sentences about processes for which a welcome has no room beside those about sessions.
+/// Drops messages about processes that do not fit into a welcome beside those about sessions.
 fn few(mut all: Vec<String>) -> Vec<String> {
     let most = bounds::SENTENCES.most() / 2 - 2;
     if let Some(more @ 1..) = all.len().checked_sub(most) {

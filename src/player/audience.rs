@@ -1,4 +1,4 @@
-//! Who gets what a session reports and what its steps print.
+//! The recipient of a session's reports and of its steps' output.
 
 use std::io;
 use std::time::Duration;
@@ -15,32 +15,32 @@ use crate::wire::{
     interval,
 };
 
-/// How long output waits for a conductor that receives none, before it goes to the spool.
+/// How long output waits for a conductor that does not receive any before it goes to the spool.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Who gets what a session reports and what its steps print.
+/// The recipient of a session's reports and of its steps' output.
 #[derive(Debug)]
 pub(super) enum Audience<'a> {
-    /// Its conductor.
+    /// The conductor of the session.
     Conductor(Box<Conductor>),
-    /// Nobody: it runs the Reset of a session whose process died.
+    /// Nobody: the process runs the Reset of a session whose process died.
     Nobody,
-    /// A Python conductor, after its phase; the results until then.
+    /// A Python conductor, which gets the results after its phase.
     Python(&'a mut PhaseResults),
 }
 
 impl Audience<'_> {
-    /// The conductor, if there is one.
+    /// Returns the conductor, if there is one.
     pub(super) fn conductor(&mut self) -> Option<&mut Conductor> {
         if let Self::Conductor(conductor) = self { Some(conductor) } else { None }
     }
 
-    /// The connection to the conductor, while there is one.
+    /// Returns the connection to the conductor, if there is one.
     pub(super) fn link(&self) -> Option<&Link<PlayerTime>> {
         if let Self::Conductor(conductor) = self { conductor.channel.link() } else { None }
     }
 
-    /// Whether steps' output may be read now.
+    /// Whether output of steps may be read now.
     pub(super) fn has_room(&self) -> bool {
         match self {
             Self::Conductor(conductor) => conductor.spool.has_room(&conductor.channel.outbox),
@@ -48,7 +48,7 @@ impl Audience<'_> {
         }
     }
 
-    /// Takes output of a step.
+    /// Passes on output of a step.
     pub(super) fn push(&mut self, data: Data) {
         match self {
             Self::Conductor(conductor) => conductor.spool.push(data, &mut conductor.channel.outbox),
@@ -57,7 +57,7 @@ impl Audience<'_> {
         }
     }
 
-    /// Takes a message.
+    /// Passes on a message.
     pub(super) fn send(&mut self, message: PlayerMessage) {
         match (self, message) {
             (Self::Conductor(conductor), message) => conductor.channel.outbox.push(&message),
@@ -68,26 +68,26 @@ impl Audience<'_> {
     }
 }
 
-/// The conductor of a session: the channel to it, and what has not been sent yet.
+/// The conductor of a session: the channel to it, and the data that has not been sent yet.
 #[derive(Debug)]
 pub(super) struct Conductor {
     pub(super) channel: Channel<PlayerTime>,
     pub(super) transfers: Transfers,
     spool: Spool,
-    /// What the player logs, if that goes to the conductor.
+    /// The log of the player, if it goes to the conductor.
     log: Option<LogSocket>,
-    /// When the amount of data that waits to be sent last changed, and the amount.
+    /// When the amount of data waiting to be sent last changed, and that amount.
     moved: (PlayerTime, usize),
-    /// Whether the spool is full, and the conductor was told so.
+    /// Whether the spool is full and this was reported to the conductor.
     is_stalled: bool,
 }
 
 impl Conductor {
-    /// The conductor on this connection, which gets `log`, too.
+    /// Creates the conductor on this connection. It also gets `log`.
     ///
     /// # Errors
     ///
-    /// If the connection cannot begin a session.
+    /// Returns an error if the connection cannot begin a session.
     pub(super) fn new(link: Link<PlayerTime>, spool_limit: u64, log: Option<LogSocket>) -> io::Result<Self> {
         let now = clock();
         let mut channel = Channel::new(now);
@@ -96,8 +96,8 @@ impl Conductor {
         Ok(Self { channel, transfers, spool, log, moved: (now, 0), is_stalled: false })
     }
 
-    /// Continues on another connection, which is answered with `welcome`; `rest` is what the conductor sent after its
-    /// `hello`. Whether that works.
+    /// Continues on another connection, which is answered with `welcome`. `rest` is what the conductor sent after its
+    /// `hello`. Returns whether this succeeded.
     pub(super) fn resume(&mut self, connection: Connection, hello: &Hello, mut welcome: Welcome, rest: &[u8]) -> bool {
         let mut decoder = FrameDecoder::new(MAX_FRAME as u64);
         decoder.push(rest);
@@ -111,12 +111,12 @@ impl Conductor {
         resumed.is_ok()
     }
 
-    /// Does a part of the file transfers. Files wait for what steps have printed.
+    /// Does a part of the file transfers. Files are sent after the output of steps.
     pub(super) fn transfer(&mut self) -> Vec<SessionEvent> {
         self.transfers.work(self.spool.is_empty(), &mut self.channel.outbox, clock())
     }
 
-    /// Sends what was logged, once nothing else waits to be sent.
+    /// Sends the log, once nothing else is waiting to be sent.
     pub(super) fn send_log(&mut self) {
         if let Some(log) = self.log.as_mut().filter(|_| self.channel.link().is_some() && self.channel.outbox.is_idle())
         {
@@ -129,18 +129,18 @@ impl Conductor {
         self.spool.is_empty() && self.transfers.has_work(&self.channel.outbox)
     }
 
-    /// Sends what can be sent; whether more can be sent at once.
+    /// Sends as much as possible. Returns whether more can be sent immediately.
     ///
     /// # Errors
     ///
-    /// If the connection is lost.
+    /// Returns an error if the connection is lost.
     pub(super) fn write(&mut self) -> Result<bool, LinkError> {
         let before = self.channel.outbox.waiting_data();
         self.channel.write(clock)?;
         Ok(!self.spool.is_empty() && self.channel.outbox.waiting_data() != before)
     }
 
-    /// Output goes to the spool while the conductor receives none, and comes back from there.
+    /// Moves output to the spool while the conductor does not receive any, and back from the spool otherwise.
     pub(super) fn spool_or_refill(&mut self) {
         let (now, waiting) = (clock(), self.channel.outbox.waiting_data());
         if waiting != self.moved.1 || waiting == 0 {
@@ -156,7 +156,7 @@ impl Conductor {
         self.is_stalled = is_full;
     }
 
-    /// When output that waits has to go to the spool.
+    /// Returns when waiting output has to go to the spool.
     pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
         let waits = !self.spool.has_room(&self.channel.outbox) && !self.is_stalled;
         let spool = waits.then(|| self.moved.0.plus(PATIENCE));
@@ -169,7 +169,7 @@ impl Conductor {
     }
 }
 
-/// The link on a connection, which begins with `welcome`.
+/// Creates the link on a connection. It begins with `welcome`.
 pub(super) fn open(
     connection: Connection,
     decoder: FrameDecoder,
@@ -181,9 +181,9 @@ pub(super) fn open(
     link
 }
 
-/// How long the player continues without this conductor.
+/// Returns the lease of this conductor.
 pub(super) fn lease(hello: &Hello) -> Duration {
-    /// That of a conductor that names none.
+    /// The lease if the conductor requests none.
     const DEFAULT: Duration = Duration::from_mins(1);
     if hello.lease == 0 { DEFAULT } else { Duration::from_nanos(hello.lease).min(LONGEST_LEASE) }
 }

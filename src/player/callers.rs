@@ -1,4 +1,4 @@
-//! The connections that belong to no session: callers that have not said what they want, and those that are refused.
+//! The connections that belong to no session: callers that have not sent their first message, and refused callers.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -18,51 +18,51 @@ use crate::wire::bounds::{CALLERS, CALLERS_BYTES, STRANGERS};
 use crate::wire::seed::encode_result;
 use crate::wire::{Connection, FrameDecoder, FrameError, frame};
 
-/// How many connections are accepted before those that are there are read again.
+/// How many connections are accepted before existing ones are read again.
 const AT_ONCE: usize = 64;
 
-/// How many descriptors callers leave for sessions, and for inspecting processes.
+/// How many descriptors callers leave free for sessions and for inspecting processes.
 const SPARE: u64 = 8;
 
-/// The address of callers on this machine, of this user, who connect without one.
+/// The address used for local callers of this user, which have none.
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Connections that belong to no session.
 #[derive(Debug, Default)]
 pub(super) struct Callers {
     all: Vec<Caller>,
-    /// Connections of `player --stdio` that have not passed on their conductor's, and since when they are there.
+    /// Connections of `player --stdio` that have not yet passed on that of their conductor, and when each was accepted.
     passing: VecDeque<(UnixStream, PlayerTime)>,
     refusals: Refusals,
-    /// The largest message, in bytes.
+    /// The maximum size of a message, in bytes.
     limit: u64,
-    /// Until when no connection is accepted.
+    /// Until when no connections are accepted.
     pub(super) paused: Option<PlayerTime>,
     /// Whether `player --stdio` has passed on a connection.
     pub(super) has_taken_any: bool,
-    /// Whether the system had no resources for the last one; that is logged once.
+    /// Whether the system lacked resources for the last connection; this is logged once.
     is_full: bool,
 }
 
 impl Callers {
-    /// With messages of up to `limit` bytes.
+    /// Creates an empty set of callers, which may send messages of up to `limit` bytes.
     pub(super) fn new(limit: u64) -> Self {
         Self { limit, ..Self::default() }
     }
 
-    /// What to wait for.
+    /// Returns the descriptors to wait for.
     pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let passing = self.passing.iter().map(|(stream, _)| stream.as_fd());
         self.all.iter().map(|caller| caller.connection.as_fd()).chain(passing)
     }
 
-    /// When to look again.
+    /// Returns when to look again.
     pub(super) fn deadline(&self) -> Option<PlayerTime> {
         let passing = self.passing.front().map(|(_, since)| since.plus(Wait::PassedOnMessage.time()));
         self.all.iter().map(Caller::deadline).chain(passing).chain(self.refusals.deadline()).chain(self.paused).min()
     }
 
-    /// Whether there is none.
+    /// Whether there are no callers.
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty() && self.passing.is_empty()
     }
@@ -73,7 +73,7 @@ impl Callers {
         self.passing.clear();
     }
 
-    /// Answers a caller, and closes its connection when it has received the answer.
+    /// Answers a caller, and closes its connection once the caller has received the answer.
     pub(super) fn close(&mut self, mut caller: Caller, answer: &[u8]) {
         caller.answer(answer);
         self.all.push(caller);
@@ -98,14 +98,14 @@ impl Callers {
         });
     }
 
-    /// Accepts the connections of players that ask for the machine.
+    /// Accepts the connections of other players that request the machine.
     pub(super) fn accept_for_machine(&mut self, socket: &UnixListener, now: PlayerTime) {
         if self.paused.is_some() {
             return;
         }
         self.accept_each(now, |callers| {
             let (stream, _) = socket.accept()?;
-            // Other users are closed at once: they take nobody's place.
+            // Connections of other users are closed immediately, so they take nobody's place.
             if has_same_user(&stream)
                 && let Ok(connection) = Connection::new(stream.into(), None)
             {
@@ -115,7 +115,7 @@ impl Callers {
         });
     }
 
-    /// Accepts one connection after the other, until none is left, or the system has no resources for another one.
+    /// Accepts connections until none is left or the system lacks resources for another one.
     fn accept_each(&mut self, now: PlayerTime, accept: impl Fn(&mut Self) -> io::Result<()>) {
         for _ in 0..AT_ONCE {
             let Err(error) = accept(self) else {
@@ -138,7 +138,7 @@ impl Callers {
     }
 
     fn take(&mut self, stream: TcpStream, peer: IpAddr, admission: &Admission, now: PlayerTime) {
-        // One is closed for each new one: callers that make progress are not shut out by others.
+        // Close one connection for each new one, so that callers that make progress are not shut out by others.
         if !sys::can_have_more(&stream, SPARE) && !self.free_descriptor() {
             return;
         }
@@ -162,7 +162,8 @@ impl Callers {
         self.all.push(caller);
     }
 
-    /// Takes a connection of `player --stdio`, which will pass on that of its conductor. Other users are closed at once.
+    /// Accepts a connection of `player --stdio`, which will pass on that of its conductor. Those of other users are
+    /// closed immediately.
     fn take_passing(&mut self, stream: UnixStream, now: PlayerTime) {
         if !has_same_user(&stream) {
             return;
@@ -173,7 +174,7 @@ impl Callers {
         self.passing.push_back((stream, now));
     }
 
-    /// Takes the connections that were passed on by now.
+    /// Takes the connections that have been passed on.
     fn take_passed(&mut self, now: PlayerTime) {
         for (stream, since) in std::mem::take(&mut self.passing) {
             match stdio::take(stream) {
@@ -192,7 +193,7 @@ impl Callers {
         }
     }
 
-    /// Closes a connection that makes no progress, to free its descriptor; whether there was one.
+    /// Closes the connection that has made the least progress, to free its descriptor. Returns false if there is none.
     pub(super) fn free_descriptor(&mut self) -> bool {
         self.close_slowest(true) || self.close_slowest(false)
     }
@@ -203,7 +204,7 @@ impl Callers {
         slowest.map(|index| self.all.remove(index)).is_some()
     }
 
-    /// Reads what has arrived. Returns the callers whose messages are complete.
+    /// Reads what has arrived. Returns the callers whose first message is complete.
     pub(super) fn hear(&mut self, now: PlayerTime) -> Vec<(Caller, Vec<u8>)> {
         self.take_passed(now);
         let mut messages = Vec::new();
@@ -223,8 +224,8 @@ impl Callers {
         messages
     }
 
-    /// Closes the callers with the largest incomplete messages, until all together are within their bound. One message
-    /// always is.
+    /// Closes the callers with the largest incomplete messages until the total size is within its bound. A single
+    /// message always is.
     fn close_largest(&mut self) {
         let most = u64::try_from(CALLERS_BYTES.most()).unwrap_or(u64::MAX).max(self.limit.saturating_mul(2));
         while self.all.iter().map(Caller::held).sum::<u64>() > most {
@@ -236,7 +237,7 @@ impl Callers {
     }
 }
 
-/// A connection that belongs to no session: it has not said what it wants, or it was answered and is being closed.
+/// A connection that belongs to no session: its first message is incomplete, or it was answered and is being closed.
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) connection: Connection,
@@ -245,9 +246,9 @@ pub(super) struct Caller {
     pub(super) peer: IpAddr,
     progress: PlayerTime,
     since: PlayerTime,
-    /// Whether it may not connect. Strangers take no place from others.
+    /// Whether its address may not connect. Strangers take no place from others.
     is_stranger: bool,
-    /// Whether it is the player of another session, which asks for the machine.
+    /// Whether it is the player of another session that requests the machine.
     pub(super) wants_machine: bool,
     answered: bool,
 }
@@ -266,7 +267,7 @@ enum Heard {
 }
 
 impl Caller {
-    /// One that has said nothing, with a message of up to `limit` bytes.
+    /// Creates a caller that has sent nothing, and may send a message of up to `limit` bytes.
     fn new(connection: Connection, peer: IpAddr, limit: u64, now: PlayerTime) -> Self {
         Self {
             connection,
@@ -280,17 +281,18 @@ impl Caller {
         }
     }
 
-    /// When it is closed, if nothing arrives.
+    /// Returns when the connection is closed if nothing arrives.
     fn deadline(&self) -> PlayerTime {
         self.progress.plus(Wait::Caller.without_progress()).min(self.since.plus(Wait::Caller.time()))
     }
 
-    /// Reads what has arrived. After an answer that is discarded, because closing with unread data would destroy the answer.
+    /// Reads what has arrived. After an answer, discards it: closing a connection with unread data would destroy the
+    /// answer.
     fn read(&mut self, now: PlayerTime) -> Heard {
-        /// After so many reads it is another caller's turn.
+        /// The maximum number of reads before other callers are read.
         const AT_ONCE: usize = 16;
         let mut buffer = [0; 16 << 10];
-        // What was passed on has its first message already.
+        // A connection that was passed on already has its first message.
         if !self.answered
             && let Ok(Some(payload)) = self.decoder.next_frame()
         {
@@ -323,7 +325,8 @@ impl Caller {
         self.decoder.pending().len() as u64
     }
 
-    /// Answers, and begins to close. An answer is short: a socket takes all of it, unless its peer reads nothing.
+    /// Answers the caller and starts to close the connection. An answer is short: a socket takes all of it, unless its
+    /// peer reads nothing.
     fn answer(&mut self, payload: &[u8]) {
         let _ = self.connection.write(&frame(payload));
         let _ = self.connection.end_writing();

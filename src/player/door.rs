@@ -21,7 +21,7 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// If the port cannot be opened.
+    /// Returns an error if the port cannot be opened.
     pub(super) fn machine(address: Option<IpAddr>, port: u16) -> io::Result<Self> {
         let socket = match address {
             Some(address) => TcpListener::bind((address, port)),
@@ -34,21 +34,21 @@ impl Door {
         Ok(Self::Machine(socket))
     }
 
-    /// Takes the Unix socket that is this process's standard input.
+    /// Takes the Unix socket from the standard input of this process.
     ///
     /// # Errors
     ///
-    /// If it is not there.
+    /// Returns an error if standard input is not a Unix socket.
     pub(super) fn session() -> io::Result<Self> {
         let socket = UnixListener::from(io::stdin().as_fd().try_clone_to_owned()?);
         socket.local_addr()?;
         socket.set_nonblocking(true)?;
-        // Forked processes would inherit it, and keep the socket open.
+        // Child processes would inherit it and keep the socket open.
         rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
         Ok(Self::Session(socket))
     }
 
-    /// The address of the port.
+    /// Returns the address of the port.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         if let Self::Machine(socket) = self { socket.local_addr().ok() } else { None }
     }

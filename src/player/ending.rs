@@ -1,4 +1,4 @@
-//! How the listener ends: after a signal, or when the session that it serves is over.
+//! How the listener ends: after a signal, or when the session that it serves has ended.
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
@@ -14,7 +14,7 @@ use crate::sys::{self, clock};
 use crate::wait::Wait;
 
 impl Listener {
-    /// Begins to stop. The second time, ends everything at once.
+    /// Starts to stop the player. If called a second time, ends everything immediately.
     pub(super) fn stop(&mut self) -> ControlFlow<End> {
         if self.stopping.is_some() {
             self.report_cut_off();
@@ -31,7 +31,7 @@ impl Listener {
         Continue(())
     }
 
-    /// Whether this player serves one session, and that is over or did not begin in time.
+    /// Whether this player serves one session, and it has ended or did not begin in time.
     fn has_served(&self) -> bool {
         let is_idle = || {
             self.callers.is_empty() && self.processes.pids().next().is_none() && self.registry.dead().next().is_none()
@@ -41,7 +41,7 @@ impl Listener {
             && (self.callers.has_taken_any || clock() >= self.begun.plus(Wait::SessionPlayerIdle.time()))
     }
 
-    /// Ends the player, once it was told to stop and nothing is left.
+    /// Ends the player, if it was told to stop and nothing is left.
     pub(super) fn end(&mut self) -> ControlFlow<End> {
         if self.stopping.is_none() && self.has_served() {
             self.stop()?;
@@ -71,7 +71,7 @@ impl Listener {
         Continue(())
     }
 
-    /// The player is over.
+    /// Ends the player with this exit status.
     fn over(&mut self, status: i32) -> ControlFlow<End> {
         for summary in self.registry.summaries.drain(..) {
             tracing::warn!("this player stops, and no conductor received this: {summary}");
@@ -83,7 +83,7 @@ impl Listener {
         Break(End::Status(status))
     }
 
-    /// Logs which sessions are cut off before their Reset.
+    /// Logs which sessions are ended before their Reset is complete.
     fn report_cut_off(&mut self) {
         self.take_notes();
         self.registry.live().filter_map(SessionEntry::cut_off).for_each(|line| tracing::error!("{line}"));

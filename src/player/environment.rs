@@ -1,4 +1,4 @@
-//! The surroundings of a worker's steps: their variables, and the player's current folder.
+//! The environment of a worker's steps: their variables, and the current folder of the player.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
@@ -6,13 +6,13 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// Variables by their names. Each is created once, and not again for every step: there may be many, because each step knows
-/// the addresses of all workers.
+/// Environment variables by name. Each string is created once instead of for every step: there may be many, because
+/// each step gets the addresses of all workers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Environment(BTreeMap<Vec<u8>, Option<Rc<CStr>>>);
 
 impl Environment {
-    /// Those of this process.
+    /// Returns the variables of this process.
     pub(super) fn inherited() -> Self {
         let mut inherited = Self::default();
         for (name, value) in std::env::vars_os() {
@@ -33,19 +33,19 @@ impl Environment {
         self.0.remove(name);
     }
 
-    /// The value of a variable.
+    /// Returns the value of a variable.
     pub(super) fn get(&self, name: &[u8]) -> Option<&[u8]> {
         let variable = self.0.get(name)?.as_deref()?;
         variable.to_bytes().get(name.len() + 1..)
     }
 
-    /// All of them, `NAME=value` each; `None` if one has a NUL byte, which no process can have.
+    /// Returns all variables as `NAME=value`, or `None` if one contains a NUL byte, which no process can have.
     pub(super) fn variables(&self) -> Option<Vec<Rc<CStr>>> {
         self.0.values().cloned().collect()
     }
 }
 
-/// The place of the current folder, if it has been deleted.
+/// Returns the path of the current folder, if it has been deleted.
 fn deleted() -> Option<PathBuf> {
     const DELETED: &str = " (deleted)";
     let is_gone = std::env::current_dir().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
@@ -54,7 +54,7 @@ fn deleted() -> Option<PathBuf> {
     Some(PathBuf::from(text.strip_suffix(DELETED).unwrap_or(&text)))
 }
 
-/// The warning in that case.
+/// Returns a warning if the current folder has been deleted.
 pub(super) fn folder_warning() -> Option<String> {
     let folder = deleted()?;
     Some(format!(
@@ -64,7 +64,7 @@ pub(super) fn folder_warning() -> Option<String> {
     ))
 }
 
-/// The absolute path of a folder.
+/// Returns the absolute path of a folder.
 pub(super) fn absolute_folder(folder: &str) -> String {
     let path = Path::new(folder);
     if path.is_absolute() {

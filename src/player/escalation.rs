@@ -1,5 +1,5 @@
-//! Ending processes by an escalation of signals: each stronger signal is sent some time after the one before, until no process
-//! is found any more.
+//! Ends processes by an escalation of signals: each stronger signal is sent some time after the previous one, until no
+//! process is found.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,29 +12,29 @@ use crate::sys::{self, Cgroup, Descendant};
 use crate::wait::Wait;
 use crate::wire::ForcedMessage;
 
-/// How often to look: not every end is reported to us.
+/// How often to look for processes: not every end is reported to us.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The end of some processes, in progress.
+/// An escalation in progress.
 #[derive(Debug)]
 pub(super) struct Escalation {
-    /// The step whose processes these are; all processes below this one if there is none.
+    /// The step whose processes are ended. If there is none, all processes below this one are ended.
     of: Option<StepId>,
-    /// The first signal and when it was sent, and the current one.
+    /// The first signal and when it was sent.
     first: (Signal, PlayerTime),
     signal: Signal,
     until: PlayerTime,
-    /// When to look again, whatever happens.
+    /// When to look again at the latest.
     pub(super) look_at: PlayerTime,
     /// Whether the current signal has not been sent yet.
     begins: bool,
-    /// The processes that got it, and those that were found since the beginning.
+    /// The processes that got the current signal.
     told: BTreeSet<(u32, u64)>,
     known: BTreeSet<(u32, u64)>,
 }
 
 impl Escalation {
-    /// Begins at `now`; the first look is due at once.
+    /// Starts an escalation at `now`; the first look is due immediately.
     pub(super) fn new(of: Option<StepId>, signal: Signal, now: PlayerTime) -> Self {
         Self {
             of,
@@ -48,20 +48,21 @@ impl Escalation {
         }
     }
 
-    /// Something has ended, so that it is time to look.
+    /// Makes the next look due, because a process has ended.
     pub(super) fn hurry(&mut self) {
         self.look_at = PlayerTime::default();
     }
 
-    /// What it took until `now`, if the first signal was not enough.
+    /// Returns the last signal and the time until `now`, if the first signal was not enough.
     pub(super) fn forced(&self, now: PlayerTime) -> Option<ForcedMessage> {
         let (first, began) = self.first;
         let after = nanoseconds(now.since(began));
         (self.signal != first).then_some(ForcedMessage { signal: self.signal.as_raw(), after })
     }
 
-    /// Looks for the processes, except children that are skipped, shows them to `see`, and signals them. Children that have
-    /// ended must have been reaped before. Returns what could not be ended, once that is all that remains.
+    /// Looks for the processes, except children for which `skip` returns true, passes them to `see`, and signals them.
+    /// Children that have ended must have been reaped before. Returns the processes that could not be ended, once only
+    /// these remain.
     pub(super) fn look(
         &mut self,
         now: PlayerTime,
@@ -72,7 +73,7 @@ impl Escalation {
         if now < self.look_at {
             return None;
         }
-        // A process that is ending does not say any more where it comes from.
+        // The origin of a process can no longer be determined while the process is ending.
         let is_known = |process: &Descendant| process.is_ending && self.known.contains(&process.identity());
         let mut find = || {
             let (mut found, is_certain) = origins.find(&skip);
@@ -80,7 +81,7 @@ impl Escalation {
             see(&found);
             (!found.is_empty() || !is_certain).then_some(found)
         };
-        // A process that was changing its parent is found at the second look.
+        // A process that was changing its parent is found at the second attempt.
         let Some(found) = find().or_else(find) else { return Some(Vec::new()) };
         if now >= self.until && !self.escalate(now) {
             let alive = found.iter().map(|found| &found.process).filter(|process| !process.has_ended());
@@ -91,7 +92,7 @@ impl Escalation {
         None
     }
 
-    /// Continues with the next signal; false if there is none.
+    /// Continues with the next signal. Returns false if there is none.
     fn escalate(&mut self, now: PlayerTime) -> bool {
         self.signal = match self.signal {
             Signal::INT => Signal::TERM,
@@ -103,13 +104,13 @@ impl Escalation {
         true
     }
 
-    /// Signals groups as a whole, and then each process that is in none of them or was found later. A process that we may not
-    /// signal is still there at the end, and is reported then.
+    /// Signals groups as a whole, and then each process that is in none of them or was found later. A process that we
+    /// are not allowed to signal remains until the end, and is reported then.
     fn tell(&mut self, found: &[Descendant], origins: &Origins) {
         // As with Ctrl-C, only the group of the program is interrupted.
         let interrupts = self.signal == Signal::INT;
-        // Groups of steps end as a whole, even if their leaders have ended. Something of ours has to be in them, so that
-        // their numbers are unique. While a child is not reaped, the number of the group that it leads is unique too.
+        // Signal groups of steps as a whole, even if their leaders have ended. They must contain a process of ours, so
+        // that their IDs are unambiguous. The ID of a group led by a child is unambiguous until the child is reaped.
         let is_step = |group| origins.of(self.of).any(|origin| origin.pid == group) && sys::something_of_group(group);
         let is_led = |descendant: &&Descendant| {
             (descendant.is_child && descendant.process.pid() == descendant.group && !interrupts)

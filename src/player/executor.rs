@@ -1,4 +1,4 @@
-//! Carries out what a session decides about processes: creates them, stops them, reads what they print.
+//! Carries out a session's decisions about processes: creates them, stops them, and reads their output.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -18,35 +18,35 @@ use crate::model::{LinePattern, PlayerTime, StepId, nanoseconds};
 use crate::sys::{self, PreparedProcess, Spawned, Start};
 use crate::wire::{LeftMessage, StepSettledMessage, StepStartedMessage};
 
-/// How long others may hold a step's output after its end before the step counts as leaky.
+/// How long other processes may hold the output of a step after its end before the step counts as leaky.
 const LET_GO_WITHIN: Duration = Duration::from_millis(200);
 
 /// The processes of one session.
 #[derive(Debug)]
 pub(super) struct Executor {
     processes: Vec<StepProcess>,
-    /// Prepared processes: they are created before the message that starts them arrives, so that many workers on a machine
-    /// can start at the same time. Each is in its own group, and has not executed the step's program yet.
+    /// Prepared processes, which are created before the message that starts them arrives, so that many workers on a
+    /// machine can start at the same time. Each is in its own group, and has not executed the program of the step yet.
     pub(super) prepared: Vec<(StepId, Spawned)>,
     pub(super) tree: ProcessTree,
     next_stream: u32,
-    /// The numbers of the streams of steps whose processes have ended, and how much was read from them.
+    /// The IDs of the streams of steps whose processes have ended, and how much was read from each.
     streams: HashMap<StepId, [(u32, u64); 2]>,
     pub(super) reader: Reader,
     sweep: Option<Sweep>,
-    /// Whether a step is over only when its standard output is closed, as for the Python player. Its time limit applies
+    /// Whether a step ends only when its standard output is closed, as with the Python player. Its time limit applies
     /// until then.
     waits_for_output: bool,
-    /// What happened, in that order: a step's start comes before its end.
+    /// The pending events in their order: the start of a step comes before its end.
     pub(super) events: VecDeque<SessionEvent>,
 }
 
 impl Executor {
-    /// One without processes. Steps get their own control groups if there are any.
+    /// Creates an executor without processes. Steps get their own control groups if these are available.
     ///
     /// # Errors
     ///
-    /// As [`ProcessTree::new`].
+    /// As for [`ProcessTree::new`].
     pub(super) fn new(cgroups: Cgroups, waits_for_output: bool) -> io::Result<Self> {
         Ok(Self {
             processes: Vec::new(),
@@ -61,7 +61,7 @@ impl Executor {
         })
     }
 
-    /// Ends the prepared processes of other steps than these. Returns the steps that have none.
+    /// Ends the prepared processes of all steps except these. Returns the steps of these that have none.
     pub(super) fn retain_prepared(&mut self, wanted: &[StepId]) -> Vec<StepId> {
         for (key, mut process) in self.prepared.extract_if(.., |(key, _)| !wanted.contains(key)) {
             process.report.cancel();
@@ -71,16 +71,16 @@ impl Executor {
         wanted.iter().copied().filter(|key| !is_ready(key)).collect()
     }
 
-    /// The prepared process of a step, if it has one that nobody else has ended.
+    /// Returns the prepared process of a step, if there is one that has not been ended from outside.
     pub(super) fn take_prepared(&mut self, key: StepId) -> Option<Spawned> {
         let index = self.prepared.iter().position(|(of, _)| *of == key)?;
         let (_, mut process) = self.prepared.swap_remove(index);
         process.report.is_preparing().then_some(process)
     }
 
-    /// Starts a step's process; the start is reported when it is `expected`. Another attempt of a step continues the streams;
-    /// whoever still holds those of the previous attempt is not read from any more. `awaited` are the lines for which other
-    /// steps wait.
+    /// Starts the process of a step; the start is expected to be reported at `expected`. Another attempt of a step
+    /// continues its streams; processes that still hold those of the previous attempt are not read any more. `awaited`
+    /// are the lines for which other steps wait.
     pub(super) fn start(
         &mut self,
         key: StepId,
@@ -99,7 +99,7 @@ impl Executor {
         self.processes.push(StepProcess::new(key, process, streams, expected));
     }
 
-    /// Ends a step's process, and everything that belongs to the step.
+    /// Ends the process of a step, and all other processes of the step.
     pub(super) fn stop(&mut self, key: StepId, signal: Signal, now: PlayerTime) {
         let mut open = self.processes.iter_mut().filter(|process| !process.is_reported && process.key == key);
         if let Some(process) = open.find(|process| matches!(process.stop, Stop::No)) {
@@ -107,14 +107,14 @@ impl Executor {
         }
     }
 
-    /// Ends everything that was started, wherever it is by now.
+    /// Ends all processes that were started, including their descendants.
     pub(super) fn sweep(&mut self, now: PlayerTime) {
         self.retain_prepared(&[]);
         let open = self.processes.iter().filter(|process| !process.is_reported);
         self.sweep = Some(Sweep::new(open.map(|process| process.key).collect(), now));
     }
 
-    /// When it is to be called again, even if nothing happens.
+    /// Returns when the executor has to be called again, even if nothing happens.
     pub(super) fn next_deadline(&self, now: PlayerTime) -> Option<PlayerTime> {
         let of_process = |process: &StepProcess| {
             let stopping =
@@ -126,7 +126,7 @@ impl Executor {
         self.processes.iter().filter_map(of_process).chain(sweep).chain(self.reader.lines.next_deadline()).min()
     }
 
-    /// The descriptors to wait for; without `room` the output stays in its pipes.
+    /// Returns the descriptors to wait for. Without `room`, output stays in its pipes.
     pub(super) fn descriptors(&self, room: bool, now: PlayerTime) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.processes.iter().flat_map(move |process| {
             let streams = process.streams.iter().filter_map(|stream| stream.descriptor.as_ref());
@@ -135,12 +135,12 @@ impl Executor {
         })
     }
 
-    /// Reads whatever has become readable.
+    /// Reads all readable descriptors.
     pub(super) fn read(&mut self, audience: &mut Audience) {
-        /// After so many reads it is another stream's turn, however fast the step prints.
+        /// The maximum number of reads before another stream is read, however fast a step prints.
         const ROUNDS: usize = 16;
         self.read_reports();
-        // Output must not arrive before the start was reported: that of a step that has just begun waits.
+        // Output must not arrive before the start is reported, so that of a step that has just started waits.
         for process in self.processes.iter_mut().filter(|process| process.report.is_none()) {
             for stream in &mut process.streams {
                 for _ in 0..ROUNDS {
@@ -155,8 +155,7 @@ impl Executor {
         }
     }
 
-    /// Reaps children, continues with what is being stopped, and returns the first thing that happened and was not returned
-    /// yet.
+    /// Reaps children, continues escalations, and returns the first pending event.
     pub(super) fn next_event(&mut self, audience: &mut Audience, now: PlayerTime) -> Option<SessionEvent> {
         self.reap();
         self.read_reports();
@@ -171,7 +170,7 @@ impl Executor {
         }
         for process in self.processes.iter_mut().filter(|process| process.is_over(self.waits_for_output)) {
             let end = process.end(audience, &mut self.reader, now);
-            // What was printed before the end is reported before it.
+            // Lines that were printed before the end are reported before it.
             self.events.extend(self.reader.lines.take_found(now));
             self.events.push_back(end);
             self.streams.insert(process.key, process.stream_lengths());
@@ -202,17 +201,17 @@ impl Executor {
         }
     }
 
-    /// If others hold the output of this step, whose end is being reported, it is checked again in a moment; whether that
-    /// is so.
+    /// Schedules another check of the output of this step, whose end is being reported, if other processes hold it.
+    /// Returns whether they do.
     pub(super) fn settle_later(&mut self, key: StepId, now: PlayerTime) -> bool {
-        // During a sweep, whoever still holds a stream is about to end too.
+        // During a sweep, processes that still hold a stream are about to end too.
         let held = |process: &&mut StepProcess| process.key == key && process.is_reported && process.is_held();
         let held = self.processes.iter_mut().find(held).filter(|_| self.sweep.is_none());
         held.map(|process| process.settled_by = Some(now.plus(LET_GO_WITHIN))).is_some()
     }
 
-    /// Checks who still holds the output of steps that are over. Returns those that nobody holds any more, and those whose
-    /// moment is over `by` then.
+    /// Checks which processes still hold the output of ended steps. Returns the steps whose output is closed, and those
+    /// whose time has expired at `by`.
     pub(super) fn settle(&mut self, audience: &mut Audience, by: PlayerTime) -> Vec<StepSettledMessage> {
         let mut settled = Vec::new();
         for process in &mut self.processes {
@@ -229,7 +228,7 @@ impl Executor {
         settled
     }
 
-    /// Reads what children report about their start.
+    /// Reads the reports of children about their start.
     fn read_reports(&mut self) {
         for process in &mut self.processes {
             let Some(result) = process.report.as_mut().and_then(PreparedProcess::read) else { continue };

@@ -1,6 +1,6 @@
-//! The lines that spawned steps print, as far as `await:` steps need them: which patterns were seen, and the last lines.
+//! Watches the lines that spawned steps print, for `await:` steps: which patterns were seen, and the last lines.
 //!
-//! The output passes by and is not kept, apart from the last lines and the beginning of a line that is not finished.
+//! Output is not kept, except for the last lines and the beginning of an unfinished line.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,19 +8,20 @@ use std::time::Duration;
 use super::session::SessionEvent;
 use crate::model::{LinePattern, PlayerTime, StepId};
 
-/// A longer line is searched in parts. This bounds how long a search takes, which grows with the line and with the pattern.
+/// Longer lines are searched in parts. This bounds the time of a search, which grows with the line and with the
+/// pattern.
 const LONGEST_LINE: usize = 8 << 10;
-/// A line that is not finished is searched after so long without more of it: it may be a prompt.
+/// How long an unfinished line waits for the rest before it is searched: it may be a prompt.
 const UNFINISHED: Duration = Duration::from_millis(100);
-/// How many lines are shown if a step waits in vain, and how many bytes of each.
+/// How many lines are shown if an awaited line was not printed, and how many bytes of each.
 const LAST_LINES: usize = 5;
 const SHOWN: usize = 200;
 
-/// The output of all spawned steps for which others wait.
+/// The output of all spawned steps for whose lines other steps wait.
 #[derive(Debug, Default)]
 pub(super) struct LineWatches {
     watches: Vec<LineWatch>,
-    /// What was found, and has not been reported.
+    /// The events that have not been reported yet.
     found: VecDeque<SessionEvent>,
 }
 
@@ -29,23 +30,23 @@ pub(super) struct LineWatches {
 struct LineWatch {
     key: StepId,
     streams: [OpenLine; 2],
-    /// What is still searched, each for the step that waits for it.
+    /// The patterns that have not been seen yet, each with the step that waits for it.
     patterns: Vec<(StepId, LinePattern)>,
     last: VecDeque<Vec<u8>>,
 }
 
-/// A line of a stream that is not finished.
+/// An unfinished line of a stream.
 #[derive(Debug)]
 struct OpenLine {
-    /// The number of the stream.
+    /// The ID of the stream.
     stream: u32,
     text: Vec<u8>,
-    /// When it is searched even so.
+    /// When it is searched although it is unfinished.
     due: Option<PlayerTime>,
 }
 
 impl LineWatches {
-    /// From now on the output of this step is searched, or that of another attempt of it.
+    /// Starts to watch the output of this step, or of another attempt of it.
     pub(super) fn begin(&mut self, key: StepId, streams: [u32; 2], awaited: Vec<(StepId, LinePattern)>) {
         self.watches.retain(|watch| watch.key != key);
         if !awaited.is_empty() {
@@ -54,7 +55,7 @@ impl LineWatches {
         }
     }
 
-    /// A step has printed this.
+    /// Handles output of a step.
     pub(super) fn printed(&mut self, stream: u32, bytes: &[u8], now: impl FnOnce() -> PlayerTime) {
         let is_meant = |watch: &&mut LineWatch| watch.streams.iter().any(|line| line.stream == stream);
         let watch = self.watches.iter_mut().find(is_meant).filter(|watch| !watch.patterns.is_empty());
@@ -63,14 +64,14 @@ impl LineWatches {
         }
     }
 
-    /// The process of a step has ended: its last line is finished.
+    /// Searches the last line of a step whose process has ended.
     pub(super) fn ended(&mut self, key: StepId, now: PlayerTime) {
         if let Some(watch) = self.watches.iter_mut().find(|watch| watch.key == key) {
             watch.search_unfinished(|_| true, now, &mut self.found);
         }
     }
 
-    /// Searches unfinished lines that have waited for the rest long enough. Returns what was found in all output.
+    /// Searches unfinished lines that have waited long enough for the rest. Returns everything that was found.
     pub(super) fn take_found(&mut self, now: PlayerTime) -> impl Iterator<Item = SessionEvent> {
         for watch in &mut self.watches {
             watch.search_unfinished(|due| due <= now, now, &mut self.found);
@@ -78,12 +79,12 @@ impl LineWatches {
         self.found.drain(..)
     }
 
-    /// When an unfinished line is to be searched.
+    /// Returns when an unfinished line is to be searched.
     pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
         self.watches.iter().flat_map(|watch| &watch.streams).filter_map(|line| line.due).min()
     }
 
-    /// What was printed last while this step waited, for people; `None` if its pattern was seen.
+    /// Describes the last output while this step waited, as a message. Returns `None` if its pattern was seen.
     pub(super) fn last_lines(&self, awaiting: StepId) -> Option<String> {
         let is_meant = |watch: &&LineWatch| watch.patterns.iter().any(|(step, _)| *step == awaiting);
         let watch = self.watches.iter().rev().find(is_meant)?;
@@ -97,7 +98,7 @@ impl LineWatches {
         })
     }
 
-    /// Nothing is searched any more.
+    /// Stops watching all steps.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -142,7 +143,7 @@ impl LineWatch {
     ) {
         for index in 0..self.streams.len() {
             if self.streams[index].due.take_if(|due| is_due(*due)).is_some() {
-                // More of it may come: the line is kept.
+                // Keep the line, because the rest may follow.
                 let text = std::mem::take(&mut self.streams[index].text);
                 self.search(&text, now, found);
                 self.streams[index].text = text;
@@ -150,7 +151,7 @@ impl LineWatch {
         }
     }
 
-    /// Searches a line. A carriage return at its end belongs to the line break.
+    /// Searches a line. A carriage return at its end is part of the line break.
     fn search(&mut self, line: &[u8], at: PlayerTime, found: &mut VecDeque<SessionEvent>) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let seen = self.patterns.extract_if(.., |(_, pattern)| pattern.fits(line));
@@ -165,7 +166,7 @@ impl LineWatch {
     }
 }
 
-/// A line for people.
+/// Formats a line for a message.
 fn shown(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(&line[..line.len().min(SHOWN)]);
     let rest = if line.len() > SHOWN { "…" } else { "" };
@@ -185,7 +186,8 @@ mod tests {
         PlayerTime::from_nanoseconds(milliseconds * 1_000_000)
     }
 
-    /// A step that prints to the streams 4 and 5, and for which the following steps wait, each for one pattern.
+    /// Creates watches of a step that prints to the streams 4 and 5. Each pattern is awaited by one of the following
+    /// steps.
     fn watches(patterns: &[&str]) -> LineWatches {
         let mut watches = LineWatches::default();
         let patterns = patterns.iter().map(|text| LinePattern::new(text).unwrap());

@@ -1,7 +1,8 @@
-//! The session's core: what a player does for one worker. Pure: it takes events and the time, and returns actions.
+//! The core of a session: what a player does for one worker. It is pure: it takes events and the time, and returns
+//! actions.
 //!
-//! It owns no socket, process, clock or file. It decides which step runs when, what a step's end means, when a step has
-//! taken too long, and that Reset runs when the conductor is gone.
+//! It owns no socket, process, clock or file. It decides when each step runs, what the end of a step means, whether a
+//! step has taken too long, and that Reset runs if the conductor is gone.
 
 mod awaiting;
 mod event;
@@ -24,47 +25,48 @@ pub use event::{NotStarted, SessionAction, SessionEvent};
 use running::Running;
 use work::{State, Work};
 
-/// How far away an instant may be at which a phase is to start.
+/// The maximum delay before a phase starts or workers continue after a barrier. A longer one is due to a wrong clock.
 const FARTHEST: Duration = Duration::from_secs(30);
 
-/// What a player does for one worker. The default has no plan yet, and no lease: it ends when a message says so.
+/// The state of a session. By default it has no plan and no lease, and ends only when the conductor says so.
 #[derive(Debug, Default)]
 pub struct Session {
     pub(super) plan: Option<Rc<PlanMessage>>,
-    /// The plan that replaces it when what is running, and the Reset after it, are over.
+    /// The plan that replaces `plan` once the current phase and the Reset after it have ended.
     next_plan: Option<Box<PlanMessage>>,
     /// The player's incarnation, for a session that begins with a conductor's `hello`.
     incarnation: Option<String>,
     stage: Stage,
-    /// How long the conductor may be silent, and when something last came from it; for a session that has one.
+    /// How long the conductor may be silent, and when it was last heard from, if the session has a lease.
     lease: Option<(Duration, PlayerTime)>,
-    /// When its plan must have come: signs of life alone do not hold a player.
+    /// The deadline for the plan. Heartbeats alone do not keep the player reserved.
     plan_by: Option<PlayerTime>,
-    /// Why it is orphaned, once it is.
+    /// Why the session is orphaned, if it is.
     orphaned: Option<String>,
-    /// Whether its conductor may reconnect even so, and ask for its results.
+    /// Whether the conductor of an orphaned session may still reconnect and ask for its results.
     pub(super) may_come_back: bool,
-    /// Whether it waits for nobody when its lease is over, because its player serves only this session.
+    /// Whether the session ends when its lease expires, without waiting for a reconnection, because its player serves
+    /// only this session.
     pub(super) ends_with_lease: bool,
     reset_limit: Option<Duration>,
-    /// The steps that have begun and are not over: those that the phase waits for, and spawned ones.
+    /// The steps that have started and have not ended, including spawned ones.
     works: Vec<Work>,
-    /// Spawned steps that are over.
+    /// The spawned steps that have ended.
     ended: Vec<Ended>,
     /// The trial in which something was started since the last Reset.
     touched: Option<u32>,
-    /// The phase that was begun last. None is begun twice, whatever a conductor says.
+    /// The last phase that was started. No phase is started twice, whatever the conductor sends.
     begun: Option<PhaseId>,
-    /// The labels of the steps that failed in it, once it is over.
+    /// The labels of the steps that failed in that phase, once it has ended.
     failed: Vec<String>,
 }
 
-/// A spawned step that is over.
+/// A spawned step that has ended.
 #[derive(Debug)]
 struct Ended {
     trial: u32,
     label: String,
-    /// The steps whose lines it has printed.
+    /// The `await:` steps whose lines it has printed.
     printed: Vec<StepId>,
 }
 
@@ -74,46 +76,46 @@ enum Stage {
     Idle,
     Armed(PhaseId),
     Running(Running),
-    /// Everything is being stopped; then this trial, or the session, is over.
+    /// All processes are being stopped; then this trial, or the session if there is none, ends.
     Sweeping(Option<u32>),
     Finished,
 }
 
 impl Session {
-    /// One whose conductor may be silent for so long, from now on.
+    /// Creates a session whose conductor may be silent for `lease`, starting now.
     pub fn with_lease(lease: Duration, now: PlayerTime) -> Self {
         let plan_by = Some(now.plus(Wait::Plan.time()));
         Self { lease: Some((lease.min(LONGEST_LEASE), now)), plan_by, ..Self::default() }
     }
 
-    /// The same on a player of this incarnation.
+    /// Sets the incarnation of the player.
     #[must_use]
     pub fn of(self, incarnation: String) -> Self {
         Self { incarnation: Some(incarnation), ..self }
     }
 
-    /// One that runs the Reset of a session that died in this trial.
+    /// Creates a session that runs the Reset of a session whose process died in this trial.
     pub fn for_reset(plan: PlanMessage, trial: u32) -> Self {
         Self { plan: Some(Rc::new(plan)), touched: Some(trial), ..Self::default() }
     }
 
-    /// The plan, once there is one.
+    /// Returns the plan, if there is one.
     pub fn plan(&self) -> Option<&PlanMessage> {
         self.plan.as_deref()
     }
 
-    /// A step of the plan.
+    /// Returns a step of the plan.
     pub fn step(&self, id: StepId) -> Option<&StepMessage> {
         self.plan.as_ref()?.step(id)
     }
 
-    /// Whether the session is over.
+    /// Whether the session has ended.
     pub fn is_finished(&self) -> bool {
         matches!(self.stage, Stage::Finished)
     }
 
-    /// The steps whose processes the conductor's next message can start: those with which a phase begins, or that follow the
-    /// barrier at which it waits.
+    /// Returns the steps whose processes can be started by the next message of the conductor: the first steps of the
+    /// armed phase, or those after the barrier at which the session waits.
     pub fn awaited(&self) -> Vec<StepId> {
         let (Some(plan), None) = (&self.plan, &self.orphaned) else { return Vec::new() };
         let mut open = self.works.iter().filter(|work| !work.is_spawned);
@@ -127,21 +129,21 @@ impl Session {
         }
     }
 
-    /// When it has to handle [`SessionEvent::Tick`].
+    /// Returns when the session has to handle [`SessionEvent::Tick`].
     pub fn next_deadline(&self) -> Option<PlayerTime> {
         let phase = if let Stage::Running(running) = &self.stage { running.limit } else { None };
         let works = self.works.iter().filter_map(Work::deadline);
         works.chain(phase.map(|(_, end)| end)).chain(self.lease_end()).min()
     }
 
-    /// Takes an event and says what to do.
+    /// Handles an event and returns the resulting actions.
     pub fn handle(&mut self, event: SessionEvent, now: PlayerTime) -> Vec<SessionAction> {
         let mut turn = Turn { now, actions: Vec::new() };
         match event {
             SessionEvent::Message(message) => self.message(message, &mut turn),
             SessionEvent::Started(message) => self.started(message, &mut turn),
             SessionEvent::NotStarted(key, NotStarted { why, may_work_later }) => {
-                // Reset has to run, even if the steps before it have used up some resource.
+                // Reset must run even if earlier steps have used up some resource.
                 let reset =
                     self.work(key).filter(|work| may_work_later && key.phase == Phase::Reset && !work.is_spawned);
                 if !reset.is_some_and(|work| work.try_again(&why, now)) {
@@ -195,8 +197,8 @@ impl Session {
                 turn.push(SessionAction::Finish);
             }
             ConductorMessage::Bye => self.orphan("the conductor ended the session".to_owned(), None, turn),
-            // The others have no meaning now, and our conductor never sends them then. Messages about files are handled
-            // elsewhere.
+            // The other messages are ignored in this stage; a Rust conductor never sends them here. Messages about
+            // files are handled elsewhere.
             ConductorMessage::Plan(_)
             | ConductorMessage::Arm(_)
             | ConductorMessage::EndTrial { .. }
@@ -207,7 +209,7 @@ impl Session {
         }
     }
 
-    /// Takes the plan that the conductor has sent, unless the Reset of the one before is still due.
+    /// Adopts the plan that the conductor has sent, unless the Reset of the previous plan is still due.
     fn take_plan(&mut self, turn: &mut Turn) {
         if !self.is_between_phases() || self.has_to_clean_up() || self.orphaned.is_some() {
             return;
@@ -218,7 +220,7 @@ impl Session {
         }
         self.plan_by = None;
         self.plan = Some(Rc::from(plan));
-        // What was armed is a phase of the plan before.
+        // An armed phase would be one of the previous plan.
         self.stage = Stage::Idle;
         turn.send(PlayerMessage::PlanTaken);
         self.arm_for_what_follows(self.begun.map_or(0, |begun| begun.trial), None, turn);
@@ -233,14 +235,14 @@ impl Session {
         turn.send(PlayerMessage::Armed(phase));
     }
 
-    /// Reports the end of a phase, none of whose steps is running.
+    /// Reports the end of a phase that has no running steps.
     fn end_phase(&mut self, phase: PhaseId, turn: &mut Turn) {
         self.stage = Stage::Idle;
         turn.send(PlayerMessage::PhaseEnded(phase));
     }
 
-    /// Gets ready for the next phase of the plan without being asked, which saves a round trip. A conductor that wants
-    /// another phase says so. After Reset, the trial has to end first.
+    /// Arms the next phase of the plan without being asked, which saves a round trip. The conductor can still ask for
+    /// another phase. After Reset, the trial must end first.
     fn arm_for_what_follows(&mut self, trial: u32, phase: Option<Phase>, turn: &mut Turn) {
         let Some(plan) = self.plan.as_ref().filter(|_| self.orphaned.is_none()) else { return };
         let later = plan.phases.iter().copied().find(|later| Some(*later) > phase);
@@ -266,13 +268,13 @@ impl Session {
             self.touched = None;
             turn.push(SessionAction::Report(Note::ResetBegun));
         }
-        // An instant that far away is an error of a clock.
+        // A start this far in the future is due to a wrong clock.
         let at = at.filter(|at| at.since(turn.now) <= FARTHEST);
         self.stage = Stage::Running(Running::new(id, at, limit));
     }
 
-    /// A phase that was not begun has nothing to stop, and can still begin, because Reset may be needed. A Reset that was
-    /// begun is not stopped.
+    /// Stops a phase. One that has not started has nothing to stop; it can still start later, because Reset may be
+    /// needed. A running Reset is not stopped.
     fn stop_phase(&mut self, phase: PhaseId, turn: &mut Turn) {
         match &mut self.stage {
             Stage::Armed(armed) if *armed == phase => self.end_phase(phase, turn),

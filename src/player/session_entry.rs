@@ -1,4 +1,4 @@
-//! A session as the listener knows it, also after its process died: what is still to be done and to be reported for it.
+//! The listener's record of a session, also after its process died: what still has to be done and reported for it.
 //! Pure.
 
 use std::fmt;
@@ -14,29 +14,29 @@ use crate::wire::{Hello, Holder, HolderState};
 /// The time between two attempts to create a process.
 pub(super) const AGAIN: Duration = Duration::from_millis(500);
 
-/// The death of a session's process.
+/// The death of a session process.
 #[derive(Debug)]
 pub(super) struct Death {
-    /// What happened, for people.
+    /// What happened, as a message.
     how: String,
-    /// The same, with what is done about it.
+    /// The same message, with what is done about it.
     pub(super) text: String,
     /// When the next process for its Reset may be created.
     pub(super) next: PlayerTime,
-    /// When that is given up, from the first attempt on.
+    /// When attempts to create it are given up, counted from the first attempt.
     give_up: Option<PlayerTime>,
 }
 
-/// What is to be done for a dead session of which nothing runs any more.
+/// What to do for a dead session once none of its processes is running.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// A process is to run the Reset of this trial.
+    /// Create a process that runs the Reset of this trial.
     Reset(u32),
-    /// Nothing; this is what became of it.
+    /// Nothing. Contains a summary of what happened to the session.
     Nothing(String),
 }
 
-/// How far the Reset of a session is.
+/// The state of a session's Reset.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Reset {
     /// Nothing was started that Reset would undo.
@@ -44,59 +44,60 @@ pub(super) enum Reset {
     NotNeeded,
     /// It has to be run for this trial.
     Needed(u32),
-    /// It was begun: it is not run a second time.
+    /// It was started, and is not run a second time.
     Begun,
 }
 
-/// A session, as the listener knows it.
+/// The listener's record of a session.
 #[derive(Debug, Default)]
 pub(super) struct SessionEntry {
-    /// What its conductor said on its last connection.
+    /// The `hello` of its conductor's last connection.
     pub(super) hello: Hello,
     since: PlayerTime,
     pub(super) lease: Duration,
-    /// When something last came from its conductor, while there is no connection to it.
+    /// When its conductor was last heard from, while there is no connection to it.
     pub(super) silent_since: Option<PlayerTime>,
     /// When it was orphaned.
     orphaned: Option<PlayerTime>,
-    /// Its process, while it lives.
+    /// Its process, while that is alive.
     pub(super) pid: Option<u32>,
     /// Its plan, as JSON, for a process that runs its Reset.
     pub(super) plan: Option<String>,
     /// Its scratch folders.
     pub(super) scratch: Vec<ScratchFolder>,
-    /// How long its Reset may take.
+    /// The time limit of its Reset.
     reset_timeout: Duration,
     reset: Reset,
-    /// Whether it has ended in good order.
+    /// Whether it has ended in an orderly way.
     pub(super) is_over: bool,
     /// When it will be given up, while it does not respond.
     pub(super) give_up_at: Option<PlayerTime>,
-    /// How long it had not responded when it was given up and killed.
+    /// How long it had not responded when it was killed.
     pub(super) given_up: Option<Duration>,
     /// The death of its process.
     pub(super) death: Option<Death>,
 }
 
 impl SessionEntry {
-    /// The entry of a session that begins with this `hello`, in this process.
+    /// Creates the entry of a session that begins with this `hello` in this process.
     pub(super) fn new(hello: &Hello, lease: Duration, pid: u32, now: PlayerTime) -> Self {
         Self { hello: hello.clone(), since: now, lease, pid: Some(pid), ..Self::default() }
     }
 
-    /// Whether it is a session of the worker that says this.
+    /// Whether the session belongs to the worker of this `hello`.
     pub(super) fn is_of(&self, hello: &Hello) -> bool {
         self.hello.run == hello.run && self.hello.worker == hello.worker
     }
 
-    /// What became of it, for the next conductor.
+    /// Returns a summary of the session for the next conductor.
     pub(super) fn summary(&self, text: String) -> Summary {
         Summary { of: Some(self.hello.clone()), text }
     }
 
-    /// How it holds the player, for other runs. If it has to end now, its lease does not matter any more.
+    /// Describes the session as a holder of the player, for other runs. If it has to end now, its lease no longer
+    /// matters.
     pub(super) fn holder(&self, has_to_end: bool, now: PlayerTime) -> Holder {
-        /// How long it may take to stop its steps and what they spawned.
+        /// How long it may take to stop its steps and the processes that they have spawned.
         const STOPPING: Duration = Duration::from_secs(15);
         let orphaned = self.orphaned.or(has_to_end.then_some(now));
         let lease_end = self.silent_since.filter(|_| orphaned.is_none()).map(|since| since.plus(self.lease));
@@ -118,12 +119,12 @@ impl SessionEntry {
         }
     }
 
-    /// Takes what its process reports. Returns a line for the log.
+    /// Handles a note of its process. Returns a line for the log.
     pub(super) fn take(&mut self, note: Note, now: PlayerTime) -> Option<String> {
         match note {
             Note::Plan { text, reset_timeout } => {
                 self.plan = Some(text);
-                // It is taken when the Reset of the plan before is over.
+                // A plan is adopted only once the Reset of the previous plan has ended.
                 self.reset = Reset::NotNeeded;
                 self.reset_timeout = Duration::from_nanos(reset_timeout);
             }
@@ -140,7 +141,7 @@ impl SessionEntry {
         None
     }
 
-    /// The line for the log if the end of the player cuts its Reset off.
+    /// Returns the line for the log if the player ends before the Reset is complete.
     pub(super) fn cut_off(&self) -> Option<String> {
         let what = match self.reset {
             Reset::Needed(_) => "its Reset is not run",
@@ -150,7 +151,7 @@ impl SessionEntry {
         Some(format!("{}: it is killed now, and {what}", self.hello.describe()))
     }
 
-    /// Its process died: that of the session, or the one that was to run its Reset. Returns what to report.
+    /// Handles the death of the session process, or of its clean-up process. Returns the message to report.
     pub(super) fn process_died(&mut self, now: PlayerTime) -> String {
         let who = if self.death.is_some() { "its clean-up process" } else { "its session" };
         let how = match self.given_up.take().map(humantime::format_duration) {
@@ -169,13 +170,13 @@ impl SessionEntry {
         let text = format!("{how}; {then}");
         self.death = Some(match self.death.take() {
             None => Death { how, text: text.clone(), next: now, give_up: None },
-            // If it died before it began Reset, it may have lacked something that will be there later.
+            // If it died before Reset started, it may have lacked a resource that will be available later.
             Some(death) => Death { how: format!("{}; {how}", death.how), next: now.plus(AGAIN), ..death },
         });
         text
     }
 
-    /// What is to be done for it now, when nothing of it runs any more.
+    /// Returns what to do for the session now that none of its processes is running.
     pub(super) fn due(&self, now: PlayerTime) -> Option<Due> {
         let death = self.death.as_ref().filter(|_| self.pid.is_none() && !self.is_over)?;
         let what = match self.reset {
@@ -189,7 +190,7 @@ impl SessionEntry {
         Some(Due::Nothing(format!("{}; {what}", death.how)))
     }
 
-    /// A process for its Reset is being created: failures are retried for as long as Reset may take.
+    /// Records that a process for its Reset is being created. Failures are retried for as long as Reset may take.
     pub(super) fn reset_is_tried(&mut self, now: PlayerTime) {
         let end = now.plus(Wait::ResetProcess.given(self.reset_timeout));
         if let Some(death) = &mut self.death {
@@ -197,7 +198,7 @@ impl SessionEntry {
         }
     }
 
-    /// It could not be created.
+    /// Records that this process could not be created.
     pub(super) fn reset_failed(&mut self, why: &io::Error, now: PlayerTime) {
         let why = format!("; cannot create a process: {why}");
         if let Some(death) = &mut self.death {
@@ -208,34 +209,34 @@ impl SessionEntry {
         }
     }
 
-    /// The process that was created has run its Reset: what became of the session.
+    /// Returns a summary of the session, once the clean-up process has run its Reset.
     pub(super) fn reset_was_run(&self) -> Option<Summary> {
         let death = self.death.as_ref()?;
         Some(self.summary(format!("{}; its steps were stopped, and Reset was run", death.how)))
     }
 }
 
-/// What became of a session whose conductor was not there at its end.
+/// A summary of a session that ended without its conductor.
 #[derive(Debug, Clone)]
 pub(super) struct Summary {
-    /// What its conductor said.
+    /// The `hello` of its conductor.
     of: Option<Hello>,
     pub(super) text: String,
 }
 
 impl Summary {
-    /// One that belongs to no particular session.
+    /// Creates a summary that belongs to no particular session.
     pub(super) fn of_nobody(text: String) -> Self {
         Self { of: None, text }
     }
 
-    /// Whether it is about this session.
+    /// Whether it describes this session.
     pub(super) fn is_of(&self, hello: &Hello) -> bool {
         let id = |hello: &Hello| (hello.run.clone(), hello.worker.clone(), hello.session);
         self.of.as_ref().is_some_and(|of| id(of) == id(hello))
     }
 
-    /// The text for a conductor. Sessions of its own run need no further description.
+    /// Returns the text for a conductor of this run. Sessions of the same run need no further description.
     pub(super) fn told_to(&self, run: &str) -> String {
         match &self.of {
             Some(of) if of.run == run => {
@@ -270,7 +271,7 @@ mod tests {
         }
     }
 
-    /// A session that has this to reset, with half a minute for that.
+    /// Creates a session with this state of its Reset and 30 seconds for it.
     fn session(reset: Reset) -> SessionEntry {
         let entry = SessionEntry::new(&hello(), Duration::from_mins(1), 7, at(0));
         SessionEntry { reset, reset_timeout: Duration::from_secs(30), ..entry }

@@ -1,4 +1,4 @@
-//! The log of a session: with `-v`, a line for each event and for what the session does about it.
+//! The log of a session: with `-v`, a line for each event and each resulting action.
 //!
 //! The session itself is pure and logs nothing.
 
@@ -12,12 +12,12 @@ use super::session::{NotStarted, Session};
 use crate::model::{Outcome, Phase, PlayerTime, StepId};
 use crate::wire::{ConductorMessage, OutcomeMessage, PlanMessage, PlayerMessage, cleaned};
 
-/// Handles an event, and logs it and the actions.
+/// Handles an event, and logs it and the resulting actions.
 pub(super) fn handle(session: &mut Session, event: SessionEvent, now: PlayerTime) -> Vec<SessionAction> {
     if !tracing::enabled!(Level::DEBUG) {
         return session.handle(event, now);
     }
-    // Logged first, so that the line has the time at which the event arrived.
+    // Log the event first, so that the line has the time at which it arrived.
     log(session, event_in_words(session, &event, now));
     let actions = session.handle(event, now);
     for action in &actions {
@@ -33,7 +33,7 @@ fn log(session: &Session, text: Option<String>) {
     }
 }
 
-/// A description of an event. What has none is in the log in another way.
+/// Describes an event. Returns `None` for an event that is logged in another way.
 fn event_in_words(session: &Session, event: &SessionEvent, now: PlayerTime) -> Option<String> {
     Some(match event {
         Message(ConductorMessage::Go { phase, at }) => format!("{}: go{}", phase.phase, when(*at, now)),
@@ -57,7 +57,7 @@ fn event_in_words(session: &Session, event: &SessionEvent, now: PlayerTime) -> O
     })
 }
 
-/// The same of an action.
+/// Describes an action. Returns `None` for an action that is logged in another way.
 fn action_in_words(session: &Session, action: &SessionAction) -> Option<String> {
     Some(match action {
         SessionAction::Start { key, again: true, .. } => format!("{}: next attempt", step_in_words(session, *key)),
@@ -93,7 +93,7 @@ fn step_in_words(session: &Session, step: StepId) -> String {
     format!("{} of {}", cleaned(label), step.phase)
 }
 
-/// How far away an instant is.
+/// Describes how far away a time is.
 fn when(at: Option<u64>, now: PlayerTime) -> String {
     let Some(at) = at.map(PlayerTime::from_nanoseconds) else { return String::new() };
     if at >= now { format!(", in {:.1?}", at.since(now)) } else { format!(", {:.1?} too late", now.since(at)) }

@@ -1,5 +1,5 @@
-//! The process that holds one session: one loop around the session, its audience, its steps' processes and the connection
-//! to the listener.
+//! The process that holds one session. Its loop serves the session, its audience, the processes of its steps and the
+//! connection to the listener.
 
 mod orders;
 mod starting;
@@ -41,27 +41,28 @@ pub(super) struct SessionProcess<'a> {
     signals: SignalDescriptor,
     environment: Environment,
     scratch: Scratch,
-    /// The warnings of a sweep that is over, until the scratch folder is removed.
+    /// The warnings of a sweep that has ended, until the scratch folder is removed.
     swept: Option<Vec<String>>,
     /// The first signal to stop, once one has arrived.
     stopping: Option<Signal>,
-    /// When delivery is given up, once the session is over.
+    /// When delivery is given up, once the session has ended.
     finished: Option<PlayerTime>,
 }
 
-/// Holds a session on its conductor's connection; the exit status.
+/// Holds a session on the connection of its conductor. Returns the exit status.
 pub(super) fn hold(session: Session, conductor: io::Result<Conductor>, notes: UnixStream, cgroups: Cgroups) -> i32 {
     exit_status(conductor.and_then(|conductor| {
         let audience = Audience::Conductor(Box::new(conductor));
         let mut process = SessionProcess::new(session, audience, notes, cgroups)?;
         process.run()?;
-        // The conductor waits for the end of the connection, not for that of the process.
+        // The conductor waits for the end of the connection, not of the process.
         process.audience.conductor().into_iter().for_each(|conductor| conductor.channel.close(clock));
         Ok(())
     }))
 }
 
-/// Runs the Reset of a session whose process died in this trial and had these scratch folders; the exit status.
+/// Runs the Reset of a session that had these scratch folders and whose process died in this trial. Returns the exit
+/// status.
 pub(super) fn run_reset(
     plan: PlanMessage,
     trial: u32,
@@ -78,12 +79,12 @@ pub(super) fn run_reset(
     }))
 }
 
-/// Runs the Run phase of this plan for a Python conductor. Returns the processes that are still there, and the signal that
-/// stopped the phase, if one did.
+/// Runs the Run phase of this plan for a Python conductor. Returns the processes that are still running, and the signal
+/// that stopped the phase, if there was one.
 ///
 /// # Errors
 ///
-/// If the process lacks a descriptor, or cannot wait.
+/// Returns an error if the process lacks a descriptor or cannot wait.
 pub(super) fn run_phase(
     plan: PlanMessage,
     results: &mut PhaseResults,
@@ -120,7 +121,7 @@ impl<'a> SessionProcess<'a> {
         })
     }
 
-    /// Runs until the session is over.
+    /// Runs until the session has ended.
     fn run(&mut self) -> io::Result<()> {
         loop {
             self.turn();
@@ -131,7 +132,7 @@ impl<'a> SessionProcess<'a> {
         }
     }
 
-    /// Takes what has arrived, and sends what is to be sent.
+    /// Handles everything that has arrived, and sends what is pending.
     fn turn(&mut self) {
         life::show();
         self.take_signals();
@@ -141,10 +142,10 @@ impl<'a> SessionProcess<'a> {
         self.remove_scratch();
         self.handle(SessionEvent::Tick);
         self.give_up();
-        // When the conductor learns that this worker is ready, `go` may come at once.
+        // Do this before the conductor learns that this worker is ready: `go` may arrive immediately.
         self.prepare();
         self.audience.conductor().into_iter().for_each(Conductor::send_log);
-        // What is on the disk is sent as long as there is credit and the socket takes it: nothing else may wake us.
+        // Send spooled data while there is credit and the socket accepts it: nothing else may wake this process.
         while let Some(conductor) = self.audience.conductor() {
             conductor.spool_or_refill();
             let events = conductor.transfer();
@@ -162,7 +163,7 @@ impl<'a> SessionProcess<'a> {
         }
     }
 
-    /// Leaves a conductor that acknowledges none of its messages.
+    /// Leaves a conductor that does not acknowledge messages.
     fn give_up(&mut self) {
         if let Some(conductor) = self.audience.conductor()
             && let Err(too_much) = conductor.channel.outbox.check()
@@ -191,7 +192,7 @@ impl<'a> SessionProcess<'a> {
         }
     }
 
-    /// Whether the conductor may reconnect, through the listener.
+    /// Whether the conductor may reconnect through the listener.
     fn may_be_asked(&self) -> bool {
         self.notes.open().is_some() && self.session.may_come_back
     }
@@ -236,7 +237,7 @@ impl<'a> SessionProcess<'a> {
         self.take_events();
     }
 
-    /// The conductor may reconnect until the end of the lease.
+    /// Handles a lost connection. The conductor may reconnect until the lease expires.
     fn lose_connection(&mut self, reason: &LinkError) {
         tracing::info!("{reason}");
         if self.session.plan().is_none() {
@@ -244,7 +245,7 @@ impl<'a> SessionProcess<'a> {
         }
         let since = self.audience.conductor().map(|conductor| conductor.channel.heard());
         self.tell(&Note::Silent(since));
-        // The connection may have received much, and nobody may reconnect for the whole lease.
+        // The connection may have received a lot of data, and may stay closed for the whole lease.
         give_back_memory();
     }
 
@@ -284,11 +285,11 @@ impl<'a> SessionProcess<'a> {
         }
     }
 
-    /// A start that failed, or a sweep that found nothing, must not wait for the next event.
+    /// Handles the executor's events. A failed start, or a sweep that found nothing, must not wait for the next event.
     fn take_events(&mut self) {
         while let Some(event) = self.executor.next_event(&mut self.audience, clock()) {
             match event {
-                // The trial has ended when its scratch folder is removed.
+                // The trial has ended once its scratch folder is removed.
                 SessionEvent::Swept(warnings) => {
                     self.swept = Some(warnings);
                     self.scratch.end_trial();
@@ -300,7 +301,7 @@ impl<'a> SessionProcess<'a> {
         self.settle(clock());
     }
 
-    /// Reports the steps that were not settled at their end, and are by then.
+    /// Reports the steps that were not settled when they ended, and are settled at time `by`.
     fn settle(&mut self, by: PlayerTime) {
         for settled in self.executor.settle(&mut self.audience, by) {
             self.send(PlayerMessage::StepSettled(settled));
@@ -309,12 +310,12 @@ impl<'a> SessionProcess<'a> {
 
     fn send(&mut self, mut message: PlayerMessage) {
         if let PlayerMessage::StepEnded(ended) | PlayerMessage::SpawnedEnded(ended) = &mut message
-            // Then the process goes on. If it has ended already, the other end, which follows, says what it left.
+            // A spawned step keeps running. If its process has already ended, the end event that follows says what it left.
             && ended.outcome != OutcomeMessage::Spawned
         {
             ended.left.unsettled = self.executor.settle_later(ended.step, clock());
         }
-        // A step that has waited for a line in vain shows what was printed instead.
+        // If an awaited line was not printed, show what was printed instead.
         if let PlayerMessage::StepEnded(StepEndedMessage { step, outcome: OutcomeMessage::Unfulfilled { why }, .. }) =
             &mut message
             && let Some(lines) = self.executor.reader.lines.last_lines(*step)
@@ -329,27 +330,27 @@ impl<'a> SessionProcess<'a> {
         self.audience.send(message);
     }
 
-    /// The session is over: the player is free, and only the results are still delivered.
+    /// Ends the session: the player becomes free, and only the results are still delivered.
     fn finish(&mut self) {
         self.settle(AT_ONCE);
         let waits = self.may_be_asked() && self.stopping.is_none();
         self.finished = Some(clock().plus(if waits { Wait::LateDelivery.time() } else { Wait::LastDelivery.time() }));
-        // No message of the conductor has a meaning any more.
+        // Messages of the conductor are ignored from now on.
         self.audience.conductor().into_iter().for_each(|conductor| conductor.channel.inbox.close());
         self.scratch.end_trial();
         let summary = self.session.summary(matches!(self.audience, Audience::Nobody));
         self.executor.retain_prepared(&[]);
         let left = self.executor.tree.children();
         self.tell(&Note::Over { left, summary });
-        // There may be many such processes, each for an hour.
+        // There may be many such processes, each for up to an hour.
         self.session.plan = None;
         self.environment = Environment::default();
         give_back_memory();
     }
 
-    /// The listener gets the plan before the conductor learns that it was taken.
+    /// Handles a new plan. The listener gets it before the conductor learns that it was taken.
     fn plan_taken(&mut self) {
-        // Processes that were prepared before are those of another plan.
+        // Prepared processes belong to the previous plan.
         self.executor.retain_prepared(&[]);
         self.take_environment();
         if let Some(text) = folder_warning() {
@@ -364,7 +365,7 @@ impl<'a> SessionProcess<'a> {
         if let Ok(text) = serde_json::to_string(plan) {
             self.tell(&Note::Plan { text, reset_timeout });
         }
-        // Reading a plan takes as much memory again as the plan itself.
+        // Reading a plan takes as much additional memory as the plan itself.
         give_back_memory();
     }
 }

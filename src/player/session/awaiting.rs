@@ -1,4 +1,4 @@
-//! `await:` steps, which wait until a spawned step prints a line, and how steps refer to spawned ones.
+//! `await:` steps, which wait until a spawned step prints a line, and references to spawned steps.
 
 use super::event::Turn;
 use super::steps::not_spawned;
@@ -7,13 +7,13 @@ use super::{Ended, Session};
 use crate::model::{LinePattern, PlayerTime, StepId};
 use crate::wire::{ActionMessage, OutcomeMessage, PlanMessage};
 
-/// Labels are keys of a configuration: upper and lower case are the same.
+/// Compares labels. They are keys of a configuration, so case is ignored.
 fn is_label(label: &str, other: &str) -> bool {
     label == other || label.to_lowercase() == other.to_lowercase()
 }
 
 impl Session {
-    /// The lines for which later steps wait, each with the step, if this step is spawned and prints them.
+    /// Returns the patterns for which later steps wait in the output of this spawned step, each with the waiting step.
     pub fn awaited_lines(&self, key: StepId) -> Vec<(StepId, LinePattern)> {
         let Some((plan, step)) = self.plan().and_then(|plan| Some((plan, plan.step(key)?))) else { return Vec::new() };
         if !step.spawn {
@@ -23,18 +23,18 @@ impl Session {
         lines.filter_map(|(step, _, pattern)| Some((step, LinePattern::new(pattern).ok()?))).collect()
     }
 
-    /// The last spawned step with this label that is not over.
+    /// Returns the last spawned step with this label that has not ended.
     pub(super) fn last_spawned(&mut self, trial: u32, label: &str) -> Option<&mut Work> {
         let mut spawned = self.works.iter_mut().rev().filter(|work| work.is_spawned && work.key.trial == trial);
         spawned.find(|work| is_label(&work.step.label, label))
     }
 
-    /// The last one that is over.
+    /// Returns the last spawned step with this label that has ended.
     pub(super) fn last_ended(&self, trial: u32, label: &str) -> Option<&Ended> {
         self.ended.iter().rfind(|ended| ended.trial == trial && is_label(&ended.label, label))
     }
 
-    /// Begins to wait for a line. It may have been printed already.
+    /// Starts to wait for a line. The line may have been printed already.
     pub(super) fn await_line(&mut self, key: StepId, label: &str, pattern: &str, turn: &mut Turn) {
         let outcome = if let Err((why, _)) = LinePattern::new(pattern) {
             OutcomeMessage::Unfulfilled { why: format!("`{pattern}` is not a valid pattern: {why}") }
@@ -55,7 +55,7 @@ impl Session {
         self.wait_ended(key, outcome, turn.now, turn);
     }
 
-    /// A spawned step has printed a line for which this step waits, or will.
+    /// Records that a spawned step has printed a line for which `awaiting` waits now or later.
     pub(super) fn printed(&mut self, by: StepId, awaiting: StepId, at: PlayerTime, turn: &mut Turn) {
         if let Some(work) = self.work(by) {
             work.printed.push(awaiting);
@@ -65,7 +65,7 @@ impl Session {
         }
     }
 
-    /// A spawned step is over: it will not print what is still awaited.
+    /// Fails the steps that wait for a line of this spawned step, which has ended.
     pub(super) fn awaited_ended(&mut self, target: &Work, at: PlayerTime, turn: &mut Turn) {
         let waiting = self.works.iter().filter(|work| work.state == State::Awaiting(target.key));
         let waiting = waiting.filter_map(|work| match &work.step.action {
@@ -78,7 +78,7 @@ impl Session {
     }
 }
 
-/// The steps of the plan after this one that wait for lines, with the label and the pattern of each.
+/// Returns the `await:` steps of the plan after this step, with the label and the pattern of each.
 fn awaiting(plan: &PlanMessage, key: StepId) -> impl Iterator<Item = (StepId, &str, &str)> {
     let StepId { trial, phase, position } = key;
     let phases = plan.phases.iter().copied().filter(move |later| *later >= phase);

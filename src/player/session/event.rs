@@ -8,12 +8,12 @@ use crate::model::{PlayerTime, StepId};
 use crate::player::note::Note;
 use crate::wire::{ConductorMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, StepStartedMessage};
 
-/// What is decided about one event.
+/// The handling of one event.
 #[derive(Debug)]
 pub(super) struct Turn {
-    /// The time.
+    /// The current time.
     pub(super) now: PlayerTime,
-    /// What is to be done.
+    /// The resulting actions.
     pub(super) actions: Vec<SessionAction>,
 }
 
@@ -28,89 +28,89 @@ impl Turn {
     }
 }
 
-/// Why a step's process did not start.
+/// The reason why the process of a step did not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotStarted {
-    /// A sentence for people.
+    /// The reason as a message.
     pub why: String,
-    /// Whether something was lacking that may be there later: processes, memory, descriptors.
+    /// Whether it failed for lack of processes, memory or descriptors, so that a later attempt may succeed.
     pub may_work_later: bool,
 }
 
-/// What happened.
+/// An event for a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionEvent {
-    /// A message of the conductor.
+    /// A message of the conductor has arrived.
     Message(ConductorMessage),
-    /// A step's process runs.
+    /// The process of a step has started.
     Started(StepStartedMessage),
-    /// A step's process could not be created.
+    /// The process of a step could not be created.
     NotStarted(StepId, NotStarted),
-    /// A step's process has ended at this time. If there is another attempt, the step itself goes on.
+    /// The process of a step ended at this time. If there is another attempt, the step itself continues.
     Ended(StepEndedMessage, PlayerTime),
     /// A spawned step has printed a line that another step awaits.
     Printed {
         /// The spawned step.
         by: StepId,
-        /// The step that waits for the line, or will.
+        /// The step that waits for the line, or will wait for it.
         awaiting: StepId,
-        /// When.
+        /// The time at which it was printed.
         at: PlayerTime,
     },
-    /// The files of a step are transferred, or cannot be.
+    /// The files of a step have been transferred, or cannot be.
     TransferEnded {
-        /// Which step.
+        /// The step.
         key: StepId,
-        /// How that went.
+        /// The result of the transfer.
         outcome: OutcomeMessage,
-        /// When it was over.
+        /// The time at which it ended.
         at: PlayerTime,
     },
-    /// Nothing that was started is left, except what could not be stopped; with sentences about what was found.
+    /// No process of the trial is left, except what could not be stopped. Contains messages about what was found.
     Swept(Vec<String>),
-    /// The conductor is gone, or the player is to stop: the session is orphaned.
+    /// The conductor is gone, or the player is to stop, so the session is orphaned.
     Orphaned {
-        /// Why, for the log.
+        /// The reason, for the log.
         reason: String,
-        /// How long Reset may take at most, when that is less than the plan allows.
+        /// The maximum duration of Reset, if it is less than the plan allows.
         reset_limit: Option<Duration>,
     },
     /// Time has passed.
     Tick,
 }
 
-/// What is to be done.
+/// An action that a session requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionAction {
     /// Send a message to the conductor.
     Send(PlayerMessage),
-    /// Create a step's process.
+    /// Create the process of a step.
     Start {
-        /// Which.
+        /// The step.
         key: StepId,
-        /// When it is to start; `None` means at once.
+        /// When to start it; `None` means immediately.
         at: Option<PlayerTime>,
-        /// Whether it is another attempt.
+        /// Whether this is another attempt.
         again: bool,
     },
-    /// A spawned step runs: later steps have to know its process, which is that of its last attempt.
+    /// A spawned step is running. Later steps have to know its process, which is that of its last attempt.
     Spawned {
-        /// Which.
+        /// The step.
         key: StepId,
-        /// The number of its process.
+        /// Its process ID.
         pid: u32,
     },
-    /// Stop a step's process, with this signal first; its end comes as an event. Each signal has some time before the next,
-    /// stronger one.
+    /// Stop the process of a step, starting with this signal; its end is reported as an event. Each signal is given
+    /// some time before the next, stronger one.
     Stop(StepId, Signal),
-    /// Transfer the files of a step; the end of it comes as an event.
+    /// Transfer the files of a step; the end of the transfer is reported as an event.
     Transfer(StepId),
-    /// Stop transferring them; no event follows.
+    /// Cancel the transfer; no event follows.
     CancelTransfer(StepId),
-    /// Stop everything that was started; the end of it comes as an event.
+    /// Stop all processes that were started; the end of this is reported as an event.
     Sweep,
-    /// Report this to the listener, which cleans up if the session dies.
+    /// Report this to the listener, which cleans up if the session process dies.
     Report(Note),
-    /// The session is over.
+    /// The session has ended.
     Finish,
 }

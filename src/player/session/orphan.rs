@@ -1,4 +1,4 @@
-//! What a session does when its conductor is gone: it waits for the end of its lease, stops its steps, and runs Reset.
+//! What a session does if its conductor is gone: it waits until its lease expires, stops its steps, and runs Reset.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use crate::wait::Wait;
 use crate::wire::{OutcomeMessage, PlayerMessage, cleaned};
 
 impl Session {
-    /// Something came from the conductor.
+    /// Records that something was received from the conductor.
     pub fn heard(&mut self, at: PlayerTime) {
         if let Some((_, heard)) = &mut self.lease {
             *heard = at.max(*heard);
         }
     }
 
-    /// What the next conductor has to know about a session that has ended without its own. If this is the clean-up of a dead
-    /// session, that is only what failed: the death was reported by then.
+    /// Returns what the next conductor has to know about a session that ended without its own conductor. For the
+    /// clean-up of a dead session, this is only what failed: the death has already been reported.
     pub fn summary(&self, is_clean_up: bool) -> Option<String> {
         let reason = self.orphaned.as_ref()?;
         let failed: Vec<_> = self.failed.iter().map(|label| format!("`{label}`")).collect();
@@ -34,21 +34,21 @@ impl Session {
         Some(cleaned(&text))
     }
 
-    /// The conductor may be silent for at most so long.
+    /// Reduces the lease to at most `most`.
     pub fn shorten_lease(&mut self, most: Duration) {
         if let Some((lease, _)) = &mut self.lease {
             *lease = most.min(*lease);
         }
     }
 
-    /// When the conductor counts as gone, unless something comes from it before.
+    /// Returns when the conductor is considered gone, unless something is received from it before.
     pub(super) fn lease_end(&self) -> Option<PlayerTime> {
         let (lease, heard) = self.lease.filter(|_| self.orphaned.is_none() && !self.is_finished())?;
         let end = heard.plus(Wait::ConductorSilence.given(lease));
         Some(self.plan_by.map_or(end, |plan_by| end.min(plan_by)))
     }
 
-    /// Ends the wait for a conductor that has been silent for too long.
+    /// Orphans the session if its conductor has been silent for too long.
     pub(super) fn keep_lease(&mut self, turn: &mut Turn) {
         if let Some((lease, _)) = self.lease.filter(|_| self.lease_end().is_some_and(|end| end <= turn.now)) {
             let reason = if self.plan_by.is_some_and(|end| end <= turn.now) {
@@ -61,9 +61,9 @@ impl Session {
         }
     }
 
-    /// The session is orphaned: it stops what runs, and `advance` continues from there.
+    /// Orphans the session: stops its steps; `advance` continues from there.
     pub(super) fn orphan(&mut self, reason: String, reset_limit: Option<Duration>, turn: &mut Turn) {
-        // Even if it waits for its conductor: whoever calls this knows that the conductor does not come back.
+        // Even if the session waits for its conductor: the caller knows that it will not come back.
         self.may_come_back = false;
         if let (Stage::Running(running), Some(most)) = (&mut self.stage, reset_limit) {
             running.shorten(most, turn.now);
@@ -89,17 +89,17 @@ impl Session {
         self.plan.as_ref().is_some_and(|plan| plan.phases.contains(&Phase::Reset))
     }
 
-    /// Whether something is left that a conductor would have ended before it leaves in good order. Without a Reset phase,
-    /// spawned steps stay.
+    /// Whether something is left that a conductor would have ended before an orderly `Bye`. Without a Reset phase,
+    /// spawned steps are left running.
     pub(super) fn has_to_clean_up(&self) -> bool {
         self.wants_reset() && (self.touched.is_some() || !self.works.is_empty())
     }
 
-    /// Does what is left to do without a conductor: runs Reset if it is due, then ends everything.
+    /// Finishes without a conductor: runs Reset if it is due, then stops all processes.
     pub(super) fn clean_up(&mut self, turn: &mut Turn) {
         match self.touched {
             Some(trial) if self.wants_reset() => {
-                // If the conductor has left out a Reset and started another trial, it is the Reset of that trial.
+                // If the conductor has skipped a Reset and started another trial, run the Reset of that trial.
                 let trial = self.begun.map_or(trial, |begun| begun.trial.max(trial));
                 self.begin(PhaseId { trial, phase: Phase::Reset }, None, turn);
                 self.advance(turn);

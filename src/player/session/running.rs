@@ -1,4 +1,4 @@
-//! A phase that is being run: how far it is, and whether the rest is skipped.
+//! A phase that is being run: its position, and whether the rest is skipped.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::wire::{ActionMessage, PlanMessage};
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) id: PhaseId,
-    /// The next step to begin.
+    /// The position of the next step to start.
     pub(super) position: usize,
-    /// When the next process is to start, until a process has started or ended: the instant of `go`, or of a barrier's
-    /// release. Parallel steps start at the same instant; what follows them starts at once.
+    /// When the next process is to start, until a process has started or ended: the time of `go`, or of the release of
+    /// a barrier. Parallel steps start at the same time; the steps after them start immediately.
     pub(super) instant: Option<PlayerTime>,
-    /// Whether its steps were stopped; the rest is skipped.
+    /// Whether the steps of the phase were stopped. The rest is skipped.
     pub(super) is_stopped: bool,
     /// Why the rest is skipped, if the conductor does not know.
     pub(super) skipped_for: Option<String>,
-    /// How long the phase may take, and when that time has passed.
+    /// The time limit of the phase, and when it expires.
     pub(super) limit: Option<(Duration, PlayerTime)>,
     /// The labels of the steps that failed.
     pub(super) failed: Vec<String>,
@@ -34,13 +34,13 @@ impl Running {
         self.id.phase == Phase::Reset
     }
 
-    /// Reduces its limit, if it has one: only a Reset has.
+    /// Reduces the time limit, if the phase has one. Only a Reset does.
     pub(super) fn shorten(&mut self, most: Duration, now: PlayerTime) {
         let end = now.plus(most);
         self.limit = self.limit.map(|limit| if end < limit.1 { (most, end) } else { limit });
     }
 
-    /// Whether the steps that have not begun are skipped.
+    /// Whether the steps that have not started are skipped.
     pub(super) fn skips(&self) -> bool {
         self.is_stopped || self.skipped_for.is_some()
     }
@@ -52,7 +52,7 @@ impl Running {
         }
     }
 
-    /// A step has failed. If it is a `must:` step, the rest of its phase is skipped.
+    /// Records that a step has failed. If it is a `must:` step, the rest of its phase is skipped.
     pub(super) fn step_failed(&mut self, work: &Work) {
         if !work.is_spawned {
             self.failed.push(work.step.label.clone());
@@ -66,8 +66,8 @@ impl Running {
     }
 }
 
-/// The steps from this position on that start at the same instant: one, or adjacent parallel steps; only those with a
-/// command.
+/// Returns the steps that start together at this position: one step, or adjacent parallel steps. Steps without a
+/// command are left out.
 pub(super) fn together(plan: &PlanMessage, id: PhaseId, position: usize) -> Vec<StepId> {
     let steps = &plan.steps(id.phase).get(position..).unwrap_or_default();
     let together = |index: usize| index == 0 || (steps[0].parallel && steps[index].parallel);

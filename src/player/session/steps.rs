@@ -10,12 +10,12 @@ use crate::wire::{
 };
 
 impl Session {
-    /// A step that has begun and is not over.
+    /// Returns a step that has started and has not ended.
     pub(super) fn work(&mut self, key: StepId) -> Option<&mut Work> {
         self.works.iter_mut().find(|work| work.key == key)
     }
 
-    /// A step's process was started.
+    /// Records that the process of a step was started.
     pub(super) fn started(&mut self, message: StepStartedMessage, turn: &mut Turn) {
         let (key, pid) = (message.step, message.pid);
         let Some(work) = self.works.iter_mut().find(|work| work.key == key) else { return };
@@ -36,7 +36,7 @@ impl Session {
         }
     }
 
-    /// A step's process has ended, or could not be created.
+    /// Handles the end of a step's process, or that it could not be created.
     pub(super) fn process_ended(&mut self, end: StepEndedMessage, at: Option<PlayerTime>, turn: &mut Turn) {
         let key = end.step;
         if let Stage::Running(running) = &mut self.stage
@@ -47,7 +47,7 @@ impl Session {
         self.end_step(key, at.unwrap_or(turn.now), turn, |work| work.process_ended(end, at));
     }
 
-    /// Ends a step, if `end` returns how it ended.
+    /// Ends a step if `end` returns its outcome.
     fn end_step(
         &mut self,
         key: StepId,
@@ -62,12 +62,12 @@ impl Session {
         }
     }
 
-    /// Something that a step waited for has happened, or will not happen.
+    /// Ends a step, because what it waited for has happened or will not happen.
     pub(super) fn wait_ended(&mut self, key: StepId, outcome: OutcomeMessage, at: PlayerTime, turn: &mut Turn) {
         self.end_step(key, at, turn, |work| Some(work.wait_ended(outcome, at)));
     }
 
-    /// A barrier has passed; what follows starts at the instant.
+    /// Ends a barrier that was released; the next steps start at `at`.
     pub(super) fn released(&mut self, key: StepId, at: Option<PlayerTime>, turn: &mut Turn) {
         if let Stage::Running(running) = &mut self.stage
             && self.works.iter().any(|work| work.key == key && work.state == State::AtBarrier)
@@ -78,7 +78,7 @@ impl Session {
         }
     }
 
-    /// A step is over.
+    /// Records and reports the end of a step.
     fn step_ended(&mut self, work: Work, end: StepEndedMessage, at: PlayerTime, turn: &mut Turn) {
         if let (Stage::Running(running), true) = (&mut self.stage, end.outcome.is_failure()) {
             running.step_failed(&work);
@@ -96,7 +96,7 @@ impl Session {
         self.ended.push(Ended { trial: key.trial, label: step.label, printed });
     }
 
-    /// Calls `act` for each spawned step, or each other step; those for which it returns true are over.
+    /// Calls `act` for each spawned step, or each other step, and ends those for which it returns true.
     pub(super) fn each(&mut self, spawned: bool, turn: &mut Turn, mut act: impl FnMut(&mut Work, &mut Turn) -> bool) {
         let over = self.works.extract_if(.., |work| work.is_spawned == spawned && act(work, turn));
         for mut work in over.collect::<Vec<_>>() {
@@ -105,7 +105,7 @@ impl Session {
         }
     }
 
-    /// Stops the steps of the phase and skips the rest; `why` is the reason if the conductor does not know it.
+    /// Stops the steps of the phase and skips the rest. `why` is the reason, if the conductor does not know it.
     pub(super) fn stop_steps(&mut self, why: Option<String>, outcome: &OutcomeMessage, turn: &mut Turn) {
         if let Stage::Running(running) = &mut self.stage {
             running.skip(why);
@@ -114,7 +114,7 @@ impl Session {
         self.each(false, turn, |work, turn| work.stop(outcome, turn));
     }
 
-    /// Without a conductor, nothing can be transferred, and no barrier passes.
+    /// Fails transfers and barriers, which cannot succeed without a conductor.
     pub(super) fn go_on_alone(&mut self, why: &str, turn: &mut Turn) {
         let outcome = OutcomeMessage::Unfulfilled { why: why.to_owned() };
         let fails = |work: &Work| matches!(work.state, State::Transferring | State::AtBarrier);
@@ -122,7 +122,7 @@ impl Session {
     }
 
     pub(super) fn sweep(&mut self, trial: Option<u32>, turn: &mut Turn) {
-        // The sweep ends their processes; this only reports each.
+        // The sweep ends their processes; this only reports each step.
         let mut stops = Turn { now: turn.now, actions: Vec::new() };
         self.each(true, turn, |work, _| work.stop(&OutcomeMessage::Stopped, &mut stops));
         self.stage = Stage::Sweeping(trial);
@@ -134,7 +134,8 @@ impl Session {
         for text in warnings {
             turn.send(PlayerMessage::Warning { text });
         }
-        // What could not be stopped is reported as stopped, with the warning above, because its end will not be noticed.
+        // Steps that could not be stopped are reported as stopped, with the warning above: their end will not be
+        // noticed.
         for work in std::mem::take(&mut self.works) {
             turn.send(PlayerMessage::SpawnedEnded(StepEndedMessage::new(work.key, OutcomeMessage::Stopped)));
         }
@@ -184,7 +185,7 @@ impl Session {
         }
     }
 
-    /// The next step, if it can begin now. Steps that are skipped end at once.
+    /// Returns the next step if it can start now. Skipped steps end immediately.
     fn begin_next<'a>(&mut self, plan: &'a PlanMessage, turn: &mut Turn) -> Option<(StepId, &'a StepMessage)> {
         let Stage::Running(running) = &mut self.stage else { return None };
         loop {
@@ -227,7 +228,7 @@ impl Session {
         }
     }
 
-    /// From now on Reset has something to undo.
+    /// Records that Reset has something to undo from now on.
     fn touch(&mut self, key: StepId, plan: &PlanMessage, turn: &mut Turn) {
         let is_new = key.phase != Phase::Reset && self.touched.replace(key.trial) != Some(key.trial);
         if is_new && plan.phases.contains(&Phase::Reset) {
@@ -235,7 +236,7 @@ impl Session {
         }
     }
 
-    /// Stops the last spawned step with this label. If it is over already, there is nothing to stop.
+    /// Stops the last spawned step with this label. If it has already ended, there is nothing to stop.
     fn stop_spawned(&mut self, key: StepId, label: &str, turn: &mut Turn) {
         if let Some(target) = self.last_spawned(key.trial, label) {
             target.stop(&OutcomeMessage::Stopped, turn);
@@ -251,7 +252,7 @@ impl Session {
     }
 }
 
-/// The outcome of a step that refers to a spawned step that does not exist.
+/// Returns the outcome of a step that refers to a spawned step that does not exist.
 pub(super) fn not_spawned(label: &str) -> OutcomeMessage {
     OutcomeMessage::Unfulfilled { why: format!("step `{label}` was not spawned in this trial") }
 }

@@ -1,4 +1,4 @@
-//! The session's core under tables of events.
+//! Tests of the session's core with given events.
 
 mod any_order;
 mod awaited;
@@ -79,7 +79,7 @@ fn orphaned() -> SessionEvent {
     SessionEvent::Orphaned { reason: "the test says so".to_owned(), reset_limit: None }
 }
 
-/// A session with a plan, in the middle of Run.
+/// Creates a session with a plan, in the Run phase.
 fn in_run(steps: Vec<StepMessage>) -> Session {
     let mut session = Session::default();
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), at(0));

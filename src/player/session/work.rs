@@ -1,4 +1,4 @@
-//! A step that has begun and is not over: when it has taken too long, what its end means, and whether it is retried.
+//! A step that has started and has not ended: its time limits, the meaning of its end, and its retries.
 
 use std::time::Duration;
 
@@ -14,64 +14,64 @@ use crate::wire::{
 /// The time between a failed attempt and the next one.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// What the step is doing.
+/// The state of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// Its process is being started.
     Starting,
     /// Its process runs.
     Running,
-    /// The next attempt is made at this time.
+    /// The next attempt starts at this time.
     Pausing(PlayerTime),
-    /// It waits at its barrier.
+    /// The step waits at its barrier.
     AtBarrier,
-    /// It waits for the end of this spawned step.
+    /// The step waits for the end of this spawned step.
     Stopping(StepId),
-    /// It waits for a line of this spawned step.
+    /// The step waits for a line of this spawned step.
     Awaiting(StepId),
-    /// It transfers files.
+    /// The step transfers files.
     Transferring,
 }
 
-/// A step that has begun and is not over.
+/// A step that has started and has not ended.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) key: StepId,
     pub(super) step: StepMessage,
-    /// Whether it runs in the background: its phase does not wait for it.
+    /// Whether it runs in the background, so that its phase does not wait for it.
     pub(super) is_spawned: bool,
-    /// The steps that wait for a line of its output, or will, and whose line it has printed.
+    /// The `await:` steps whose line this step has printed, including those that have not started.
     pub(super) printed: Vec<StepId>,
     pub(super) state: State,
-    /// When it began: its first process, or its wait.
+    /// When it began: the start of its first process, or of its wait.
     began: Option<PlayerTime>,
-    /// When its first process must have started, and the outcome if it has not. A process can hang before exec, for example
-    /// in a folder on a file server, or because somebody stops it.
+    /// The deadline for the start of its first process, and the outcome if it is missed. A process can hang before
+    /// exec, for example in a folder on a file server, or because somebody stops it.
     start_by: Option<(PlayerTime, OutcomeMessage)>,
-    /// How long it may take, and the outcome if it takes longer.
+    /// Its time limits, each with the outcome if it is exceeded.
     limits: Vec<(Duration, OutcomeMessage)>,
     until: Option<Until>,
     /// Why its process could not be created, while that is retried.
     lacks: Option<String>,
-    /// How it ended, if we ended it and its process has not ended yet.
+    /// The outcome, if the step was ended by us and its process has not ended yet.
     ended_by_us: Option<OutcomeMessage>,
 }
 
-/// The attempts of a step that is repeated.
+/// The attempts of an `until:` step.
 #[derive(Debug, Default)]
 struct Until {
-    /// How long an attempt may take.
+    /// The time limit of an attempt.
     limit: Option<Duration>,
-    /// When the current attempt was started, and whether it was stopped because it took too long.
+    /// When the current attempt started. `is_late` says whether it was stopped because it took too long.
     started: Option<PlayerTime>,
     is_late: bool,
     attempts: Vec<AttemptMessage>,
-    /// How much all of them have printed.
+    /// How much all attempts have printed.
     lengths: [u64; 2],
 }
 
 impl Work {
-    /// A step that begins now. If it has a process, that is to start at this instant.
+    /// Creates a step that begins now. If it has a process, the process is to start at `instant`.
     pub(super) fn new(
         key: StepId,
         step: &StepMessage,
@@ -113,19 +113,19 @@ impl Work {
         }
     }
 
-    /// It waits from now on for something that a spawned step does.
+    /// Makes the step wait from now on for something that a spawned step does.
     pub(super) fn wait(&mut self, state: State, now: PlayerTime) {
         (self.state, self.began) = (state, Some(now));
     }
 
-    /// When something is due.
+    /// Returns when the step next needs attention.
     pub(super) fn deadline(&self) -> Option<PlayerTime> {
         let again = if let State::Pausing(again) = self.state { Some(again) } else { None };
         let limits = [self.limit().map(|(end, _)| end), self.attempt_end()];
         limits.into_iter().flatten().filter(|_| self.ended_by_us.is_none()).chain(again).min()
     }
 
-    /// When it has taken too long, and the outcome then.
+    /// Returns when its time limit expires, and the outcome in that case.
     fn limit(&self) -> Option<(PlayerTime, &OutcomeMessage)> {
         if let Some(began) = self.began {
             let ends = self.limits.iter().map(|(limit, outcome)| (began.plus(*limit), outcome));
@@ -140,10 +140,10 @@ impl Work {
         Some(until.started?.plus(until.limit?))
     }
 
-    /// Its process runs; whether that is the first one.
+    /// Records that its process has started. Returns whether it is the first one.
     pub(super) fn started(&mut self, at: PlayerTime) -> bool {
         (self.state, self.lacks) = (State::Running, None);
-        // Another attempt has printed nothing yet.
+        // A new attempt has printed nothing yet.
         self.printed.clear();
         if let Some(until) = &mut self.until {
             (until.started, until.is_late) = (Some(at), false);
@@ -151,8 +151,8 @@ impl Work {
         self.began.replace(self.began.unwrap_or(at)).is_none()
     }
 
-    /// Its process could not be created because something is lacking that may be there later: it is retried until its phase
-    /// has taken too long; not if the step is to end anyway.
+    /// Schedules another attempt to create its process, because a resource is lacking that may be available later. This
+    /// is retried until the phase has taken too long. Returns false if the step is being ended anyway.
     pub(super) fn try_again(&mut self, why: &str, now: PlayerTime) -> bool {
         if self.ended_by_us.is_some() {
             return false;
@@ -162,7 +162,8 @@ impl Work {
         true
     }
 
-    /// Its process ended, or could not be created: the end of the step, unless there will be another attempt.
+    /// Handles the end of its process, or that it could not be created. Returns the end of the step, unless there will
+    /// be another attempt.
     pub(super) fn process_ended(&mut self, end: StepEndedMessage, at: Option<PlayerTime>) -> Option<StepEndedMessage> {
         let (Some(until), Some(began), Some(at)) = (&mut self.until, self.began, at) else {
             return Some(self.over(end, at));
@@ -185,7 +186,7 @@ impl Work {
         None
     }
 
-    /// What it waited for has happened, or will not happen.
+    /// Ends the step, because what it waited for has happened or will not happen.
     pub(super) fn wait_ended(&mut self, outcome: OutcomeMessage, at: PlayerTime) -> StepEndedMessage {
         let [stdout, stderr] = self.until.as_ref().map(|until| until.lengths).unwrap_or_default();
         self.over(StepEndedMessage { stdout, stderr, ..StepEndedMessage::new(self.key, outcome) }, Some(at))
@@ -197,8 +198,8 @@ impl Work {
         StepEndedMessage { outcome: self.ended_by_us.take().unwrap_or(end.outcome), duration, attempts, ..end }
     }
 
-    /// Ends it with this outcome. If it has a process, the end of that comes as an event; if not, the step is over, and this
-    /// returns true.
+    /// Ends the step with this outcome. If it has a process, the end of the process is reported as an event; otherwise
+    /// the step has ended, and this returns true.
     pub(super) fn stop(&mut self, outcome: &OutcomeMessage, turn: &mut Turn) -> bool {
         if self.ended_by_us.is_some() && self.state != State::AtBarrier {
             return false;
@@ -213,7 +214,7 @@ impl Work {
         });
         if matches!(self.state, State::Starting | State::Running) {
             let is_elapsed = matches!(outcome, OutcomeMessage::Elapsed { .. });
-            // A measurement that has run for its time may finish its output.
+            // A measurement whose time has passed may finish its output.
             let with = if is_elapsed { Signal::INT } else { Signal::TERM };
             turn.push(SessionAction::Stop(self.key, with));
             return false;
@@ -224,7 +225,7 @@ impl Work {
         true
     }
 
-    /// Does what is due; whether the step is over then.
+    /// Does what is due. Returns whether the step has ended.
     pub(super) fn time_passed(&mut self, turn: &mut Turn) -> bool {
         if let Some((end, outcome)) = self.limit()
             && end <= turn.now
@@ -234,7 +235,7 @@ impl Work {
             if self.state != State::AtBarrier {
                 return self.stop(&outcome, turn);
             }
-            // A release may be on its way, and wins.
+            // A release may be on its way; it takes precedence.
             turn.send(PlayerMessage::Withdraw(self.key));
             self.ended_by_us = Some(outcome);
             return false;
@@ -253,7 +254,7 @@ impl Work {
         false
     }
 
-    /// The release has arrived, even if it is late.
+    /// Ends the barrier: its release has arrived, even if late.
     pub(super) fn released(&mut self, at: PlayerTime) -> StepEndedMessage {
         self.ended_by_us = None;
         self.wait_ended(OutcomeMessage::Exit { status: 0 }, at)

@@ -1,4 +1,4 @@
-//! What a session process is told: signals, and the orders of its listener.
+//! How a session process handles signals and the orders of its listener.
 
 use rustix::process::Signal;
 
@@ -10,14 +10,14 @@ use crate::wait::Wait;
 impl SessionProcess<'_> {
     pub(super) fn take_signals(&mut self) {
         while let Some(signal) = self.signals.take() {
-            // The listener decides what a hang-up means: it goes to all processes when a new log is to be started.
+            // The listener decides what a hang-up means: it is sent to all processes when a new log is to be started.
             let is_for_python = matches!(self.audience, Audience::Python(_));
             if signal == Signal::CHILD || (signal == Signal::HUP && !is_for_python) {
                 continue;
             }
             if self.stopping.is_some() {
-                // A signal to all processes of a service also reaches the listener, which signals us: that is one request,
-                // not two. The listener notices a second request, and kills us.
+                // A signal to all processes of a service also reaches the listener, which then signals this process:
+                // that is one request, not two. The listener notices a second request and kills this process.
                 if is_for_python || self.notes.open().is_none() {
                     sys::exit_now(1);
                 }
@@ -25,13 +25,13 @@ impl SessionProcess<'_> {
             }
             self.stopping = Some(signal);
             self.deliver_at_once();
-            // Such a signal also reaches the prepared processes; Reset must not use one of them.
+            // Such a signal also reaches the prepared processes; Reset must not use any of them.
             self.executor.retain_prepared(&[]);
             self.orphan("the player was shut down".to_owned(), Some(Wait::StoppedReset.time()));
         }
     }
 
-    /// A session that is over does not wait for its conductor to reconnect any more.
+    /// Makes a session that has ended stop waiting for its conductor to reconnect.
     fn deliver_at_once(&mut self) {
         self.finished = self.finished.map(|end| end.min(clock().plus(Wait::LastDelivery.time())));
     }
@@ -58,7 +58,7 @@ impl SessionProcess<'_> {
         }
     }
 
-    /// If the listener has died, a session without a connection cannot be reached by anybody.
+    /// Orphans a session without a connection if the listener has died, because its conductor cannot reconnect.
     pub(super) fn check_listener(&mut self) {
         if self.notes.open().is_some() {
             return;

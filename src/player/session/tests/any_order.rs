@@ -1,4 +1,4 @@
-//! The session's core under any order of events.
+//! Tests of the session's core with events in any order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +6,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What may come at any time.
+/// An event that can occur at any time.
 #[derive(Debug, Clone)]
 enum Choice {
     Say(ConductorMessage),
-    /// Something of what the world owes comes true: a start, a failed start, an end, the end of a sweep.
+    /// One of the pending events: a start, a failed start, an end, or the end of a sweep.
     World(usize, bool),
-    /// A running step prints the line for which one of its phase waits.
+    /// A running step prints the line for which a step of its phase waits.
     Print(usize),
     Orphan,
     Wait(u64),
@@ -41,7 +41,7 @@ fn choice() -> impl Strategy<Value = Choice> {
     ]
 }
 
-/// Everything around the session: it does what it is told, whenever the test lets it.
+/// A simulated environment of the session. It carries out the session's actions when the test lets it.
 #[derive(Default)]
 struct World {
     starting: BTreeSet<StepId>,
@@ -50,12 +50,12 @@ struct World {
     sweeping: bool,
     begun: BTreeMap<StepId, u32>,
     ended: BTreeMap<StepId, u32>,
-    /// Resets since something else was started last.
+    /// How many times Reset has run since another step was last started.
     resets: u32,
     touched: bool,
-    /// The phases of which the end was told.
+    /// The phases whose end was reported.
     through: BTreeSet<(u32, Phase)>,
-    /// What is told first and last by one that leaves.
+    /// How often `Leaving` and `Left` were sent: the first and the last message of a session that leaves.
     leaving: u32,
     left: u32,
     finished: u32,
@@ -109,7 +109,7 @@ impl World {
         Some(SessionEvent::Printed { by, awaiting, at: now })
     }
 
-    /// The next thing that comes true, if the world owes anything.
+    /// Returns the next pending event, if there is one.
     fn next(&mut self, which: usize, good: bool, now: PlayerTime) -> Option<SessionEvent> {
         let processes = self.starting.len() + self.running.len();
         let which = which.checked_rem(processes + self.transferring.len() + usize::from(self.sweeping))?;
@@ -140,7 +140,7 @@ impl World {
     }
 }
 
-/// How many orders are tried: more by `scripts/interleavings`.
+/// The number of random orders to try. `scripts/interleavings` sets a higher one.
 fn cases() -> u32 {
     std::env::var("INTERLEAVINGS").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
 }

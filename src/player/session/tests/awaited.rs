@@ -1,9 +1,9 @@
-//! Which processes may be made before the conductor's word: just those that it starts.
+//! Which processes may be prepared before the message of the conductor: exactly those that it starts.
 
 use super::*;
 use crate::wire::ActionMessage;
 
-/// Whether somebody waits for this word before anything starts.
+/// Whether this message is needed before anything starts.
 pub(super) fn is_word(event: &SessionEvent) -> bool {
     matches!(event, SessionEvent::Message(ConductorMessage::Go { .. } | ConductorMessage::Release { .. }))
 }

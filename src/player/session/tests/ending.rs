@@ -1,4 +1,4 @@
-//! A player that is told to stop while its conductor is there: what it says of that, and how long it may take.
+//! A player that is told to stop while its conductor is connected: what it reports, and how long it may take.
 
 use super::*;
 use crate::wire::{ActionMessage, PlanMessage};
@@ -57,7 +57,7 @@ fn a_reset_at_work_may_take_as_long_from_now_on_as_one_that_is_begun_now() {
         let end = session.handle(ended(key(Phase::Reset, 0), 41), at(41));
         assert_eq!(outcomes(&end)[0], (0, OutcomeMessage::TimedOut { after: 30 * SECOND }));
     }
-    // One that has less left keeps that.
+    // If less time is left, the limit stays.
     let mut session = in_run(vec![]);
     session.handle(arm(Phase::Reset), at(0));
     session.handle(go(Phase::Reset), at(0));

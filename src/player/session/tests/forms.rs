@@ -1,4 +1,4 @@
-//! The forms of steps: what comes after what, what is stopped when, and what each outcome is.
+//! The forms of steps: in which order they run, what is stopped when, and each outcome.
 
 use super::awaits::awaiting;
 use super::*;
@@ -33,10 +33,10 @@ pub(super) fn until(limit: u64, attempt: Option<u64>) -> StepMessage {
     StepMessage { until: Some(UntilMessage { limit: limit * SECOND, attempt }), ..plain("try") }
 }
 
-/// Where the step that waits for a line is in them.
+/// The position of the `await:` step in the list below.
 pub(super) const AWAITING: usize = 6;
 
-/// One of each, for random orders.
+/// Returns one step of each form, for random orders.
 pub(super) fn all() -> Vec<StepMessage> {
     vec![
         step("server", true, None),
@@ -73,7 +73,7 @@ pub(super) fn ends(actions: &[SessionAction]) -> Vec<StepEndedMessage> {
     ends.collect()
 }
 
-/// In the middle of Run, and what was begun by that.
+/// Creates a session in the Run phase, and returns it with the actions of the start of the phase.
 pub(super) fn begun(steps: Vec<StepMessage>) -> (Session, Vec<SessionAction>) {
     let mut session = Session::default();
     session.handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(steps)))), at(0));

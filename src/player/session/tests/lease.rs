@@ -1,4 +1,4 @@
-//! The lease, in virtual time: how long a session goes on without its conductor, and what it does then.
+//! The lease, in virtual time: how long a session continues without its conductor, and what it does then.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn a_lease_ends_when_nothing_was_heard_for_so_long_and_not_before() {
         .handle(SessionEvent::Message(ConductorMessage::Plan(Box::new(plan(vec![step("one", false, None)])))), at(0));
     session.handle(go(Phase::Startup), at(0));
     session.handle(started(key(Phase::Startup, 0), 0), at(0));
-    // The plan's lease is in force from now on, and each sign of life begins it anew.
+    // The lease of the plan is in force from now on, and each message restarts it.
     session.heard(at(30));
     assert_eq!(session.next_deadline(), Some(at(90)));
     session.heard(at(20));
@@ -24,11 +24,11 @@ fn a_lease_ends_when_nothing_was_heard_for_so_long_and_not_before() {
     let gone = session.handle(SessionEvent::Tick, at(90));
     assert_eq!(gone[0], SessionAction::Report(Note::Orphaned(reason)));
     assert_eq!(gone.last(), Some(&stop(key(Phase::Startup, 0))));
-    // Its step's end is all that its Reset waits for.
+    // Reset waits only for the end of the running step.
     let stopped = session.handle(ended(key(Phase::Startup, 0), 90), at(90));
     assert!(starts(&stopped) == [key(Phase::Reset, 0)] && stopped.contains(&SessionAction::Report(Note::ResetBegun)));
     assert!(session.may_come_back);
-    // A conductor that has begun another session asks no more.
+    // A conductor that has started another session does not ask again.
     assert_eq!(session.handle(orphaned(), at(91)), []);
     assert!(!session.may_come_back);
 }
@@ -104,7 +104,7 @@ fn a_plan_for_another_player_ends_the_session_and_is_not_taken() {
     let mut session = Session::with_lease(Duration::from_secs(9), at(0)).of("this".to_owned());
     let refused = session.handle(meant("that"), at(1));
     assert_eq!(refused.last(), Some(&SessionAction::Sweep), "{refused:?}");
-    // Nor is a second one, nor anything that comes behind it.
+    // Neither a second plan nor any message after it is accepted.
     assert_eq!(session.handle(meant("this"), at(1)), []);
     assert_eq!(session.handle(go(Phase::Startup), at(1)), []);
     let over = session.handle(SessionEvent::Swept(Vec::new()), at(2));
