@@ -1,4 +1,5 @@
-//! The listener: one loop that accepts connections, creates a process for each session, and cleans up after those that die.
+//! The listener: one loop that accepts connections, creates a process for each session, and cleans up after those that
+//! die.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -32,19 +33,19 @@ use crate::sys::{self, CgroupRoot, SignalDescriptor, clock};
 use crate::wait::{Wait, is_ready};
 use crate::wire::Connection;
 
-/// The listener's state. A process that it forks drops all of it, and so closes every descriptor.
+/// The state of the listener. A process that it forks drops all of it, which closes every descriptor.
 pub(super) struct Listener {
     pub(super) settings: Settings,
     pub(super) socket: Option<Door>,
-    /// At which other runs ask for the machine, while this one has it for itself.
+    /// The socket on which other runs ask for the machine, while this run has reserved it.
     pub(super) machine: Option<Rc<UnixListener>>,
-    /// Whether this player is the one of its run that answers them.
+    /// When this player answers those requests, instead of another player of its run.
     machine_turn: machine::Turn,
     signals: SignalDescriptor,
     pub(super) callers: Callers,
-    /// The process that looks up the conductor's name.
+    /// The process that looks up the name of the conductor.
     lookup: Option<u32>,
-    /// The connections that said `run` for a Python conductor's phases, until these have run.
+    /// The connections on which Python conductors have sent `run`, until their phases have run.
     pub(super) python_runs: BTreeMap<u64, Connection>,
     pub(super) registry: Registry,
     pub(super) processes: Processes,
@@ -53,7 +54,7 @@ pub(super) struct Listener {
     pub(super) begun: PlayerTime,
     /// When stopping is given up, once the player was told to stop.
     pub(super) stopping: Option<PlayerTime>,
-    /// Whether some sessions had not ended by then.
+    /// Whether some sessions had not ended by that time.
     pub(super) is_cut_off: bool,
 }
 
@@ -62,7 +63,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// If the port cannot be opened.
+    /// Returns an error if the port cannot be opened.
     pub(super) fn open(settings: Settings) -> io::Result<(Self, Option<SocketAddr>)> {
         let signals = SignalDescriptor::new(&[Signal::CHILD, Signal::TERM, Signal::INT, Signal::HUP])?;
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
@@ -78,7 +79,7 @@ impl Listener {
             Service::Machine { port, .. } => address.map_or(*port, |address| address.port()).to_string(),
             Service::Session(fingerprint) => fingerprint.clone(),
         };
-        // A session says it to its conductor.
+        // A session reports it to its conductor.
         if let Some(text) = folder_warning().filter(|_| settings.log.is_none()) {
             tracing::warn!("{text}");
         }
@@ -106,7 +107,7 @@ impl Listener {
         Ok((listener, address))
     }
 
-    /// Runs until the player is over, or until this is another process.
+    /// Runs until the player has ended, or until the current process is a forked one.
     pub(super) fn run(mut self) -> End {
         loop {
             if let Break(end) = self.turn() {
@@ -150,7 +151,7 @@ impl Listener {
         self.end()
     }
 
-    /// Waits until something happens or is due; whether that works.
+    /// Waits until something happens or is due. Returns false if waiting fails.
     fn wait(&self) -> bool {
         let machine = self.machine.as_ref().filter(|_| self.machine_turn.next().is_none());
         let sockets = [self.socket.as_ref().map(AsFd::as_fd), machine.map(AsFd::as_fd)];
@@ -159,7 +160,7 @@ impl Listener {
         let descriptors = descriptors.chain(self.callers.descriptors()).chain(self.processes.descriptors());
         let mut descriptors: Vec<_> = descriptors.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
         let deadlines = [
-            // While a clean-up is in progress, the Reset of dead sessions has to wait.
+            // During a clean-up, the Reset of dead sessions has to wait.
             self.cleanup
                 .sweep
                 .as_ref()
@@ -179,7 +180,7 @@ impl Listener {
         matches!(Wait::ListenerEvents.poll(&mut descriptors, timeout), Ok(_) | Err(rustix::io::Errno::INTR))
     }
 
-    /// Takes signals: children that have ended, and requests to stop.
+    /// Handles signals: children that have ended, and requests to stop.
     fn take_signals(&mut self) -> ControlFlow<End> {
         while let Some(signal) = self.signals.take() {
             if signal == Signal::HUP && !self.settings.stops_at_hang_up {
@@ -196,11 +197,11 @@ impl Listener {
     }
 
     pub(super) fn end_lookup(&self) {
-        // The process has blocked the listener's signals, but this one cannot be blocked.
+        // The process has blocked the listener's signals, but SIGKILL cannot be blocked.
         self.lookup.into_iter().for_each(|pid| sys::signal_child(pid, Signal::KILL));
     }
 
-    /// Takes what the processes report.
+    /// Handles the reports of the processes.
     pub(super) fn take_notes(&mut self) {
         for (pid, note) in self.processes.take_notes() {
             let line = match note {
@@ -215,7 +216,7 @@ impl Listener {
         self.processes.abandon(self.registry.too_many_undelivered(), reason, None);
     }
 
-    /// Kills the processes that have given no sign of life for too long.
+    /// Kills the processes that have sent no heartbeat for too long.
     fn check_processes(&mut self) {
         for (pid, found) in self.processes.check(clock()) {
             match found {
@@ -231,7 +232,7 @@ impl Listener {
         }
     }
 
-    /// A child has ended: one of our processes, or one that we have inherited.
+    /// Handles the end of a child: one of our processes, or an inherited one.
     fn child_ended(&mut self, pid: u32) {
         self.processes.ended(pid);
         if self.lookup.take_if(|of| *of == pid).is_some() {
@@ -244,15 +245,15 @@ impl Listener {
         }
     }
 
-    /// A process that was left on purpose may itself leave some, which we inherit when it ends; a session that ends in good
-    /// order may do so at the last moment.
+    /// Records the processes that were inherited from a process that ended. One that was left running on purpose may
+    /// leave others, as may a session that ends in an orderly way, even at the last moment.
     fn inherit_from(&mut self, ended: u32) {
         let leftovers = &mut self.registry.leftovers;
         let known = leftovers.len();
         leftovers.retain(|left| left.pid != ended);
         let in_good_order = leftovers.len() < known || self.registry.is_past(ended);
         let processes: Vec<u32> = self.processes.pids().collect();
-        // During a clean-up, nobody can tell these processes from those of a dead session.
+        // During a clean-up, these processes cannot be distinguished from those of a dead session.
         if in_good_order && self.cleanup.sweep.is_none() {
             let leftovers = &mut self.registry.leftovers;
             let (found, _) = Origins::default().find(|pid| pid == ended || processes.contains(&pid));
@@ -265,7 +266,7 @@ impl Listener {
         self.processes.cgroups.iter().for_each(|cgroups| cgroups.tidy(|owner| processes.contains(&owner)));
     }
 
-    /// Removes the scratch folders of sessions that died. That can take long, so another process does it.
+    /// Removes the scratch folders of sessions that died. This can take long, so another process does it.
     fn remove_scratch(&mut self) -> ControlFlow<End> {
         let folders = std::mem::take(&mut self.registry.scratch);
         if folders.is_empty() {
@@ -283,7 +284,7 @@ impl Listener {
         Continue(())
     }
 
-    /// Continues the clean-up. When nothing is left of the dead sessions, their Resets are run.
+    /// Continues the clean-up. Once nothing is left of the dead sessions, runs their Resets.
     fn clean_up(&mut self) -> ControlFlow<End> {
         let processes: Vec<u32> = self.processes.pids().collect();
         let leftovers = &self.registry.leftovers;
@@ -316,7 +317,7 @@ impl Listener {
                 Ok(pid) => {
                     entry.pid = Some(pid);
                     if self.stopping.is_some() {
-                        // It has no more time for Reset than the others.
+                        // It has no more time for Reset than other sessions.
                         sys::end_child(pid, Signal::TERM);
                     }
                 }

@@ -3,7 +3,7 @@
 //! Such a socket has no permissions: every user of the machine can bind its name and connect to it. Therefore each side
 //! checks the user of the other side, and there are several names for each purpose: a name that another user has bound
 //! is skipped. If a listener accepts no connections, its user is unknown: it may be a process of this user whose queue
-//! other users keep full.
+//! is kept full by other users.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
@@ -17,40 +17,40 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 
 use crate::wait::Wait;
 
-/// How many names there are for each purpose.
+/// The number of names for each purpose.
 pub(super) const NAMES: usize = 4;
 
 /// The pause before the names are tried again.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What was found under the names for one purpose.
+/// The result of trying the names for one purpose.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// A process of this user listens. This is a connection to it, which does not block.
+    /// A process of this user is listening. This is a non-blocking connection to it.
     Listening(UnixStream),
-    /// No process of this user listened. Now this process does.
+    /// No process of this user was listening. Now this process is.
     Free(UnixListener),
     /// Other users have bound all names.
     Taken,
-    /// A process listens but accepts no connections. It may be a process of this user.
+    /// A process is listening but accepts no connections. It may be a process of this user.
     Unresponsive,
 }
 
-/// What was found under one name.
+/// The result of trying one name.
 enum Knock {
     Ours(UnixStream),
     Others,
     Nobody,
-    /// A process listens, but its queue of connections is full.
+    /// A process is listening, but its queue of connections is full.
     Full,
 }
 
-/// Connects to the process of this user that listens on one of the names. If there is certainly none, listens on the
+/// Connects to the process of this user that listens on one of the names. If there certainly is none, listens on the
 /// first free name.
 ///
 /// # Errors
 ///
-/// As socket(2), connect(2) and bind(2).
+/// As for socket(2), connect(2) and bind(2).
 pub(super) fn connect_or_listen(names: &[String; NAMES]) -> io::Result<Found> {
     let (begun, wait) = (Instant::now(), Wait::LocalSocket);
     loop {
@@ -64,7 +64,7 @@ pub(super) fn connect_or_listen(names: &[String; NAMES]) -> io::Result<Found> {
             }
         }
         let is_late = begun.elapsed() >= wait.time();
-        // Another user may have filled the queue of a process of this user, which then empties it quickly.
+        // Another user may have filled the queue of a process of this user, which will soon empty it.
         if is_full && is_late {
             return Ok(Found::Unresponsive);
         }
@@ -148,7 +148,7 @@ mod tests {
         }
         assert!(matches!(connect_or_listen(&names), Ok(Found::Unresponsive)), "nobody else becomes the first");
         drop(queue);
-        // A listener of this user at another name is found all the same.
+        // A listener of this user on another name is still found.
         let _second = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&names[1]).unwrap()).unwrap();
         assert!(matches!(connect_or_listen(&names), Ok(Found::Listening(_))));
     }

@@ -11,31 +11,31 @@ use std::io::{self, Read};
 use crate::model::LogLine;
 use crate::wire::{PlayerMessage, cleaned};
 
-/// How many packets are read at a time, so that a flood of log lines does not keep the process from its work.
+/// The maximum number of packets that are read at a time, so that many log lines do not hold up the process.
 const MOST: usize = 50;
 
-/// The end of the socket from which the log is read, without waiting.
+/// The end of the socket from which the log is read. Reading does not block.
 #[derive(Debug)]
 pub struct LogSocket(File);
 
 impl LogSocket {
-    /// Reads from this socket, which does not block.
+    /// Creates a reader of this non-blocking socket.
     pub fn new(socket: File) -> Self {
         Self(socket)
     }
 
-    /// The same socket, for another process.
+    /// Duplicates the socket for another process.
     pub(super) fn try_clone(&self) -> io::Result<Self> {
         self.0.try_clone().map(Self)
     }
 
-    /// The messages to send for the lines that have been written.
+    /// Returns the messages to send for the lines that have been written.
     pub(super) fn take(&mut self) -> Vec<PlayerMessage> {
         let mut buffer = [0; 16 << 10];
         let mut messages = Vec::new();
         for _ in 0..MOST {
             let Ok(count @ 1..) = self.0.read(&mut buffer) else { break };
-            // A packet can also have a second line, with the number of lines that are missing.
+            // A packet can contain a second line, with the number of missing lines.
             let lines = buffer[..count].split(|byte| *byte == b'\n');
             let lines = lines.filter_map(|line| serde_json::from_slice(line).ok());
             messages

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use super::note::{Note, send};
 use crate::wait::Wait;
 
-/// Looks the name up, and reports its addresses; the exit status.
+/// Looks up the name and reports its addresses. Returns the exit status.
 pub(super) fn look_up(host: &str, notes: &UnixStream) -> i32 {
     let limit = Wait::ConductorLookup;
     let found = limit.look_up(host, 0, limit.time(), || true).map_err(|error| error.to_string());

@@ -1,4 +1,4 @@
-//! `exclusive`: only one run at a time uses a machine, among the runs of one user.
+//! `exclusive`: only one run of a user at a time uses a machine.
 //!
 //! The player of a session listens on a socket name that all players of this user know. It passes the listening socket
 //! to the other players of the same run, so that the name becomes free when the last of them has ended. It tells
@@ -24,13 +24,13 @@ use crate::wire::{
 /// How many times to ask, if the holder ends while it is being asked.
 const ATTEMPTS: usize = 5;
 
-/// How long a player that is cut off from its conductor waits for the run's other players to answer first.
+/// How long a player without a connection to its conductor waits for the other players of the run to answer first.
 const OTHERS_FIRST: Duration = Duration::from_millis(500);
 
 /// The result of requesting a machine for one run.
 #[derive(Debug)]
 pub(super) enum Taken {
-    /// The run has the machine as long as a process has this socket.
+    /// The run has the machine for as long as a process has this socket open.
     Held(UnixListener),
     /// Other users have bound all names, so runs cannot find each other.
     Unknown,
@@ -38,12 +38,12 @@ pub(super) enum Taken {
     Refused(Refusal),
 }
 
-/// When a player answers players of other runs, which ask for the machine. The players of a run share the socket, so
+/// When a player answers the players of other runs that ask for the machine. The players of a run share the socket, so
 /// each of them sees the request. A run is alive as long as one of its players is connected to the conductor, so a
 /// player that is not connected lets the others answer first.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    /// Since when a request has been waiting that this player leaves to the others.
+    /// When this player first saw a waiting request that it leaves to the others.
     asked: Option<PlayerTime>,
 }
 
@@ -61,13 +61,13 @@ impl Turn {
         is_late
     }
 
-    /// When to check again whether a request is still waiting.
+    /// Returns when to check again whether a request is still waiting.
     pub(super) fn next(&self) -> Option<PlayerTime> {
         Some(self.asked?.plus(OTHERS_FIRST))
     }
 }
 
-/// Takes the machine for the run of `hello`, or joins the run's other players.
+/// Takes the machine for the run of `hello`, or joins the other players of the run.
 pub(super) fn take(hello: &Hello) -> Taken {
     let user = rustix::process::geteuid().as_raw();
     let names: [String; NAMES] = std::array::from_fn(|number| format!("conductor-machine-{user}-{number}"));
@@ -122,7 +122,7 @@ fn ask(stream: &UnixStream, hello: &Hello) -> io::Result<Taken> {
     }
 }
 
-/// Passes the socket to another player of the same run. It does not matter if that player has ended.
+/// Passes the socket to another player of the same run. An error means that the other player has ended, and is ignored.
 pub(super) fn share(socket: &UnixListener, connection: &Connection) {
     let answer = frame(&encode_result(0, "this run uses the machine"));
     let _ = sys::send_with(connection, &answer, &[socket.as_fd()]);

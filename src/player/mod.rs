@@ -1,9 +1,9 @@
-//! The player: the program that waits on a machine, and runs there what a conductor asks for.
+//! The player: the program that waits on a machine and runs there what a conductor requests.
 //!
-//! It is built like sshd. A listener of one thread takes connections, and forks a process for each session;
-//! a session process holds one worker, and is the sub-reaper of its steps. A crash of one touches no
-//! other. What a session decides is in its core (`session`), which is pure. A conductor uses what ends processes for its own
-//! `check`: a process [supervises](supervise) it.
+//! It is built like sshd. A single-threaded listener accepts connections and forks a process for each session. A
+//! session process holds one worker, and is the subreaper of its steps. A crash of one does not affect the others. The
+//! decisions of a session are made in its core (`session`), which is pure. A conductor uses the same code to end the
+//! processes of its own `check`: a process [supervises](supervise) it.
 
 mod admission;
 mod answer;
@@ -61,13 +61,14 @@ pub use settings::{Service, Settings};
 pub use stdio::pass_on;
 pub use supervisor::supervise;
 
-/// Waits for conductors until it is told to stop; the exit status. `announce` is told where it listens.
+/// Waits for conductors until it is told to stop. Calls `announce` with the address on which it listens. Returns the
+/// exit status.
 ///
-/// The program must have one thread: sessions are copies of it.
+/// The program must have only one thread, because sessions are forked from it.
 ///
 /// # Errors
 ///
-/// If it cannot listen.
+/// Returns an error if it cannot listen.
 pub fn play(settings: Settings, announce: impl FnOnce(SocketAddr)) -> std::io::Result<i32> {
     let (listener, address) = Listener::open(settings)?;
     if let Some(address) = address {
@@ -75,11 +76,11 @@ pub fn play(settings: Settings, announce: impl FnOnce(SocketAddr)) -> std::io::R
     }
     match listener.run() {
         End::Status(status) => Ok(status),
-        // This is a copy: it must not go on as the program that made it.
+        // This is a forked process: it must not continue as the program that forked it.
         End::Child(work) => {
             life::continue_without_parent();
             sys::own_session();
-            // What the listener knew is freed by now: each of its copies would keep that for as long as it lives.
+            // The listener's data has been freed: otherwise, each forked process would keep it for as long as it runs.
             sys::give_back_memory();
             sys::exit_now(work())
         }

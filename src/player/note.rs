@@ -1,5 +1,5 @@
-//! The messages between the listener and its processes: enough to clean up after a session that dies, and to pass it its
-//! conductor's next connection.
+//! The messages between the listener and its processes: enough to clean up after a session that dies, and to pass to a
+//! session the next connection of its conductor.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Write};
@@ -15,73 +15,74 @@ use crate::model::{PlayerTime, Process};
 use crate::sys;
 use crate::wire::{Connection, FrameDecoder, Hello, Welcome, frame};
 
-/// What a process reports to the listener.
+/// A report of a process to the listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Note {
     /// The plan of the session.
     Plan {
-        /// Its JSON.
+        /// The plan as JSON.
         text: String,
-        /// How long its Reset may take, in nanoseconds.
+        /// The time limit of its Reset, in nanoseconds.
         reset_timeout: u64,
     },
     /// Something was started in this trial that Reset has to undo.
     ResetNeeded(u32),
-    /// Reset has begun: it is not run a second time.
+    /// Reset has started, and is not run a second time.
     ResetBegun,
     /// All scratch folders that exist now. They are removed if the session dies.
     Scratch(Vec<ScratchFolder>),
-    /// A phase of a Python conductor was run; its results are being delivered.
+    /// A phase of a Python conductor has run; its results are being delivered.
     Delivering,
-    /// The connection to the conductor was lost, and this is when something last came from it; or there is one again.
+    /// The connection to the conductor was lost, with the time at which it was last heard from; or, without a time, it
+    /// was restored.
     Silent(Option<PlayerTime>),
-    /// The addresses of the conductor's name, or why they are not known.
+    /// The addresses of the conductor's name, or the reason why they are unknown.
     Addresses(Result<Vec<std::net::IpAddr>, String>),
     /// The session is orphaned, for this reason.
     Orphaned(String),
-    /// The session ended in good order.
+    /// The session ended in an orderly way.
     Over {
-        /// What it leaves running on purpose.
+        /// The processes that it leaves running on purpose.
         left: Vec<Process>,
-        /// What the next conductor has to know about it.
+        /// What the next conductor has to know about the session.
         summary: Option<String>,
     },
 }
 
-/// What the listener tells a session process.
+/// An order of the listener to a session process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// Its conductor has a new connection, which is passed with this order.
+    /// Continue on a new connection of the conductor, which is passed with this order.
     Resume {
-        /// What the conductor said on it.
+        /// The `hello` of the conductor on this connection.
         hello: Box<Hello>,
         /// The answer, which the session completes.
         welcome: Box<Welcome>,
-        /// What came after that.
+        /// The data that was received after the `hello`.
         rest: Vec<u8>,
     },
-    /// It has to stop its steps, run Reset, and end.
+    /// Stop the steps, run Reset, and end.
     Abandon {
-        /// Why.
+        /// The reason.
         reason: String,
-        /// How long Reset may take at most.
+        /// The maximum duration of Reset.
         reset_limit: Option<Duration>,
     },
 }
 
-/// Reports to the listener. If that has died, it does not matter.
+/// Sends a note to the listener. If the listener has died, the error does not matter.
 pub(super) fn send(mut stream: &UnixStream, note: &Note) {
     if let Ok(text) = serde_json::to_vec(note) {
         let _ = stream.write_all(&frame(&text));
     }
 }
 
-/// One end of the connection between the two. Reading never blocks.
+/// One end of the connection between the listener and a process. Reading never blocks.
 #[derive(Debug)]
 pub(super) struct Notes {
     pub(super) stream: UnixStream,
     decoder: FrameDecoder,
-    /// Connections that were passed with orders.
+    /// The connections that were passed with orders.
     connections: VecDeque<Connection>,
     ended: bool,
 }
@@ -91,12 +92,12 @@ impl Notes {
         Self { stream, decoder: FrameDecoder::new(u64::from(u32::MAX)), connections: VecDeque::new(), ended: false }
     }
 
-    /// The socket to wait for, until the other end is closed.
+    /// Returns the socket to wait for, until the other end is closed.
     pub(super) fn open(&self) -> Option<BorrowedFd<'_>> {
         (!self.ended).then(|| self.stream.as_fd())
     }
 
-    /// The messages that have arrived.
+    /// Returns the messages that have arrived.
     pub(super) fn take<M: DeserializeOwned>(&mut self) -> Vec<M> {
         while !self.ended && self.read() {}
         let payloads = std::iter::from_fn(|| self.decoder.next_frame().ok().flatten());
@@ -106,17 +107,17 @@ impl Notes {
         messages
     }
 
-    /// The connection that was passed with the first order.
+    /// Returns the connection that was passed with the first order.
     pub(super) fn connection(&mut self) -> Option<Connection> {
         self.connections.pop_front()
     }
 
-    /// Gives an order, with a connection if one belongs to it.
+    /// Sends an order, with its connection if it has one.
     pub(super) fn order(&self, order: &Order, connection: Option<&Connection>) {
         let Ok(text) = serde_json::to_vec(order) else { return };
         let bytes = frame(&text);
         let descriptors = connection.map(Connection::descriptors).unwrap_or_default();
-        // An order is short: if the process does not take all of it, it is stopped, and needs none.
+        // An order is short: a process that does not accept all of it is being stopped, and needs no order.
         let _ = sys::send_with(&self.stream, &bytes, &descriptors);
     }
 

@@ -1,20 +1,20 @@
-//! The system and the kernel of the machine, for people.
+//! The operating system and the kernel of the machine, for messages.
 
 use std::fs::{self, File};
 use std::io::Read;
 
-/// The operating system, such as `Debian GNU/Linux 12 (bookworm)`, if that is known.
+/// Returns the operating system, such as `Debian GNU/Linux 12 (bookworm)`, if it is known.
 pub(super) fn system() -> Option<String> {
     ["/etc/os-release", "/usr/lib/os-release"].into_iter().find_map(|path| pretty_name(&start_of(path)?))
 }
 
-/// The kernel, such as `Linux 6.1.0-18-amd64 x86_64`.
+/// Returns the kernel, such as `Linux 6.1.0-18-amd64 x86_64`.
 pub(super) fn kernel() -> String {
     let name = rustix::system::uname();
     [name.sysname(), name.release(), name.machine()].map(|part| part.to_string_lossy()).join(" ")
 }
 
-/// The start of a small file, if it is a file.
+/// Returns the start of a small file, if it is a regular file.
 fn start_of(path: &str) -> Option<String> {
     const MOST: u64 = 64 << 10;
     let mut text = Vec::new();
@@ -23,7 +23,7 @@ fn start_of(path: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// The name of the system for people, from a file of the form of os-release(5).
+/// Returns the human-readable name of the system from a file in the format of os-release(5).
 fn pretty_name(text: &str) -> Option<String> {
     let value = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?.trim();
     let bare =

@@ -1,4 +1,4 @@
-//! The processes that a session's steps have made: which there are, from which step each comes, and ending them.
+//! The processes that the steps of a session have created: finds them, determines the step of each, and ends them.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,24 +15,24 @@ use crate::sys::{self, Cgroup, Descendant, Image, PipeId, Spawned, Spawner};
 pub(super) struct ProcessTree {
     spawner: Spawner,
     pub(super) origins: Origins,
-    /// Empty control groups that can be used again: making and removing them waits for other processes that do.
+    /// Empty control groups that can be reused: creating and removing them waits for other processes that do the same.
     free: Vec<Cgroup>,
     /// How many control groups were created.
     made: u32,
     /// A unique name.
     name: String,
-    /// The numbers of processes that were reported.
+    /// The IDs of the processes that have been reported.
     named: BTreeSet<u32>,
-    /// Unused descriptors, so that Reset can run even if the steps before it have used up all others.
+    /// Unused descriptors, so that Reset can run even if earlier steps have used up all others.
     spare: Vec<OwnedFd>,
 }
 
 impl ProcessTree {
-    /// One without processes.
+    /// Creates a tree without processes.
     ///
     /// # Errors
     ///
-    /// As [`Spawner::new`].
+    /// As for [`Spawner::new`].
     pub(super) fn new(cgroups: Cgroups) -> io::Result<Self> {
         Ok(Self {
             spawner: Spawner::new()?,
@@ -49,7 +49,7 @@ impl ProcessTree {
     ///
     /// # Errors
     ///
-    /// As [`Spawner::spawn`].
+    /// As for [`Spawner::spawn`].
     pub(super) fn create(&mut self, key: StepId, label: &str, mut image: Image) -> io::Result<Spawned> {
         self.prepare_spare(key.phase);
         let mut origin = Origin::mark(key, label, &self.name, &mut image.environment);
@@ -62,15 +62,15 @@ impl ProcessTree {
             self.origins.cgroups = None;
         }
         origin.pid = made.pid;
-        // If this is another attempt, what the previous one left has the same mark.
+        // If this is another attempt, the processes of the previous one have the same mark.
         self.origins.all.retain(|earlier| earlier.key != key || earlier.cgroup.is_some());
         self.origins.all.push(origin);
         Ok(made)
     }
 
-    /// Closes the spare descriptors before a step of Reset is started, and opens them before any other.
+    /// Closes the spare descriptors before a step of Reset is started, and opens them before any other step.
     fn prepare_spare(&mut self, phase: Phase) {
-        /// Enough for the process of a step and for transferring its files.
+        /// Enough for the process of a step and for the transfer of its files.
         const SIZE: usize = 16;
         if phase == Phase::Reset {
             self.spare.clear();
@@ -82,7 +82,7 @@ impl ProcessTree {
         }
     }
 
-    /// A step's process was ended before it executed the step's program: no other process comes from it.
+    /// Removes a step's process that was ended before it executed the program of the step: it has no descendants.
     pub(super) fn forget(&mut self, key: StepId, pid: u32) {
         self.is_over(key);
         self.origins.all.retain(|origin| origin.pid != pid || origin.cgroup.is_some());
@@ -94,7 +94,7 @@ impl ProcessTree {
             self.made += 1;
             match root.make_group(self.made) {
                 Ok(cgroup) => self.free.push(cgroup),
-                // Something that was left on purpose is in it.
+                // The group contains a process that was left running on purpose.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => {
                     tracing::debug!("steps have no control groups: {error}");
@@ -106,19 +106,19 @@ impl ProcessTree {
         self.free.pop()
     }
 
-    /// Continues a sweep. Returns its warnings once it is over.
+    /// Continues a sweep. Returns its warnings once it has ended.
     pub(super) fn look(&mut self, sweep: &mut Sweep, now: PlayerTime) -> Option<Vec<String>> {
         let remaining = sweep.look(now, &self.origins, |_| false)?;
         let warnings = sweep.warnings(&self.origins, &self.named, &remaining);
-        // A group that is not empty by now is left to the listener.
+        // A group that is not empty at this point is left to the listener.
         let cgroups = self.origins.all.drain(..).filter_map(|origin| origin.cgroup);
         self.free.extend(cgroups.filter(Cgroup::is_as_new));
         self.named.clear();
         Some(warnings)
     }
 
-    /// The processes that can write to these pipes of a step. If there seem to be none, those that come from the step and
-    /// cannot be inspected.
+    /// Returns the processes that can write to these pipes of a step. If there seem to be none, returns the processes
+    /// of the step that cannot be inspected.
     pub(super) fn holders(&mut self, key: StepId, pipes: &[PipeId]) -> Vec<Process> {
         let (found, _) = self.origins.find(|_| false);
         let with = |wanted: &dyn Fn(&Descendant) -> bool| -> Vec<Process> {
@@ -132,13 +132,13 @@ impl ProcessTree {
         holders
     }
 
-    /// A step is over. What it left still comes from it.
+    /// Records that a step has ended. The processes that it left are still attributed to it.
     pub(super) fn is_over(&mut self, key: StepId) {
         let origins = self.origins.all.iter_mut().filter(|origin| origin.key == key);
         self.free.extend(origins.filter_map(|origin| origin.cgroup.take_if(|cgroup| cgroup.is_as_new())));
     }
 
-    /// All children that are alive, including inherited ones.
+    /// Returns all children that are alive, including inherited ones.
     pub(super) fn children(&self) -> Vec<Process> {
         let (found, _) = self.origins.find(|_| false);
         let children = found.iter().filter(|found| found.is_child && !found.process.has_ended());

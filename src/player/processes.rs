@@ -1,4 +1,4 @@
-//! The processes that the listener has created. Each gives a sign of life every second, and reports to the listener.
+//! The processes that the listener has created. Each sends a heartbeat every second, and reports to the listener.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -20,7 +20,7 @@ use crate::wire::Connection;
 
 /// How the listener's loop ends in this process.
 pub(super) enum End {
-    /// The player is over, with this exit status.
+    /// The player has ended, with this exit status.
     Status(i32),
     /// This is a new process: its work, which returns the exit status.
     Child(Box<dyn FnOnce() -> i32>),
@@ -29,30 +29,30 @@ pub(super) enum End {
 /// The listener's processes.
 pub(super) struct Processes {
     all: Vec<ListenerProcess>,
-    /// Where steps get their control groups.
+    /// The parent of the steps' control groups.
     pub(super) cgroups: Cgroups,
-    /// The limit for our processes, and so for steps.
+    /// The descriptor limit of our processes, and so of steps.
     descriptors: DescriptorLimit,
 }
 
 struct ListenerProcess {
     pid: u32,
-    /// Our end of the connection between the two.
+    /// Our end of the connection to the process.
     notes: Notes,
     pulse: Pulse,
-    /// The watch over it, as long as it is watched.
+    /// Checks its heartbeats, as long as it is watched.
     watch: Option<Watch>,
 }
 
 impl Processes {
-    /// None yet.
+    /// Creates an empty set of processes.
     pub(super) fn new(cgroups: Cgroups) -> Self {
         Self { all: Vec::new(), cgroups, descriptors: DescriptorLimit::raise() }
     }
 
-    /// Creates a process, which is given up if it gives no sign of life for as long as `limit`. Returns its number here,
-    /// and the end of the listener's loop in it, after which it does its work. Callers that have not said what they want
-    /// are closed if it needs their descriptors.
+    /// Creates a process, which is given up if it sends no heartbeat for `limit`. In the listener, returns the process
+    /// ID; in the new process, returns the end of the listener's loop, which contains the work. Callers without a
+    /// complete message are closed if their descriptors are needed.
     pub(super) fn create(
         &mut self,
         callers: &mut Callers,
@@ -82,32 +82,32 @@ impl Processes {
         })
     }
 
-    /// The numbers of those that are there.
+    /// Returns the process IDs.
     pub(super) fn pids(&self) -> impl Iterator<Item = u32> {
         self.all.iter().map(|process| process.pid)
     }
 
-    /// This one has ended.
+    /// Removes a process that has ended.
     pub(super) fn ended(&mut self, pid: u32) {
         self.all.retain(|process| process.pid != pid);
     }
 
-    /// Their work is not wanted any more: the clean-up ends them too.
+    /// Forgets all processes, because their work is no longer wanted. The clean-up ends them too.
     pub(super) fn give_up(&mut self) {
         self.all.clear();
     }
 
-    /// What to wait for.
+    /// Returns the descriptors to wait for.
     pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.all.iter().filter_map(|process| process.notes.open())
     }
 
-    /// What they report.
+    /// Returns the notes of the processes.
     pub(super) fn take_notes(&mut self) -> Vec<(u32, Note)> {
         let mut notes = Vec::new();
         for process in &mut self.all {
             for note in process.notes.take() {
-                // What it waits for from now on has its own limits.
+                // From now on, everything that it waits for has its own limit.
                 process.watch.take_if(|_| note == Note::Delivering);
                 notes.push((process.pid, note));
             }
@@ -115,14 +115,14 @@ impl Processes {
         notes
     }
 
-    /// Gives one an order, with a connection if one belongs to it. If it takes none it is about to end.
+    /// Sends an order to a process, with a connection if it has one. A process that accepts no orders is about to end.
     pub(super) fn order(&self, pid: u32, order: &Order, connection: Option<&Connection>) {
         if let Some(process) = self.all.iter().find(|process| process.pid == pid) {
             process.notes.order(order, connection);
         }
     }
 
-    /// Tells sessions to end. One that was stopped is continued for that; one that hangs is killed soon.
+    /// Tells sessions to end. A stopped session process is continued for this; one that hangs is killed soon.
     pub(super) fn abandon(&mut self, pids: impl IntoIterator<Item = u32>, reason: &str, reset_limit: Option<Duration>) {
         let order = Order::Abandon { reason: reason.to_owned(), reset_limit };
         for pid in pids {
@@ -132,13 +132,13 @@ impl Processes {
         }
     }
 
-    /// These are to end: from now on they must give signs of life more often.
+    /// Requires more frequent heartbeats of these processes from now on, because they are to end.
     pub(super) fn hasten(&mut self, is_meant: impl Fn(u32) -> bool) {
         let meant = self.all.iter_mut().filter(|process| is_meant(process.pid));
         meant.filter_map(|process| process.watch.as_mut()).for_each(|watch| watch.hasten(clock()));
     }
 
-    /// Checks those whose check is due; what was found of each.
+    /// Checks the processes whose check is due. Returns the findings.
     pub(super) fn check(&mut self, now: PlayerTime) -> Vec<(u32, Found)> {
         let check = |process: &mut ListenerProcess| {
             Some((process.pid, process.watch.as_mut()?.look(process.pulse.load(Ordering::Relaxed), now)?))
@@ -146,7 +146,7 @@ impl Processes {
         self.all.iter_mut().filter_map(check).collect()
     }
 
-    /// When the next check is due.
+    /// Returns when the next check is due.
     pub(super) fn next_check(&self) -> Option<PlayerTime> {
         self.all.iter().filter_map(|process| process.watch.as_ref()?.next).min()
     }

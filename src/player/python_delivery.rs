@@ -1,8 +1,8 @@
-//! Delivering the results of a phase to a Python conductor, each on its own connection.
+//! Delivers the results of a phase to a Python conductor, each on its own connection.
 //!
-//! The conductor reads the results of one worker after another, so that ours may have to wait for others. It says `run` before
-//! it listens, so that a closed port is retried for a while. If a connection breaks before the conductor closes it, the result
-//! was not read, and is sent again.
+//! The conductor reads the results of one worker after another, so ours may have to wait for others. It sends `run`
+//! before it listens, so a closed port is retried for a while. If a connection breaks before the conductor closes it,
+//! the result was not read, and is sent again.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -17,27 +17,28 @@ use crate::wait::Wait;
 use crate::wire::seed::SeedPhase;
 use crate::wire::{Connection, frame};
 
-/// The signal that says that nobody waits for the results any more: if a conductor listens, it is a later one.
+/// The signal that tells a process that its results are no longer wanted: if a conductor is listening, it is a later
+/// one.
 pub(super) const SUPERSEDED: Signal = Signal::USR1;
 
-/// How long a conductor may take to read a result before the next one is sent. Results stay in order on every network only
-/// if one connection ends before the next begins.
+/// How long a conductor may take to read a result before the next one is sent. The order of results is only guaranteed
+/// on every network if one connection ends before the next begins.
 const IN_ORDER: Duration = Duration::from_secs(10);
 
 /// How many results may wait to be read. The conductor's queue of connections is hardly longer.
 const MOST_UNTAKEN: usize = 4;
 
-/// How long a conductor that does not listen is retried when the player is to stop.
+/// How long a conductor that does not listen is retried if the player is to stop.
 const HURRIED: Duration = Duration::from_secs(1);
 
-/// How often signals are taken.
+/// How often signals are checked.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Delivers the results in their order, after these processes have delivered theirs.
+/// Delivers the results in order, after the processes in `before` have delivered theirs.
 ///
 /// # Errors
 ///
-/// Says why they are not wanted, or cannot be delivered.
+/// Returns an error if the results are not wanted or cannot be delivered.
 pub(super) fn deliver(phase: &SeedPhase, results: &[Vec<u8>], before: &[Process], is_stopping: bool) -> io::Result<()> {
     let mut delivery = Delivery {
         phase,
@@ -58,19 +59,19 @@ pub(super) fn deliver(phase: &SeedPhase, results: &[Vec<u8>], before: &[Process]
 struct Delivery<'a> {
     phase: &'a SeedPhase,
     signals: SignalDescriptor,
-    /// When it is given up.
+    /// When delivery is given up.
     end: Instant,
-    /// How long a conductor that does not listen is tried.
+    /// How long a conductor that does not listen is retried.
     patience: Duration,
-    /// The connections whose results were sent and not taken yet.
+    /// The connections on which a result was sent and has not been read yet.
     untaken: VecDeque<Connection>,
 }
 
-/// Why a result is not delivered.
+/// The reason why a result was not delivered.
 enum Failure {
-    /// It is not wanted any more, or has taken too long.
+    /// It is no longer wanted, or delivery has taken too long.
     GivenUp(io::Error),
-    /// The conductor does not listen, or did not read it.
+    /// The conductor does not listen, or did not read the result.
     NotTaken(io::Error),
     /// The conductor's machine does not answer: its queue of connections may be full.
     NoAnswer,
@@ -110,7 +111,7 @@ impl Delivery<'_> {
         if self.untaken.len() > MOST_UNTAKEN
             && let Some(oldest) = self.untaken.pop_front()
         {
-            // If it breaks now, it was sent in vain; those after it may still be read.
+            // If this connection breaks now, its result is lost; the later ones may still be read.
             if let Err(given_up @ Failure::GivenUp(_)) = self.is_taken(&oldest, self.left()) {
                 return Err(given_up);
             }
@@ -146,7 +147,7 @@ impl Delivery<'_> {
         connection.end_writing().map_err(Failure::NotTaken)
     }
 
-    /// Whether the conductor closes a connection within this time, as it does when it has read the result.
+    /// Whether the conductor closes a connection within this time, as it does after reading the result.
     fn is_taken(&mut self, connection: &Connection, time: Duration) -> Result<bool, Failure> {
         let end = Instant::now() + time;
         loop {
@@ -173,7 +174,7 @@ impl Delivery<'_> {
         }
         let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
         descriptors.extend(connection.map(|(connection, flags)| PollFd::new(connection, flags)));
-        // Interrupted or not, the caller looks and waits again.
+        // Even if this was interrupted, the caller checks again and waits.
         let _ = Wait::PythonResult.poll(&mut descriptors, Some(time.min(left)));
         self.look()
     }
@@ -182,7 +183,7 @@ impl Delivery<'_> {
         self.end.saturating_duration_since(Instant::now())
     }
 
-    /// Takes signals.
+    /// Handles signals.
     fn look(&mut self) -> io::Result<()> {
         life::show();
         while let Some(signal) = self.signals.take() {
@@ -194,7 +195,7 @@ impl Delivery<'_> {
         Ok(())
     }
 
-    /// The player is to stop: there is not much time left.
+    /// Shortens the time for delivery, because the player is to stop.
     fn hurry(&mut self) {
         self.end = self.end.min(Instant::now() + Wait::LastDelivery.time());
         self.patience = HURRIED;

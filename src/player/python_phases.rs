@@ -1,8 +1,8 @@
-//! The phases of a Python conductor: those that it has sent, those that are to run, and the processes that run them. Pure.
+//! The phases of a Python conductor: received, waiting and running ones, and the processes that run them. Pure.
 //!
-//! A conductor with several workers on this player sends a phase and `run` for each. The first `run` runs everything that is
-//! there, one phase after another, as the Python player does; the others find nothing. Conductors are distinguished only by
-//! their addresses, because each worker may have its own results port, or share one.
+//! A conductor with several workers on this player sends a phase and `run` for each. The first `run` runs all phases
+//! that have been received, one after another, as the Python player does; later ones find none. Conductors are
+//! distinguished only by their addresses, because each worker may have its own results port, or share one.
 
 use std::net::IpAddr;
 
@@ -15,13 +15,13 @@ use crate::wire::seed::SeedPhase;
 /// The phases of Python conductors.
 #[derive(Debug, Default)]
 pub(super) struct PythonPhases {
-    /// The conductor that holds the player, and since when.
+    /// The conductor that uses the player, and since when.
     holder: Option<(IpAddr, PlayerTime)>,
-    /// In the order of their arrival.
+    /// The phases in the order of their arrival.
     phases: Vec<PhaseEntry>,
-    /// Until when phases are stored without their `run`.
+    /// Until when phases are kept without a `run`.
     expires: Option<PlayerTime>,
-    /// After a process could not be created: when to try again, and when to give up.
+    /// When to try again to create a process and when to give up, if an attempt failed.
     attempt: Option<(PlayerTime, PlayerTime)>,
     last_run: u64,
 }
@@ -41,11 +41,11 @@ struct PhaseEntry {
 enum State {
     /// It has arrived.
     Stored,
-    /// It is to run after those before it.
+    /// It will run after the phases before it.
     Waiting,
-    /// This process runs it.
+    /// This process is running it.
     Running(u32),
-    /// This process delivers its results.
+    /// This process is delivering its results.
     Delivering(u32),
 }
 
@@ -56,12 +56,12 @@ impl PhaseEntry {
 }
 
 impl PythonPhases {
-    /// Stores a phase until its `run`. Returns the processes whose results nobody waits for any more: a conductor that sends a
-    /// phase for a results port whose results are not delivered yet was restarted.
+    /// Stores a phase until its `run` arrives. Returns the processes whose results are no longer wanted: a conductor
+    /// that sends a phase for a results port with undelivered results was restarted.
     ///
     /// # Errors
     ///
-    /// If another conductor uses the player, or too many phases are stored.
+    /// Returns an error if another conductor uses the player, or if too many phases are stored.
     pub(super) fn store(&mut self, address: IpAddr, phase: SeedPhase, now: PlayerTime) -> Result<Vec<u32>, String> {
         if let Some((holder, _)) = self.holder(now)
             && holder != address
@@ -72,7 +72,7 @@ impl PythonPhases {
         let superseded: Vec<u64> = self.phases.iter().filter(is_to).filter_map(|entry| entry.run).collect();
         let is_superseded = |entry: &PhaseEntry| entry.run.is_some_and(|run| superseded.contains(&run));
         let stays = |entry: &PhaseEntry| entry.state != State::Waiting || !is_superseded(entry);
-        // A refusal changes nothing.
+        // A refused phase must change nothing.
         let sizes = self.phases.iter().filter(|entry| stays(entry)).map(|entry| entry.phase.size());
         let sizes: Vec<usize> = sizes.chain([phase.size()]).collect();
         let checked = PHASES.check(sizes.len()).and_then(|()| PHASE_BYTES.check(sizes.iter().sum()));
@@ -87,8 +87,8 @@ impl PythonPhases {
         Ok(unwanted)
     }
 
-    /// A conductor at this address says `run`: the phases that it has sent are to run. Returns the number of this run, or `None`
-    /// if there is nothing to run.
+    /// Handles `run` from a conductor at this address: the phases that it has sent will run. Returns the number of this
+    /// run, or `None` if there is nothing to run.
     pub(super) fn run(&mut self, address: IpAddr) -> Option<u64> {
         self.expires.take_if(|_| self.holder.is_some_and(|(holder, _)| holder == address))?;
         self.last_run += 1;
@@ -98,7 +98,7 @@ impl PythonPhases {
         Some(self.last_run)
     }
 
-    /// The phase that is to run now, its run, and the processes that have to deliver to the same place before it.
+    /// Returns the phase to run now, its run, and the processes that have to deliver to the same port before it.
     pub(super) fn next(&self, now: PlayerTime) -> Option<(&SeedPhase, u64, Vec<u32>)> {
         if self.is_running() || self.attempt.is_some_and(|(next, _)| now < next) {
             return None;
@@ -109,7 +109,7 @@ impl PythonPhases {
         Some((phase, (*run)?, before.filter_map(PhaseEntry::pid).collect()))
     }
 
-    /// This process runs the next phase.
+    /// Records that this process runs the next phase.
     pub(super) fn started(&mut self, pid: u32) {
         self.attempt = None;
         if let Some(next) = self.phases.iter_mut().find(|entry| entry.state == State::Waiting) {
@@ -117,7 +117,8 @@ impl PythonPhases {
         }
     }
 
-    /// No process can be created for the next phase: it is retried for some time; whether it is.
+    /// Handles a failure to create a process for the next phase. Returns whether it is retried; this ends after some
+    /// time.
     pub(super) fn try_again(&mut self, now: PlayerTime) -> bool {
         let give_up = self.attempt.map_or_else(|| now.plus(Wait::PythonPhaseProcess.time()), |(_, give_up)| give_up);
         self.attempt = (now < give_up).then(|| (now.plus(AGAIN), give_up));
@@ -128,30 +129,30 @@ impl PythonPhases {
         self.attempt.is_some()
     }
 
-    /// A process has run its phase, and delivers the results.
+    /// Records that a process has run its phase, and is delivering the results.
     pub(super) fn delivers(&mut self, pid: u32) {
         let run = self.phases.iter_mut().filter(|entry| entry.state == State::Running(pid));
         run.for_each(|entry| entry.state = State::Delivering(pid));
     }
 
-    /// A process has ended; whether it was one that died while its phase ran.
+    /// Handles the end of a process. Returns whether it died while its phase was running.
     pub(super) fn process_ended(&mut self, pid: u32) -> bool {
         let ended = self.phases.extract_if(.., |entry| entry.pid() == Some(pid));
         ended.filter(|entry| entry.state == State::Running(pid)).count() > 0
     }
 
-    /// Whether this run is not complete.
+    /// Whether this run is incomplete.
     pub(super) fn is_open(&self, run: u64) -> bool {
         self.phases.iter().any(|entry| entry.run == Some(run))
     }
 
-    /// Who holds the player, and since when. A conductor whose results are only to be delivered does not.
+    /// Returns who uses the player, and since when. A conductor whose results are only being delivered does not.
     pub(super) fn holder(&self, now: PlayerTime) -> Option<(IpAddr, PlayerTime)> {
         let has_stored = self.expires.is_some_and(|expires| now < expires);
         self.holder.filter(|_| has_stored || self.waiting().next().is_some() || self.is_running())
     }
 
-    /// Drops phases whose `run` has not arrived. Returns a line for the log.
+    /// Drops phases whose `run` has not arrived in time. Returns a line for the log.
     pub(super) fn expire(&mut self, now: PlayerTime) -> Option<String> {
         self.expires.take_if(|expires| *expires <= now)?;
         let phases = match self.phases.extract_if(.., |entry| entry.state == State::Stored).count() {
@@ -162,7 +163,7 @@ impl PythonPhases {
         Some(format!("dropped {phases} of the Python conductor at {address}: it did not send `run` within {within}"))
     }
 
-    /// When to drop phases, or to try again.
+    /// Returns when to drop phases or to try again.
     pub(super) fn next_deadline(&self) -> Option<PlayerTime> {
         let attempt = self.attempt.filter(|_| self.waiting().next().is_some() && !self.is_running());
         self.expires.into_iter().chain(attempt.map(|(next, _)| next)).min()
@@ -194,7 +195,7 @@ mod tests {
         SeedPhase { result_host: "10.0.0.1".to_owned(), result_port, steps: vec![step] }
     }
 
-    /// Keeps phases for these ports, and runs them; the number of the run.
+    /// Stores phases for these ports and runs them. Returns the number of the run.
     fn run(conductors: &mut PythonPhases, ports: &[u16]) -> u64 {
         for port in ports {
             assert_eq!(conductors.store(ONE, phase(*port, "true"), at(1)), Ok(Vec::new()));
@@ -202,7 +203,7 @@ mod tests {
         conductors.run(ONE).unwrap()
     }
 
-    /// Starts what is next as this process; its port, and the processes that deliver before it.
+    /// Starts the next phase in this process. Returns its port, and the processes that have to deliver before it.
     fn start(conductors: &mut PythonPhases, pid: u32) -> Option<(u16, Vec<u32>)> {
         let (port, before) = conductors.next(at(2)).map(|(phase, _, before)| (phase.result_port, before))?;
         conductors.started(pid);

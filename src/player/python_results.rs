@@ -6,26 +6,26 @@ use std::time::Duration;
 use crate::wire::seed::{SeedPhase, encode_result};
 use crate::wire::{Data, OutcomeMessage, PlayerMessage, StepEndedMessage};
 
-/// What a phase that runs for a Python conductor has printed, and how its steps ended.
+/// The output of a phase that runs for a Python conductor, and the ends of its steps.
 #[derive(Debug, Default)]
 pub(super) struct PhaseResults {
     limit: usize,
-    /// Standard outputs, by the numbers of their streams.
+    /// The standard outputs, by the IDs of their streams.
     outputs: BTreeMap<u32, Vec<u8>>,
     streams: BTreeMap<usize, u32>,
     ended: BTreeMap<usize, StepEndedMessage>,
-    /// Whether its phase is over.
+    /// Whether the phase has ended.
     pub(super) is_complete: bool,
 }
 
 impl PhaseResults {
-    /// For messages of up to `limit` bytes.
+    /// Creates empty results for messages of up to `limit` bytes.
     pub(super) fn new(limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Self { limit, ..Self::default() }
     }
 
-    /// Takes what the steps print: standard output is delivered, as far as it fits into a message.
+    /// Takes output of the steps. Standard output is delivered, as far as it fits into a message.
     pub(super) fn push(&mut self, Data { stream, bytes, .. }: Data) {
         if stream % 2 == 0 {
             let output = self.outputs.entry(stream).or_default();
@@ -34,7 +34,7 @@ impl PhaseResults {
         }
     }
 
-    /// Takes what the session reports.
+    /// Takes a message of the session.
     pub(super) fn take(&mut self, message: PlayerMessage) {
         match message {
             PlayerMessage::StepStarted(started) => {
@@ -48,7 +48,7 @@ impl PhaseResults {
         }
     }
 
-    /// The results of the phase, as the Python player words them.
+    /// Returns the results of the phase, in the words of the Python player.
     pub(super) fn results(&self, phase: &SeedPhase) -> Vec<Vec<u8>> {
         let results = phase.steps.iter().enumerate().map(|(position, step)| {
             let outcome = self.ended.get(&position).map(|ended| &ended.outcome);
@@ -75,7 +75,7 @@ impl PhaseResults {
     }
 }
 
-/// A result within the limit of a message: a text that is too long is cut, and says so.
+/// Encodes a result within the size limit of a message. A text that is too long is truncated, with a note.
 fn fitting(code: i64, mut text: String, limit: usize) -> Vec<u8> {
     let mut payload = encode_result(code, &text);
     while payload.len() > limit && !text.is_empty() {

@@ -12,9 +12,9 @@ use crate::sys::Process;
 use crate::wire::seed::{SeedPhase, encode_result};
 use crate::wire::{PlanMessage, StepMessage};
 
-/// Runs the phase, and delivers its results after these processes have delivered theirs; the exit status. A result has at
-/// most `limit` bytes. If the steps are not wanted because the player is about to stop, the conductor only learns that they
-/// were not run.
+/// Runs the phase, and delivers its results after the processes in `before` have delivered theirs. Returns the exit
+/// status. A result has at most `limit` bytes. If `is_wanted` is false because the player is about to stop, the steps
+/// are not run, and the conductor is only told so.
 pub(super) fn run(
     phase: &SeedPhase,
     before: &[Process],
@@ -42,7 +42,7 @@ pub(super) fn run(
     0
 }
 
-/// The plan of a session that runs this phase.
+/// Returns the plan of a session that runs this phase.
 fn plan_of(phase: &SeedPhase) -> PlanMessage {
     let steps = phase.steps.iter().enumerate().map(|(position, step)| StepMessage {
         label: format!("step{}", position + 1),

@@ -1,4 +1,4 @@
-//! The lines of the log about refused connections: one for each address and minute, with a count. Pure.
+//! The log lines about refused connections: one for each address and minute, with a count. Pure.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,22 +6,22 @@ use std::time::Duration;
 
 use crate::model::PlayerTime;
 
-/// How long the connections of an address are counted until they are logged.
+/// How long the connections of an address are counted before they are logged.
 const PERIOD: Duration = Duration::from_mins(1);
 
-/// How many addresses are distinguished. Further ones are counted together.
+/// How many addresses are distinguished. Connections from other addresses are counted together.
 const MOST: usize = 64;
 
 /// The refused connections of the last minute.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    /// Since when the connections of an address are counted, and how many were not logged; those of all other addresses
-    /// under `None`.
+    /// For each address, since when connections are counted, and how many were not logged. `None` stands for all other
+    /// addresses.
     counted: BTreeMap<Option<IpAddr>, (PlayerTime, u64)>,
 }
 
 impl Refusals {
-    /// Counts one. Returns the line for the log if it is the first one of its address.
+    /// Counts a connection. Returns a line for the log if it is the first one from its address.
     pub(super) fn add(&mut self, address: IpAddr, now: PlayerTime) -> Option<String> {
         let is_known = self.counted.contains_key(&Some(address));
         if !is_known && self.counted.len() < MOST {
@@ -34,7 +34,7 @@ impl Refusals {
         None
     }
 
-    /// The lines for the log whose minute is over.
+    /// Returns the lines for the log whose minute has passed.
     pub(super) fn due(&mut self, now: PlayerTime) -> Vec<String> {
         let mut lines = Vec::new();
         self.counted.retain(|address, (since, count)| {
@@ -53,7 +53,7 @@ impl Refusals {
         lines
     }
 
-    /// When the next line is due.
+    /// Returns when the next line is due.
     pub(super) fn deadline(&self) -> Option<PlayerTime> {
         self.counted.values().map(|(since, _)| since.plus(PERIOD)).min()
     }

@@ -1,4 +1,4 @@
-//! Who holds this player: the sessions of one run, or one Python conductor. Pure.
+//! The users of this player: the sessions of one run, or one Python conductor. Pure.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -12,42 +12,42 @@ use crate::model::{PlayerTime, Process};
 use crate::wire::seed::SeedPhase;
 use crate::wire::{Hello, Holder, HolderState, PROTOCOL, Refusal, RefusalReason, TAKE_OVER, bounds};
 
-/// Who holds this player.
+/// The users of this player.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    /// The sessions in the order in which they began. Sessions that are over are remembered for a while, so that a late or
-    /// repeated `hello` of theirs starts no new one.
+    /// The sessions in the order in which they began. Ended sessions are kept for a while, so that a late or repeated
+    /// `hello` of such a session does not start a new one.
     pub(super) sessions: Vec<SessionEntry>,
     /// The phases of Python conductors.
     pub(super) python: PythonPhases,
-    /// What earlier runs left running on purpose.
+    /// The processes that earlier runs left running on purpose.
     pub(super) leftovers: Vec<Process>,
-    /// What became of sessions whose conductors were not there at their end; for the next conductor.
+    /// Summaries, for the next conductor, of sessions that ended without their conductors.
     pub(super) summaries: VecDeque<Summary>,
-    /// How many of them were dropped.
+    /// How many summaries were dropped.
     untold: usize,
-    /// Scratch folders of sessions whose processes have ended without removing them.
+    /// The scratch folders of sessions whose processes have ended without removing them.
     pub(super) scratch: Vec<ScratchFolder>,
 }
 
-/// How many sessions that are over are remembered.
+/// How many ended sessions are remembered.
 const REMEMBERED: usize = 1024;
 
-/// How long the Reset of a run may take whose player is taken over.
+/// The time limit of Reset for a run whose player is taken over.
 const TAKE_OVER_RESET: Duration = Duration::from_secs(30);
 
-/// How long the player of one session has not heard its conductor before another run may end that session: a broken connection
-/// is soon made again.
+/// How long a session player must not have heard from its conductor before another run may end its session: a broken
+/// connection is usually restored soon.
 const GONE: Duration = Duration::from_secs(5);
 
-/// What is to be done about a `hello` of a worker.
+/// How to answer a `hello` of a worker.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Claim {
     /// It may start a session.
     New,
-    /// It continues the session that this process holds.
+    /// It continues the session of this process.
     Resume(u32),
-    /// It is refused. The sessions that prevent it have to end, if they may.
+    /// It is refused. Sessions that prevent it have to end, if they may be ended.
     Refused(Refusal, Option<Abandoned>),
 }
 
@@ -56,9 +56,9 @@ pub(super) enum Claim {
 pub(super) struct Abandoned {
     /// Their processes.
     pub(super) pids: Vec<u32>,
-    /// Why.
+    /// The reason.
     pub(super) reason: String,
-    /// How long their Reset may take at most.
+    /// The maximum duration of their Reset.
     pub(super) reset_limit: Option<Duration>,
 }
 
@@ -73,17 +73,18 @@ fn busy(holder: Holder, abandoned: Option<Abandoned>) -> Claim {
 }
 
 impl Registry {
-    /// The sessions that hold the player. Those that are over do not, even while their processes end or deliver results.
+    /// Returns the sessions that hold the player. Ended sessions do not, even while their processes end or deliver
+    /// results.
     pub(super) fn live(&self) -> impl Iterator<Item = &SessionEntry> {
         self.sessions.iter().filter(|entry| !entry.is_over)
     }
 
-    /// The dead sessions, which wait for a process that runs their Reset.
+    /// Returns the dead sessions, which wait for a process that runs their Reset.
     pub(super) fn dead(&self) -> impl Iterator<Item = &SessionEntry> {
         self.live().filter(|entry| entry.pid.is_none())
     }
 
-    /// When to try again to create a process for a Reset.
+    /// Returns when to try again to create a process for a Reset.
     pub(super) fn next_attempt(&self) -> Option<PlayerTime> {
         self.dead().filter_map(|entry| Some(entry.death.as_ref()?.next)).min()
     }
@@ -92,9 +93,9 @@ impl Registry {
         self.live().filter(|entry| !entry.hello.is_of_same_run(hello))
     }
 
-    /// Who prevents a session of this run, if anybody does.
+    /// Returns the holder that prevents a session of this run, if there is one.
     pub(super) fn holder_for(&self, hello: &Hello, now: PlayerTime) -> Option<Holder> {
-        // A run is as live as the most live of its sessions.
+        // A run counts as live if one of its sessions does.
         let others = self.others(hello).map(|entry| entry.holder(false, now));
         let others = others.min_by_key(|holder| (holder.state != HolderState::Live, u64::MAX - holder.free_within));
         others.or_else(|| {
@@ -106,7 +107,7 @@ impl Registry {
         })
     }
 
-    /// What a `hello` may have. A session that is resumed has its attempt from now on.
+    /// Decides how to answer a `hello`. The attempt of a resumed session is updated.
     pub(super) fn claim(&mut self, hello: &Hello, now: PlayerTime) -> Claim {
         if !hello.protocols.contains(&PROTOCOL) {
             let version = env!("CARGO_PKG_VERSION");
@@ -114,7 +115,7 @@ impl Registry {
             return refused(RefusalReason::Protocol, text);
         }
         let stranger = || refused(RefusalReason::Secret, "this conductor does not have the secret of the run");
-        // Knowing a run's name is not enough to join it. A new run may have the name of one that is over.
+        // Knowing the name of a run is not enough to join it. A new run may have the name of an ended one.
         let is_guarded = |entry: &&SessionEntry| !entry.is_over || entry.pid.is_some() || hello.incarnation.is_some();
         let mut known = self.sessions.iter().filter(is_guarded).map(|entry| &entry.hello);
         if known.any(|known| known.run == hello.run && known.run_secret != hello.run_secret) {
@@ -151,7 +152,7 @@ impl Registry {
         }
     }
 
-    /// Whether a session may begin.
+    /// Decides whether a new session may begin.
     fn claim_of_new(&self, hello: &Hello, now: PlayerTime) -> Claim {
         if let Some(holder) = self.holder_for(hello, now) {
             let is_taken_over = holder.state != HolderState::Live && hello.has(TAKE_OVER);
@@ -169,12 +170,12 @@ impl Registry {
         Claim::New
     }
 
-    /// Whether no session of this player hears its conductor.
+    /// Whether no session of this player has a connection to its conductor.
     pub(super) fn is_cut_off(&self) -> bool {
         self.live().all(|entry| entry.silent_since.is_some())
     }
 
-    /// What a run may have that asks for the machine on which this is the player of a session.
+    /// Decides whether another run may have the machine on which this session player runs.
     pub(super) fn claim_machine(&self, hello: &Hello, now: PlayerTime) -> Claim {
         match self.sessions.last() {
             Some(entry) if !entry.hello.is_of_same_run(hello) => match self.claim_of_new(hello, now) {
@@ -189,12 +190,12 @@ impl Registry {
         }
     }
 
-    /// The processes that still have results of an earlier session of the same worker.
+    /// Returns the processes that still have results of an earlier session of the same worker.
     pub(super) fn undelivered_of(&self, hello: &Hello) -> impl Iterator<Item = u32> {
         self.sessions.iter().filter(|entry| entry.is_over && entry.is_of(hello)).filter_map(|entry| entry.pid)
     }
 
-    /// Takes what a process reports. Returns a line for the log.
+    /// Handles a note of a process. Returns a line for the log.
     pub(super) fn take(&mut self, pid: u32, note: Note, is_stopping: bool, now: PlayerTime) -> Option<String> {
         match &note {
             Note::Over { left, .. } => self.leftovers.extend(left.iter().cloned()),
@@ -205,7 +206,7 @@ impl Registry {
         let Note::Over { summary, .. } = note else { return entry.take(note, now) };
         entry.is_over = true;
         entry.plan = None;
-        // If its conductor is there, it reports this before the player ends.
+        // If its conductor is connected, it reports this before the player ends.
         let is_told = !is_stopping || entry.silent_since.is_some();
         let (reset, summary) = (entry.reset_was_run(), summary.map(|text| entry.summary(text)));
         let line = summary.as_ref().map(Summary::to_string);
@@ -220,7 +221,8 @@ impl Registry {
         self.sessions.iter_mut().find(|entry| entry.pid == Some(pid))
     }
 
-    /// A process is gone. Returns a line for the log if it died; then what it left is to be ended.
+    /// Handles the end of a process. Returns a line for the log if it died; in that case, the processes that it left
+    /// must be ended.
     pub(super) fn process_ended(&mut self, pid: u32, now: PlayerTime) -> Option<String> {
         if self.python.process_ended(pid) {
             return Some("the process that ran a phase of a Python conductor died; its steps are stopped".to_owned());
@@ -235,7 +237,7 @@ impl Registry {
         Some(format!("{}: {}", entry.hello.describe(), entry.process_died(now)))
     }
 
-    /// Removes the dead sessions for which nothing can or has to be done. Returns what became of them.
+    /// Removes the dead sessions for which nothing can or must be done. Returns their summaries.
     pub(super) fn take_finished(&mut self, now: PlayerTime) -> Vec<Summary> {
         let (mut finished, scratch) = (Vec::new(), &mut self.scratch);
         self.sessions.retain_mut(|entry| {
@@ -247,7 +249,7 @@ impl Registry {
         finished
     }
 
-    /// A dead session whose Reset is to be run now, and of which trial.
+    /// Returns a dead session whose Reset is to be run now, and the trial.
     pub(super) fn reset_due(&mut self, now: PlayerTime) -> Option<(&mut SessionEntry, u32)> {
         self.sessions.iter_mut().find_map(|entry| {
             let Some(Due::Reset(trial)) = entry.due(now) else { return None };
@@ -256,30 +258,30 @@ impl Registry {
         })
     }
 
-    /// Stores something for the next conductor. If there is too much, the oldest is dropped: it is in the log.
+    /// Stores a summary for the next conductor. If there are too many, the oldest is dropped; it is in the log.
     pub(super) fn tell_later(&mut self, summary: Summary) {
         self.summaries.push_back(summary);
-        // One more sentence says how many are left out, and some are for what earlier runs left.
+        // One more message says how many are left out, and some are reserved for processes that earlier runs left.
         while self.summaries.len() > bounds::SENTENCES.most() / 2 {
             self.summaries.pop_front();
             self.untold += 1;
         }
     }
 
-    /// The sentences about earlier sessions for the conductor of `run`.
+    /// Returns the messages about earlier sessions for the conductor of `run`.
     pub(super) fn told_to(&self, run: &str) -> impl Iterator<Item = String> {
         let untold = (self.untold > 0)
             .then(|| format!("results of earlier sessions that are only in the player's log: {}", self.untold));
         untold.into_iter().chain(self.summaries.iter().map(move |summary| summary.told_to(run)))
     }
 
-    /// It was told, and is forgotten.
+    /// Clears the summaries, because they have been sent.
     pub(super) fn was_told(&mut self) {
         self.summaries.clear();
         self.untold = 0;
     }
 
-    /// The processes of the oldest sessions that are over and have results to deliver, if there are too many.
+    /// If too many ended sessions have results to deliver, returns the processes of the oldest of these.
     pub(super) fn too_many_undelivered(&mut self) -> Vec<u32> {
         let undelivered =
             |entry: &&mut SessionEntry| entry.is_over && entry.pid.is_some() && entry.silent_since.is_some();
@@ -288,16 +290,16 @@ impl Registry {
         all.into_iter().take(too_many).filter_map(|entry| entry.silent_since.take().and(entry.pid)).collect()
     }
 
-    /// Whether this is the process of a session that is over.
+    /// Whether this is the process of an ended session.
     pub(super) fn is_past(&self, pid: u32) -> bool {
         self.sessions.iter().any(|entry| entry.is_over && entry.pid == Some(pid))
     }
 
-    /// Stores a phase of a Python conductor until its `run`. Returns the processes whose work is not wanted any more.
+    /// Stores a phase of a Python conductor until its `run`. Returns the processes whose work is no longer wanted.
     ///
     /// # Errors
     ///
-    /// If another run uses the player, or too many phases are stored.
+    /// Returns an error if another run uses the player, or if too many phases are stored.
     pub(super) fn store(&mut self, address: IpAddr, phase: SeedPhase, now: PlayerTime) -> Result<Vec<u32>, String> {
         if let Some(holder) = self.live().next() {
             return Err(format!("busy: run {} of {} uses this player", holder.hello.run, holder.hello.conductor));
@@ -305,19 +307,19 @@ impl Registry {
         self.python.store(address, phase, now)
     }
 
-    /// A process does not respond and will be given up at this time, or it responds again.
+    /// Records when a process that does not respond will be given up, or `None` if it responds again.
     pub(super) fn is_unresponsive(&mut self, pid: u32, until: Option<PlayerTime>) {
         self.of_process(pid).into_iter().for_each(|entry| entry.give_up_at = until);
     }
 
-    /// A process has not responded for so long, and is killed. Returns its description.
+    /// Records that a process has not responded for `limit` and is being killed. Returns its description.
     pub(super) fn give_up_on(&mut self, pid: u32, limit: Duration) -> String {
         let Some(entry) = self.of_process(pid) else { return format!("process {pid}, which serves a conductor") };
         entry.given_up = Some(limit);
         format!("{}: process {pid}", entry.hello.describe())
     }
 
-    /// No process is needed any more: those that still exist are to be ended.
+    /// Forgets all sessions and phases. Processes that still exist are to be ended.
     pub(super) fn give_up(&mut self) {
         self.scratch.extend(self.sessions.drain(..).flat_map(|entry| entry.scratch));
         self.python = PythonPhases::default();
@@ -330,7 +332,7 @@ mod tests {
 
     use super::*;
 
-    /// Worker, its secret, the run's secret, session and attempt of run `r`.
+    /// Creates a `hello` of run `r` with this worker, its secret, the run's secret, session and attempt.
     fn hello(worker: &str, secret: &str, run_secret: Option<&str>, session: u64, attempt: u64) -> Hello {
         let mut hello = json!({
             "protocols": [2], "run": "r", "worker": worker, "secret": secret, "session": session, "attempt": attempt, "next": 0,

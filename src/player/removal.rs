@@ -1,8 +1,8 @@
-//! Removing a folder with everything in it, one part after the other.
+//! Removes a folder with all its contents, in small parts.
 //!
-//! Links are not followed and other file systems are not entered, whoever changes the folder meanwhile: every name is looked
-//! up in an open folder. Folders within folders are first moved to the top, so that their depth does not matter; a folder on
-//! which something is mounted cannot be moved, and stays.
+//! Links are not followed and other file systems are not entered, whoever changes the folder meanwhile: every name is
+//! looked up in an open folder. Nested folders are first moved to the top, so that their depth does not matter. A mount
+//! point cannot be moved, and stays.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::{CStr, CString, OsStr};
@@ -22,34 +22,34 @@ pub(super) struct Removal {
     name: CString,
     root: OwnedFd,
     device: u64,
-    /// The folder whose entries are being removed, with its name in the root; no name if it is the root.
+    /// The folder whose entries are being removed, with its name in the root, or `None` if it is the root.
     current: Option<(OwnedFd, Dir, Option<CString>)>,
     /// Folders that were moved to the root, by their names there.
     moved: VecDeque<CString>,
-    /// All names that they have had.
+    /// All names that these folders have been given.
     names: BTreeSet<CString>,
     next: u64,
     failure: Option<(String, usize)>,
 }
 
-/// Which folder it is: another one at the same path is left alone.
+/// Identifies a folder: another folder at the same path is left alone.
 pub(super) type Identity = (u64, u64);
 
-/// The identity of an open folder.
+/// Returns the identity of an open folder.
 ///
 /// # Errors
 ///
-/// As fstat(2).
+/// As for fstat(2).
 pub(super) fn identity(folder: impl AsFd) -> Result<Identity> {
     fs::fstat(folder).map(|status| (status.st_dev, status.st_ino))
 }
 
 impl Removal {
-    /// Begins to remove this folder; `None` if it does not exist any more.
+    /// Starts to remove this folder. Returns `None` if it no longer exists.
     ///
     /// # Errors
     ///
-    /// If it cannot be opened, or another one is there.
+    /// Returns an error if it cannot be opened, or if another folder is at this path.
     pub(super) fn begin(path: &Path, expected: Identity) -> Result<Option<Self>> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::INVAL) };
         let name = CString::new(name.as_bytes()).map_err(|_| Errno::INVAL)?;
@@ -64,7 +64,7 @@ impl Removal {
         Ok(Some(Self { parent, name, root, device: expected.0, current, moved, names, next: 0, failure: None }))
     }
 
-    /// Removes up to so many entries. Whether that was all.
+    /// Removes up to `most` entries. Returns whether the removal has ended.
     pub(super) fn go_on(&mut self, most: usize) -> bool {
         for _ in 0..most {
             let Some((folder, entries, _)) = &mut self.current else {
@@ -90,20 +90,20 @@ impl Removal {
         false
     }
 
-    /// Why something is left, once it is over.
+    /// Returns why something is left, once the removal has ended.
     pub(super) fn failure(self) -> Option<String> {
         let (why, more) = self.failure?;
         Some(if more == 0 { why } else { format!("{why}; and {more} more") })
     }
 
-    /// All entries of the current folder have been handled.
+    /// Leaves the current folder, whose entries have all been handled, and removes it.
     fn leave(&mut self) {
         let Some((.., name)) = self.current.take() else { return };
         let removed = match &name {
             Some(name) => fs::unlinkat(&self.root, name, AtFlags::REMOVEDIR),
             None => return,
         };
-        // What is in it has been reported.
+        // What is left in it has been reported.
         if let (Err(error), Some(name)) = (removed, name)
             && !(error == Errno::NOTEMPTY && self.failure.is_some())
         {
@@ -111,7 +111,7 @@ impl Removal {
         }
     }
 
-    /// Enters the next folder; false if there is none, and the root is removed.
+    /// Enters the next folder. If there is none, removes the root and returns false.
     fn enter_next(&mut self) -> bool {
         let Some(name) = self.moved.pop_front() else {
             if let Err(error) = fs::unlinkat(&self.parent, &self.name, AtFlags::REMOVEDIR)
@@ -134,7 +134,7 @@ impl Removal {
         true
     }
 
-    /// Moves a folder in the current one to the root, where its turn comes later.
+    /// Moves a subfolder of the current folder to the root, where it is handled later.
     fn move_up(&mut self, name: &CStr) {
         let Some((folder, _, own)) = &self.current else { return };
         if own.is_none() && self.names.contains(name) {
@@ -147,7 +147,7 @@ impl Removal {
             self.next += 1;
             let rename = || fs::renameat(folder, name, &self.root, &new);
             moved = match rename() {
-                // Moving a folder changes its entry `..`.
+                // Moving a folder changes its `..` entry.
                 Err(Errno::ACCESS) => enter(folder.as_fd(), name, None).and_then(|_| rename()),
                 moved => moved,
             }
@@ -180,7 +180,7 @@ impl Removal {
     }
 }
 
-/// Removes an entry of a folder. False if it is a folder itself.
+/// Removes an entry of a folder. Returns false if the entry is a folder itself.
 fn remove(folder: BorrowedFd<'_>, name: &CStr, kind: FileType) -> Result<bool> {
     if kind == FileType::Directory {
         return Ok(false);
@@ -196,7 +196,7 @@ fn remove(folder: BorrowedFd<'_>, name: &CStr, kind: FileType) -> Result<bool> {
     }
 }
 
-/// Opens a folder, which is not a link, and allows its owner everything in it.
+/// Opens a folder that is not a link, and gives its owner all permissions.
 fn enter(at: BorrowedFd<'_>, name: &CStr, expected: Option<Identity>) -> Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let path = fs::openat(at, name, flags | OFlags::PATH, Mode::empty())?;
@@ -205,7 +205,7 @@ fn enter(at: BorrowedFd<'_>, name: &CStr, expected: Option<Identity>) -> Result<
     {
         return Err(Errno::STALE);
     }
-    // If it belongs to another user, this fails, and perhaps it can be read even so.
+    // This fails if the folder belongs to another user; it may still be readable.
     let _ = fs::chmod(format!("/proc/self/fd/{}", path.as_raw_fd()), Mode::RWXU);
     fs::openat(&path, c".", flags | OFlags::RDONLY, Mode::empty())
 }

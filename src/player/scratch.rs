@@ -1,4 +1,4 @@
-//! The scratch folders of a worker: a private, empty folder for each trial, which is removed after it.
+//! The scratch folders of a worker: a private, empty folder for each trial, which is removed after the trial.
 
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -13,9 +13,9 @@ use crate::model::{PlayerTime, on_one_line, words};
 use crate::sys::clock;
 use crate::wire::ScratchMessage;
 
-/// How long a removal may take.
+/// The time limit of a removal.
 const LONGEST: Duration = Duration::from_secs(20);
-/// How many entries are removed before everything else gets its turn.
+/// How many entries are removed before other work continues.
 const ENTRIES: usize = 256;
 
 /// A scratch folder.
@@ -31,13 +31,13 @@ pub(super) struct ScratchFolder {
 /// The scratch folders of one session.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    /// That of the current trial.
+    /// The folder of the current trial.
     current: Option<ScratchFolder>,
-    /// Those that are being removed.
+    /// The folders that are being removed.
     ending: Vec<Ending>,
-    /// What is to be reported.
+    /// The warnings to report.
     pub(super) warnings: Vec<String>,
-    /// The trial for which none could be made.
+    /// The trial for which no folder could be created.
     failed: Option<u32>,
 }
 
@@ -50,11 +50,11 @@ struct Ending {
 }
 
 impl ScratchFolder {
-    /// Makes one for this trial of a worker.
+    /// Creates a folder for this trial of a worker.
     ///
     /// # Errors
     ///
-    /// Says where and why not.
+    /// Returns an error with the parent folder and the reason if it cannot be created.
     fn make(worker: &str, trial: u32, keep: bool) -> Result<Self, String> {
         let is_plain = |character: &char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-');
         let worker: String = worker.chars().filter(is_plain).take(64).collect();
@@ -78,7 +78,7 @@ impl ScratchFolder {
         Err(format!("cannot create a scratch folder: {why}"))
     }
 
-    /// Removes it at once, unless it is kept. Returns what could not be removed.
+    /// Removes the folder immediately, unless it is kept. Returns a message if something could not be removed.
     pub(super) fn remove(self) -> Option<String> {
         if self.keep {
             return None;
@@ -95,12 +95,12 @@ impl ScratchFolder {
     }
 }
 
-/// Removes the folders that are not to be kept, and logs what could not be removed.
+/// Removes the folders that are not kept, and logs what could not be removed.
 pub(super) fn remove_all(folders: impl IntoIterator<Item = ScratchFolder>) {
     folders.into_iter().filter_map(ScratchFolder::remove).for_each(|why| tracing::warn!("{why}"));
 }
 
-/// The folders in which it may be made, the best first. They have to be known by a path that a command can use.
+/// Returns the possible parent folders, in order of preference. They must have a path that a command can use.
 fn parents() -> impl Iterator<Item = PathBuf> {
     let of = |name: &str| std::env::var(name).ok().filter(|path| path.starts_with('/')).map(PathBuf::from);
     let fixed = |path: &str| Some(PathBuf::from(path));
@@ -109,19 +109,19 @@ fn parents() -> impl Iterator<Item = PathBuf> {
 }
 
 impl Scratch {
-    /// Takes over the folders of a session that died in this trial.
+    /// Takes over the folders of a session whose process died in this trial.
     pub(super) fn adopt(&mut self, folders: Vec<ScratchFolder>, trial: u32) {
         for folder in folders {
             if folder.trial == trial { self.current = Some(folder) } else { self.end(folder) }
         }
     }
 
-    /// The folder of a trial, which is made if there is none, and whether the folders have changed. That of another trial is
-    /// removed.
+    /// Returns the folder of a trial, creating it if necessary, and whether the folders have changed. The folder of
+    /// another trial is removed.
     ///
     /// # Errors
     ///
-    /// Says why there is none.
+    /// Returns an error with the reason if the folder cannot be created.
     pub(super) fn of_trial(&mut self, trial: u32, worker: &str, what: ScratchMessage) -> Result<(&Path, bool), String> {
         let is_there = self.current.as_ref().is_some_and(|folder| folder.trial == trial);
         if !is_there {
@@ -138,14 +138,14 @@ impl Scratch {
         Ok((Path::new(path), !is_there))
     }
 
-    /// The folder of the current trial is not needed any more.
+    /// Starts to remove the folder of the current trial, which is no longer needed.
     pub(super) fn end_trial(&mut self) {
         self.current.take().into_iter().for_each(|folder| self.end(folder));
     }
 
     fn end(&mut self, folder: ScratchFolder) {
         if folder.keep {
-            // One that is empty has nothing to keep.
+            // An empty folder has nothing to keep.
             if std::fs::remove_dir(&folder.path).is_err() {
                 let (trial, path) = (folder.trial, on_one_line(&folder.path));
                 self.warnings.push(format!("the scratch folder of trial {trial} was kept: `{path}`"));
@@ -163,7 +163,7 @@ impl Scratch {
         !self.ending.is_empty()
     }
 
-    /// Continues to remove folders; whether one was removed completely.
+    /// Continues to remove folders. Returns whether the removal of one has ended.
     pub(super) fn go_on(&mut self) -> bool {
         let over: Vec<_> = self.ending.extract_if(.., Ending::go_on).collect();
         let is_any = !over.is_empty();
@@ -171,7 +171,7 @@ impl Scratch {
         is_any
     }
 
-    /// All folders that exist, for the listener.
+    /// Returns all folders that exist, for the listener.
     pub(super) fn folders(&self) -> Vec<ScratchFolder> {
         self.ending.iter().map(|ending| &ending.folder).chain(&self.current).cloned().collect()
     }
@@ -185,7 +185,7 @@ impl Ending {
         Ok(removal.map(|removal| Self { folder, removal, end }))
     }
 
-    /// Removes a part; whether it is over.
+    /// Removes a part of the folder. Returns whether the removal has ended.
     fn go_on(&mut self) -> bool {
         self.removal.go_on(ENTRIES) || clock() >= self.end
     }

@@ -7,30 +7,30 @@ use super::log_socket::LogSocket;
 
 /// The settings of a player.
 pub struct Settings {
-    /// Whom it serves.
+    /// The conductors that it serves.
     pub service: Service,
-    /// The largest message of a Python conductor, in bytes.
+    /// The maximum size of a message of a Python conductor, in bytes.
     pub max_message_size: u64,
-    /// How many bytes of output a session stores on disk while its conductor receives none.
+    /// How many bytes of output a session stores on disk while its conductor does not receive any.
     pub spool_limit: u64,
     /// Who may connect.
     pub admission: Admission,
-    /// What it logs, if that goes to the conductor.
+    /// The log of the player, if it goes to the conductor.
     pub log: Option<LogSocket>,
-    /// Whether `SIGHUP` stops the player. If not, it only starts a new log.
+    /// Whether `SIGHUP` stops the player. Otherwise it only starts a new log.
     pub stops_at_hang_up: bool,
 }
 
-/// Whom a player serves.
+/// The conductors that a player serves.
 pub enum Service {
     /// Conductors that connect to a port.
     Machine {
-        /// The address to listen on; `None` means all.
+        /// The address to listen on; `None` means all addresses.
         bind: Option<IpAddr>,
-        /// The port; 0 picks one.
+        /// The port; 0 picks a free one.
         port: u16,
     },
-    /// The conductor whose session has this fingerprint, which connects through `player --stdio`. The player ends with
+    /// The conductor whose session has this fingerprint. It connects through `player --stdio`, and the player ends with
     /// the session.
     Session(String),
 }

@@ -1,4 +1,4 @@
-//! Output that the conductor does not receive: it waits in an unlinked temporary file, so that the steps can continue.
+//! Output that the conductor does not receive is kept in an unlinked temporary file, so that the steps can continue.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -7,52 +7,52 @@ use std::os::unix::fs::FileExt;
 
 use crate::wire::{Data, Outbox, ROOM, WINDOW};
 
-/// How much is taken back from the file at once.
+/// The outbox is refilled from the file while less than this is waiting in it.
 const BACK: usize = WINDOW / 8;
 
-/// The file and what stands where in it.
+/// The file and the positions of the output in it.
 #[derive(Debug, Default)]
 pub(super) struct Spool {
     limit: u64,
     file: Option<File>,
-    /// Stream, offset in it, length; in their order, without gaps in the file.
+    /// The stream, the offset in it, and the length of each piece of output, in file order without gaps.
     places: VecDeque<(u32, u64, usize)>,
     from: u64,
     to: u64,
     rest: VecDeque<Data>,
-    /// Whether output may go to the file: the conductor receives none.
+    /// Whether output may go to the file, because the conductor does not receive any.
     pub(super) is_open: bool,
     failed: bool,
 }
 
 impl Spool {
-    /// One of at most `limit` bytes.
+    /// Creates a spool of at most `limit` bytes.
     pub(super) fn new(limit: u64) -> Self {
         Self { limit, ..Self::default() }
     }
 
-    /// How many bytes wait in the file.
+    /// Returns how many bytes are waiting in the file.
     pub(super) fn waiting(&self) -> u64 {
         self.to - self.from
     }
 
-    /// Whether nothing waits here.
+    /// Whether no output is waiting here.
     pub(super) fn is_empty(&self) -> bool {
         self.places.is_empty() && self.rest.is_empty()
     }
 
-    /// Whether it takes no more, while it would have to.
+    /// Whether the spool cannot accept more output.
     pub(super) fn is_full(&self) -> bool {
         self.failed || !self.rest.is_empty() || self.waiting() >= self.limit
     }
 
-    /// Whether more of what the steps print may be read now.
+    /// Whether more output of the steps may be read now.
     pub(super) fn has_room(&self, outbox: &Outbox) -> bool {
         let in_memory = self.is_empty() && outbox.waiting_data() < ROOM;
         in_memory || (self.is_open && !self.is_full())
     }
 
-    /// Takes some output, for the outbox or the file. Nothing is lost: what the file has no room for stays in memory.
+    /// Adds output to the outbox or to the file. No output is lost: what does not fit into the file stays in memory.
     pub(super) fn push(&mut self, data: Data, outbox: &mut Outbox) {
         let is_behind = !self.places.is_empty() || (self.is_open && outbox.waiting_data() >= ROOM);
         if is_behind && !self.is_full() {
@@ -67,7 +67,7 @@ impl Spool {
         if self.places.is_empty() {
             outbox.push_data(data);
         } else {
-            // The file is full or broken: this comes after what is in it.
+            // The file is full or broken: keep this output until the file has been read.
             self.rest.push_back(data);
         }
     }
@@ -83,7 +83,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Gives back what the outbox has room for again.
+    /// Moves output from the file to the outbox while there is room.
     pub(super) fn refill(&mut self, outbox: &mut Outbox) {
         while let (Some(&(stream, offset, length)), Some(file)) = (self.places.front(), &self.file)
             && outbox.waiting_data() < BACK
@@ -99,7 +99,7 @@ impl Spool {
             outbox.push_data(Data { stream, offset, bytes });
         }
         if self.places.is_empty() {
-            // Everything was read: the file is emptied, which frees its disk space.
+            // The file has been read completely. Truncate it, which frees its disk space.
             if self.from > 0 {
                 let is_emptied = self.file.as_ref().is_none_or(|file| file.set_len(0).is_ok());
                 (self.from, self.to) = (0, 0);
@@ -128,7 +128,7 @@ mod tests {
     fn output_comes_back_in_its_order_from_memory_file_and_beyond_the_limit() {
         let (mut outbox, mut spool) = (Outbox::default(), Spool::new(300_000));
         spool.is_open = true;
-        // The file is used a second time when all of it was taken back.
+        // The file is used again after all of its output was read.
         for _ in 0..2 {
             let mut expected = Vec::new();
             for index in 0_u8..20 {

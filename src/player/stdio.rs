@@ -4,8 +4,8 @@
 //! the remaining processes of a command when its first process has ended. The player is a child of process 1, so that
 //! it continues if this process and its children are killed.
 //!
-//! The player of a session listens on an abstract Unix socket (unix(7)) whose name is derived from the session's
-//! secret. Both sides check that the other side runs as the same user (`local_socket`).
+//! A session player listens on an abstract Unix socket (unix(7)) whose name is derived from the secret of the session.
+//! Both sides check that the other side runs as the same user (`local_socket`).
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, PipeReader, Write};
@@ -21,7 +21,7 @@ use crate::sys::{self, DescriptorLimit};
 use crate::wait::Wait;
 use crate::wire::{Connection, FrameDecoder, Greeting, Hello, VERBOSE, bounds, frame};
 
-/// The largest first message, with its length.
+/// The maximum size of the first message, including its length field.
 const MESSAGE: usize = 64 << 10;
 
 /// Connects a conductor to the player of its session, and returns the exit status. The first line that it prints begins
@@ -29,7 +29,7 @@ const MESSAGE: usize = 64 << 10;
 ///
 /// # Errors
 ///
-/// Says why there is no player, or no message.
+/// Returns an error with the reason if there is no player or no message.
 pub fn pass_on(mark: &str) -> io::Result<i32> {
     if !has_own_user() {
         return Err(io::Error::new(
@@ -38,7 +38,7 @@ pub fn pass_on(mark: &str) -> io::Result<i32> {
         ));
     }
     take_name();
-    // One of them is the copy of the program itself.
+    // One of the inherited descriptors is the copy of the program itself.
     sys::close_all_but_standard();
     let mut output = io::stdout();
     writeln!(output, "{mark} player {}", env!("CARGO_PKG_VERSION"))?;
@@ -66,7 +66,7 @@ pub(super) fn take_name() {
     let _ = fs::write("/proc/self/comm", "conductor");
 }
 
-/// Reads the first message, and nothing that comes after it.
+/// Reads the first message, and nothing after it.
 fn hello() -> io::Result<Vec<u8>> {
     let mut decoder = FrameDecoder::new(bounds::ANSWER.most() as u64);
     let input = io::stdin();
@@ -86,15 +86,15 @@ fn hello() -> io::Result<Vec<u8>> {
     }
 }
 
-/// A connection to the player of a session. If there is no player, it is started; then there is also a pipe that closes
-/// when the player ends.
+/// Connects to the player of a session. If there is none, starts it, and also returns a pipe that closes when the
+/// player ends.
 fn player_of(hello: &Hello) -> io::Result<(UnixStream, Option<PipeReader>)> {
     let mut started = None;
     let names = hello.secret.names().map(|name| format!("conductor-{name}"));
     for _ in 0..2 {
         match connect_or_listen(&names)? {
             Found::Listening(player) => return Ok((player, started)),
-            // Connections wait until the player runs and accepts them.
+            // Connections wait until the player is running and accepts them.
             Found::Free(listener) => started = Some(start_player(hello, listener)?),
             Found::Taken => {
                 let why = "other users have bound all socket names of this session";
@@ -110,8 +110,8 @@ fn player_of(hello: &Hello) -> io::Result<(UnixStream, Option<PipeReader>)> {
     Err(io::Error::other("the player of this session ended while it was starting"))
 }
 
-/// Starts a player for one session in its own terminal session, so that it continues when the connection breaks.
-/// The pipe that is returned closes when the player has ended.
+/// Starts a player for one session in its own terminal session, so that it continues if the connection breaks. Returns
+/// a pipe that closes when the player has ended.
 fn start_player(hello: &Hello, listener: UnixListener) -> io::Result<PipeReader> {
     let (ended, output) = io::pipe()?;
     let mut command = Command::new("/proc/self/exe");
@@ -120,12 +120,12 @@ fn start_player(hello: &Hello, listener: UnixListener) -> io::Result<PipeReader>
     command.stdin(OwnedFd::from(listener)).stdout(output).stderr(Stdio::null());
     sys::start_detached(&mut command, DescriptorLimit::of_this_process());
     let mut parent = command.spawn()?;
-    // This process has ended or is about to end.
+    // This intermediate process has ended or is about to end.
     let _ = Wait::LeftoverEnd.has_ended(&mut parent);
     Ok(ended)
 }
 
-/// Passes the first message, and this process's standard input and output.
+/// Passes on the first message and this process's standard input and output.
 fn hand_over(player: &UnixStream, hello: &[u8]) -> io::Result<()> {
     let (input, output) = (io::stdin(), io::stdout());
     let message = frame(hello);
@@ -141,19 +141,19 @@ fn close_standard() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stderr(&null)?)
 }
 
-/// What a process has passed on so far.
+/// What a process has passed on.
 pub(super) enum Passed {
     /// Nothing yet.
     NotYet(UnixStream),
-    /// The connection, which the process keeps open as long as this exists, and the bytes of its first message.
+    /// The connection, which the process keeps open for as long as this exists, and the bytes of its first message.
     Whole(Connection, Vec<u8>),
 }
 
-/// Takes what a process has passed on. It does not wait.
+/// Takes what a process has passed on. Does not block.
 ///
 /// # Errors
 ///
-/// If something else arrives, or the process has closed the socket.
+/// Returns an error if anything else arrives, or if the process has closed the socket.
 pub(super) fn take(stream: UnixStream) -> io::Result<Passed> {
     let mut bytes = vec![0; MESSAGE];
     let (count, mut descriptors) = match sys::receive_with(&stream, &mut bytes) {

@@ -1,5 +1,5 @@
-//! What a step's process consists of: the shell and its command, the folder, the variables; and why it could not be
-//! started.
+//! The image of a step's process: the shell and its command, the folder, and the variables; and the reasons why it
+//! could not be started.
 
 use std::ffi::CString;
 use std::io;
@@ -10,11 +10,11 @@ use crate::model::{StepId, on_one_line, words};
 use crate::sys::{Image, PrintsTo, StartError};
 use crate::wire::{PlanMessage, StepMessage};
 
-/// The image of this step. `environment` has the step's own variables from now on.
+/// Returns the image of this step. Adds the step's own variables to `environment`.
 ///
 /// # Errors
 ///
-/// If a part of it has a NUL byte.
+/// Returns an error if a part of it contains a NUL byte.
 pub(super) fn image(
     plan: &PlanMessage,
     key: StepId,
@@ -27,11 +27,11 @@ pub(super) fn image(
     shell_image(&plan.shell, step.command.as_bytes(), plan.directory.as_deref(), environment)
 }
 
-/// The image of a shell that runs a command.
+/// Returns the image of a shell that runs a command.
 ///
 /// # Errors
 ///
-/// If a part of it has a NUL byte.
+/// Returns an error if a part of it contains a NUL byte.
 pub(super) fn shell_image(
     shell: &str,
     command: &[u8],
@@ -49,7 +49,7 @@ pub(super) fn shell_image(
     })
 }
 
-/// Why nothing can be done in the folder of a worker's steps.
+/// Returns the message for a folder of a worker's steps that cannot be entered.
 pub(super) fn not_entered(directory: &str, error: &io::Error) -> String {
     let folder = absolute_folder(directory);
     format!("cannot enter the folder `{}`, which `directory` names: {}", on_one_line(&folder), words(error))
@@ -83,7 +83,7 @@ impl From<io::Error> for NotStarted {
     }
 }
 
-/// Where a shell is that is named without a folder.
+/// Returns the path of a shell whose name contains no folder.
 fn path_of(shell: &str, environment: &Environment) -> Vec<u8> {
     let folders = environment.get(b"PATH").filter(|_| !shell.contains('/'));
     let candidates = folders.into_iter().flat_map(|folders| folders.split(|byte| *byte == b':')).map(|folder| {

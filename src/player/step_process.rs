@@ -1,4 +1,4 @@
-//! The process of a step and its two streams, from its creation until nobody holds its streams any more.
+//! The process of a step and its two streams, from its creation until no process holds the streams.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -14,27 +14,27 @@ use crate::wire::{Data, LeftMessage, MAX_DATA, OutcomeMessage, StepEndedMessage}
 #[derive(Debug)]
 pub(super) struct StepProcess {
     pub(super) key: StepId,
-    /// The process and its group.
+    /// The process ID, which is also the ID of its group.
     pub(super) pid: u32,
-    /// Where the process reports its start, until it has.
+    /// The source of the report about its start, until that was read.
     pub(super) report: Option<PreparedProcess>,
-    /// When that is read at the latest; from then on it is waited for.
+    /// Until when this report need not be read; after that, it is waited for.
     pub(super) expected: PlayerTime,
     /// Standard output and standard error.
     pub(super) streams: [Stream; 2],
-    /// How the process ended, once it has.
+    /// The end of the process, once it has ended.
     pub(super) ending: Option<Reaped>,
     pub(super) stop: Stop,
-    /// Whether its end was reported.
+    /// Whether the end of the process was reported.
     pub(super) is_reported: bool,
-    /// When it is checked whether somebody still holds its streams, until that was reported.
+    /// When to check whether other processes still hold its streams, until this was reported.
     pub(super) settled_by: Option<PlayerTime>,
 }
 
-/// What the output of steps passes through.
+/// The state through which the output of steps passes.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// Everything is read into this, so that a short line needs no large allocation.
+    /// A buffer for all reads, so that a short line needs no large allocation.
     buffer: Vec<u8>,
     pub(super) lines: LineWatches,
 }
@@ -42,27 +42,27 @@ pub(super) struct Reader {
 /// Whether a step is being stopped, until its end is reported.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// It is not.
+    /// It is not being stopped.
     No,
-    /// It is, with these signals.
+    /// It is being stopped with these signals.
     InProgress(Escalation),
-    /// It was, and this is what that took and left.
+    /// It was stopped. Contains what this took and left.
     Over(LeftMessage),
 }
 
 /// One of the two streams.
 #[derive(Debug)]
 pub(super) struct Stream {
-    /// Its number in messages.
+    /// Its ID in messages.
     pub(super) number: u32,
-    /// Our end of the pipe, until all others are closed.
+    /// Our end of the pipe, until all write ends are closed.
     pub(super) descriptor: Option<OwnedFd>,
     /// How many bytes the step has printed so far.
     pub(super) length: u64,
 }
 
 impl StepProcess {
-    /// A process that was created, whose streams have these numbers and lengths.
+    /// Creates the record of a new process, whose streams have these IDs and lengths.
     pub(super) fn new(key: StepId, spawned: Spawned, streams: [(u32, u64); 2], expected: PlayerTime) -> Self {
         let [stdout, stderr] = streams;
         let streams = [(stdout, spawned.stdout), (stderr, spawned.stderr)];
@@ -80,10 +80,10 @@ impl StepProcess {
         }
     }
 
-    /// Reads what is in the pipes after the process has ended: everything that it printed, because a pipe holds only so
-    /// much.
+    /// Reads the pipes after the process has ended. This is everything that the process printed, because a pipe has a
+    /// limited capacity.
     pub(super) fn drain(&mut self, audience: &mut Audience, reader: &mut Reader) {
-        /// More than a pipe can hold; further output is from a process that is still there.
+        /// More than the capacity of a pipe. Further output is from other processes that are still running.
         const MOST: u64 = 2 << 20;
         for stream in &mut self.streams {
             let end = stream.length + MOST;
@@ -91,13 +91,13 @@ impl StepProcess {
         }
     }
 
-    /// The numbers of the streams, and how much the step has printed on each.
+    /// Returns the IDs of the streams, and how much the step has printed on each.
     pub(super) fn stream_lengths(&self) -> [(u32, u64); 2] {
         self.streams.each_ref().map(|stream| (stream.number, stream.length))
     }
 
-    /// Whether its end is to be reported: its process has ended and, if that is waited for, its standard output is closed;
-    /// or, if it is being stopped, that is over.
+    /// Whether its end is to be reported: if it is being stopped, whether this has ended; otherwise, whether its
+    /// process has ended and, if `waits_for_output`, its standard output is closed.
     pub(super) fn is_over(&self, waits_for_output: bool) -> bool {
         let is_over = match &self.stop {
             Stop::No => self.ending.is_some() && !(waits_for_output && self.streams[0].descriptor.is_some()),
@@ -107,7 +107,7 @@ impl StepProcess {
         is_over && !self.is_reported
     }
 
-    /// Reports its end.
+    /// Returns the event that reports its end.
     pub(super) fn end(&mut self, audience: &mut Audience, reader: &mut Reader, now: PlayerTime) -> SessionEvent {
         self.drain(audience, reader);
         reader.lines.ended(self.key, now);
@@ -120,24 +120,24 @@ impl StepProcess {
         SessionEvent::Ended(end, self.ending.map_or(now, |reaped| reaped.at))
     }
 
-    /// It was not started, and ends by itself; its end is not reported a second time.
+    /// Records that it was not started. It ends by itself, and its end is not reported again.
     pub(super) fn fail(&mut self) {
         (self.is_reported, self.stop) = (true, Stop::No);
         self.streams.iter_mut().for_each(|stream| stream.descriptor = None);
     }
 
-    /// The pipes that somebody still holds.
+    /// Returns the pipes that other processes still hold.
     pub(super) fn pipes(&self) -> Vec<PipeId> {
         let open = self.streams.iter().filter_map(|stream| stream.descriptor.as_ref());
         open.filter_map(|descriptor| PipeId::of(descriptor.as_fd())).collect()
     }
 
-    /// Whether somebody still holds a stream.
+    /// Whether another process still holds a stream.
     pub(super) fn is_held(&self) -> bool {
         self.streams.iter().any(|stream| stream.descriptor.is_some())
     }
 
-    /// Whether nothing more is to come of it.
+    /// Whether nothing more will be reported about it.
     pub(super) fn is_done(&self) -> bool {
         self.is_reported && !self.is_held() && self.settled_by.is_none()
     }
@@ -153,9 +153,9 @@ impl From<Ending> for OutcomeMessage {
 }
 
 impl Stream {
-    /// Reads once; whether there may be more.
+    /// Reads once. Returns whether there may be more.
     pub(super) fn read(&mut self, audience: &mut Audience, Reader { buffer, lines }: &mut Reader) -> bool {
-        /// Less than this is copied; more takes the buffer with it.
+        /// Shorter output is copied; longer output takes over the buffer.
         const SHORT: usize = MAX_DATA / 4;
         let Some(descriptor) = &self.descriptor else { return false };
         buffer.clear();

@@ -1,9 +1,10 @@
-//! The supervisor of the conductor's `check`: it runs the command, and stops everything that the command has started.
+//! The supervisor of the conductor's `check`: it runs the command, and stops all processes that the command has
+//! started.
 //!
-//! It is a process of its own and a subreaper, so that nothing is left even if the conductor is killed. Its standard input is
-//! a socket: its end means that the command is not wanted any more, and the result is written there. If the supervisor
-//! itself is killed, its parent, the guard, ends what it leaves; if it was stopped, the guard continues it. The command
-//! starts as a step does, by the same code.
+//! It is a separate process and a subreaper, so that nothing is left even if the conductor is killed. Its standard
+//! input is a socket: if it closes, the command is no longer wanted; the result is written there. If the supervisor
+//! itself is killed, its parent, the guard, ends the remaining processes; if it is stopped, the guard continues it. The
+//! command is started by the same code as a step.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -31,12 +32,12 @@ use crate::wire::{OutcomeMessage, SupervisorMessage};
 /// How long processes that outlive the command may take to end by themselves.
 const LET_GO_WITHIN: Duration = Duration::from_millis(200);
 
-/// How often to look at them meanwhile: not every end is reported to us.
+/// How often these processes are checked meanwhile: not every end is reported to us.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Runs a command to its end, ends what it leaves, and reports the result; the exit status.
+/// Runs a command to its end, ends the processes that it leaves, and reports the result. Returns the exit status.
 ///
-/// The program must have one thread.
+/// The program must have only one thread.
 pub fn supervise(command: &OsStr) -> i32 {
     let descendants = Descendants::new();
     life::continue_without_parent();
@@ -46,12 +47,12 @@ pub fn supervise(command: &OsStr) -> i32 {
             life::continue_without_parent();
             sys::exit_now(report(command))
         }
-        // Without a guard the command runs all the same.
+        // Without a guard, the command still runs.
         Err(_) => report(command),
     }
 }
 
-/// Waits for the end of the supervisor, and ends what it leaves; its exit status.
+/// Waits for the end of the supervisor, and ends the processes that it leaves. Returns its exit status.
 fn guard(supervisor: u32, mut descendants: Descendants) -> i32 {
     let mut kill_at = None;
     descendants.child = supervisor;
@@ -84,9 +85,9 @@ fn report(command: &OsStr) -> i32 {
 
 /// The processes below this one.
 struct Descendants {
-    /// The child that this process has made.
+    /// The child that this process has created.
     child: u32,
-    /// How it ended, once it has.
+    /// The end of this child, once it has ended.
     ended: Option<Reaped>,
     signals: SignalDescriptor,
     /// Whether a signal or the end of standard input has told this process to end.
@@ -100,7 +101,7 @@ impl Descendants {
         Ok(Self { child: 0, ended: None, signals, is_stopped: false })
     }
 
-    /// Waits until something happens, or until then; whether a process has ended.
+    /// Waits until something happens, at most until `until`. Returns whether a process has ended.
     fn wait(&mut self, until: Option<PlayerTime>) -> bool {
         let input = io::stdin();
         let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
@@ -117,7 +118,7 @@ impl Descendants {
         !reaped.is_empty()
     }
 
-    /// Ends all of them. Returns those that were there, and those that could not be ended.
+    /// Ends all of them. Returns those that were found, and those that could not be ended.
     fn end(&mut self) -> [Vec<Process>; 2] {
         let mut sweep = Sweep::new(BTreeSet::new(), clock());
         loop {
@@ -131,7 +132,7 @@ impl Descendants {
     }
 }
 
-/// Runs a command to its end, and ends everything that it has started.
+/// Runs a command to its end, and ends all processes that it has started.
 fn run(command: &OsStr) -> Result<SupervisorMessage, NotStarted> {
     let mut descendants = Descendants::new()?;
     let image = shell_image("/bin/sh", command.as_bytes(), None, &Environment::inherited())?;
@@ -144,9 +145,9 @@ fn run(command: &OsStr) -> Result<SupervisorMessage, NotStarted> {
         descendants.wait(None);
     }
     let start = report.read().transpose()?;
-    // If we end it, how it ends is not its own result.
+    // If we end the command, its exit status is not its result.
     let outcome = descendants.ended.map_or(OutcomeMessage::Stopped, |ended| ended.how.into());
-    // What is still there may end by itself.
+    // Remaining processes may end by themselves.
     let end = clock().plus(LET_GO_WITHIN);
     while !descendants.is_stopped && clock() < end && has_descendants() {
         descendants.wait(Some(clock().plus(LOOK)));
@@ -158,7 +159,7 @@ fn run(command: &OsStr) -> Result<SupervisorMessage, NotStarted> {
     Ok(SupervisorMessage { outcome, duration, left, not_stopped })
 }
 
-/// Whether something below this process runs.
+/// Whether a process below this one is running.
 fn has_descendants() -> bool {
     let (found, _) = Origins::default().find(|_| false);
     found.iter().any(|found| !found.is_ending && !found.process.has_ended())

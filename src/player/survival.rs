@@ -1,10 +1,10 @@
-//! Whether the player of a session continues after the command that started it has ended. The player is detached, but
-//! some systems end all processes of a login, a job step or a unit together.
+//! Whether a session player continues after the command that started it has ended. The player is detached, but some
+//! systems end all processes of a login, a job step or a unit together.
 
 use std::fs;
 use std::path::PathBuf;
 
-/// Where the settings of systemd-logind are. Later ones take precedence.
+/// The paths of the settings of systemd-logind. Later ones take precedence.
 const LOGIND: [&str; 4] = [
     "/etc/systemd/logind.conf",
     "/usr/lib/systemd/logind.conf.d",
@@ -12,7 +12,7 @@ const LOGIND: [&str; 4] = [
     "/etc/systemd/logind.conf.d",
 ];
 
-/// What ends this process together with the command that started it, as a sentence for people.
+/// Returns what ends this process together with the command that started it, as a message.
 pub(super) fn limit() -> Option<String> {
     let is_root = rustix::process::geteuid().is_root();
     let cgroup = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -22,7 +22,7 @@ pub(super) fn limit() -> Option<String> {
     ))
 }
 
-/// Why this control group ends with the command, if it does.
+/// Returns why this control group ends with the command, if it does.
 fn ended_with(cgroup: &str, kills_user_processes: impl FnOnce() -> bool) -> Option<&'static str> {
     let parts = || cgroup.lines().flat_map(|line| line.splitn(3, ':').skip(2)).flat_map(|path| path.split('/'));
     let has = |begin: &str, end: &str| parts().any(|part| part.starts_with(begin) && part.ends_with(end));
@@ -36,7 +36,7 @@ fn ended_with(cgroup: &str, kills_user_processes: impl FnOnce() -> bool) -> Opti
         .then_some("systemd-logind ends the processes of a user at logout here (`KillUserProcesses=yes`)")
 }
 
-/// The texts of the settings of systemd-logind.
+/// Returns the contents of the configuration files of systemd-logind.
 fn logind_files() -> Vec<String> {
     let mut found = Vec::new();
     for place in LOGIND {
@@ -51,7 +51,7 @@ fn logind_files() -> Vec<String> {
     found
 }
 
-/// Whether these settings end the processes of this user at logout; those of root are not ended by default.
+/// Whether these settings end the processes of this user at logout. Those of root are not ended by default.
 fn kills_user_processes(files: &[String], is_root: bool) -> bool {
     let setting = |name: &str| {
         let mut values = files.iter().flat_map(|text| text.lines()).filter_map(|line| {

@@ -1,4 +1,4 @@
-//! Ending everything below this process: after a trial, after the death of a session, and at the end of a player.
+//! Ends all processes below this one: after a trial, after the death of a session, and at the end of a player.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,24 +13,24 @@ use crate::wait::Wait;
 
 /// A sweep in progress.
 ///
-/// This process is a subreaper: it inherits whatever its children leave, so that all processes are below it.
+/// This process is a subreaper: it inherits what its children leave, so that all processes are below it.
 #[derive(Debug)]
 pub(super) struct Sweep {
     pub(super) escalation: Escalation,
-    /// The steps that still run, whose processes are expected.
+    /// The steps that are still running, whose processes are expected.
     expected: BTreeSet<StepId>,
-    /// The other processes that were found, with the steps that they come from.
+    /// The other processes that were found, with the step of each.
     strays: BTreeMap<(u32, u64), (Option<StepId>, Process)>,
 }
 
 impl Sweep {
-    /// Begins at `now`; the first look is due at once.
+    /// Starts a sweep at `now`; the first look is due immediately.
     pub(super) fn new(expected: BTreeSet<StepId>, now: PlayerTime) -> Self {
         Self { escalation: Escalation::new(None, Signal::TERM, now), expected, strays: BTreeMap::new() }
     }
 
-    /// Looks for processes, except children that are skipped, and signals them. Returns what could not be ended, once that
-    /// is all that is left.
+    /// Looks for processes, except children for which `skip` returns true, and signals them. Returns the processes that
+    /// could not be ended, once only these remain.
     pub(super) fn look(
         &mut self,
         now: PlayerTime,
@@ -39,7 +39,7 @@ impl Sweep {
     ) -> Option<Vec<Process>> {
         let Self { escalation, expected, strays } = self;
         escalation.look(now, origins, skip, |found| {
-            // Each is described once, and early: less and less can be seen of a process that is ending.
+            // Describe each process once and early: less and less can be seen of a process that is ending.
             let is_expected = |found: &Descendant| found.of.is_some_and(|key| expected.contains(&key));
             for stray in found.iter().filter(|found| !is_expected(found) && !found.is_ending) {
                 strays.entry(stray.identity()).or_insert_with(|| (stray.of, stray.process.describe()));
@@ -47,12 +47,13 @@ impl Sweep {
         })
     }
 
-    /// The processes that were found, other than the expected ones.
+    /// Returns the processes that were found, other than the expected ones.
     pub(super) fn found(self) -> Vec<Process> {
         self.strays.into_values().map(|(_, process)| process).collect()
     }
 
-    /// Warnings about what could not be ended, and about what was found and has not been named before.
+    /// Returns warnings about processes that could not be ended, and about those that were found and have not been
+    /// reported.
     pub(super) fn warnings(&mut self, origins: &Origins, named: &BTreeSet<u32>, remaining: &[Process]) -> Vec<String> {
         let mut strays: BTreeMap<Option<StepId>, Vec<Process>> = BTreeMap::new();
         for (of, process) in std::mem::take(&mut self.strays).into_values() {
@@ -73,23 +74,23 @@ impl Sweep {
     }
 }
 
-/// The sweeps of the listener, which end what dead processes have left.
+/// The sweeps of the listener, which end the processes that dead processes have left.
 #[derive(Debug, Default)]
 pub(super) struct Cleanup {
-    /// The one in progress.
+    /// The sweep in progress.
     pub(super) sweep: Option<Sweep>,
-    /// What the last one could not end: another one could not either.
+    /// The processes that the last sweep could not end: another one could not either.
     pub(super) not_ended: BTreeSet<u32>,
 }
 
 impl Cleanup {
-    /// Begins a sweep, even if one is in progress, because something has died since.
+    /// Starts a sweep, even if one is in progress, because a process has died since.
     pub(super) fn begin(&mut self, now: PlayerTime) {
         self.sweep = Some(Sweep::new(BTreeSet::new(), now));
     }
 
-    /// Continues. Children that are kept, and everything below them, are left alone. Once no sweep is in progress, returns
-    /// what this one could not end.
+    /// Continues the sweep. Leaves alone the children for which `keep` returns true, and everything below them. Once no
+    /// sweep is in progress, returns the processes that this one could not end.
     pub(super) fn go_on(&mut self, keep: impl Fn(u32) -> bool, now: PlayerTime) -> Option<Vec<Process>> {
         let Some(sweep) = &mut self.sweep else { return Some(Vec::new()) };
         let remaining = sweep.look(now, &Origins::default(), keep)?;
@@ -99,8 +100,8 @@ impl Cleanup {
     }
 }
 
-/// Ends what a player at this port left in control groups, if it died with all of its sessions. Returns what the next
-/// conductor has to know about that.
+/// Ends the processes in the control groups of an earlier player of this name that died with all of its sessions.
+/// Returns what the next conductor has to know about this.
 pub(super) fn end_stale(name: &str) -> Option<String> {
     let ended = CgroupRoot::remove_stale(name);
     let text = format!(
@@ -110,8 +111,8 @@ pub(super) fn end_stale(name: &str) -> Option<String> {
     (!ended.is_empty()).then_some(text).inspect(|text| tracing::warn!("{text}"))
 }
 
-/// Kills everything below this process: sessions first, and then whatever they leave. What is still there after a second
-/// cannot be ended by anybody.
+/// Kills all processes below this one: sessions first, and then the processes that they leave. What remains after a
+/// second cannot be ended at all.
 pub(super) fn end_everything() {
     const LOOK: Duration = Duration::from_millis(2);
     let end = clock().plus(Wait::LeftoverEnd.time());

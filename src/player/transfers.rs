@@ -1,5 +1,5 @@
-//! The files of `fetch:` and `put:` steps, on the player's side: they are read and written in small pieces, between
-//! everything else that a session does. They need no spool, because what is fetched is on the disk already.
+//! The files of `fetch:` and `put:` steps on the player. They are read and written in small pieces, between the other
+//! work of a session. They need no spool, because fetched files are already on the disk.
 
 mod fetch;
 mod put;
@@ -11,10 +11,10 @@ use crate::wire::{ActionMessage, ConductorMessage, Outbox, OutcomeMessage, PlanM
 use fetch::Fetch;
 use put::Put;
 
-/// How many folders are read, or files opened, before everything else gets its turn.
+/// How many folders are read, or files opened, before other work continues.
 const STEPS: usize = 64;
 
-/// The streams of files have numbers from here on; those of steps' outputs have lower ones.
+/// The first stream ID of files. Those of steps' outputs are lower.
 const FIRST_STREAM: u32 = 1 << 31;
 
 /// The transfers of one session.
@@ -23,17 +23,17 @@ pub(super) struct Transfers {
     fetches: Vec<Fetch>,
     puts: Vec<Put>,
     next_stream: u32,
-    /// Steps that are over and have not been reported.
+    /// The steps that have ended and have not been reported.
     ended: Vec<(StepId, OutcomeMessage)>,
 }
 
 impl Transfers {
-    /// None yet.
+    /// Creates an empty set of transfers.
     pub(super) fn new() -> Self {
         Self { fetches: Vec::new(), puts: Vec::new(), next_stream: FIRST_STREAM, ended: Vec::new() }
     }
 
-    /// Begins a step's transfer. `scratch` is the scratch folder, or why there is none.
+    /// Starts the transfer of a step. `scratch` is the scratch folder, or the reason why there is none.
     pub(super) fn begin(
         &mut self,
         key: StepId,
@@ -58,7 +58,7 @@ impl Transfers {
         }
     }
 
-    /// Ends a step's transfer without reporting that.
+    /// Ends the transfer of a step without reporting this.
     pub(super) fn cancel(&mut self, key: StepId, outbox: &mut Outbox) {
         self.fetches.extract_if(.., |fetch| fetch.key == key).for_each(|fetch| fetch.cancel(outbox));
         let puts = self.puts.extract_if(.., |put| put.key == key);
@@ -66,12 +66,12 @@ impl Transfers {
         self.ended.retain(|(ended, _)| *ended != key);
     }
 
-    /// Takes what has arrived. Messages that are not about files are returned.
+    /// Handles what has arrived. Returns messages that are not about files.
     pub(super) fn take(&mut self, taken: Taken<ConductorMessage>, outbox: &mut Outbox) -> Option<ConductorMessage> {
         match taken {
             Taken::Message(message) => self.message(message, outbox),
             Taken::Data(data) => {
-                // If it belongs to none, that one was cancelled.
+                // Data that belongs to no step is from a cancelled one.
                 self.with_put(|put| put.has(data.stream), outbox, |put| put.data(&data));
                 None
             }
@@ -120,7 +120,7 @@ impl Transfers {
         outbox.waiting_data() < ROOM && self.fetches.iter().any(Fetch::has_work)
     }
 
-    /// Does some of what can be done, unless it has to wait for other output. Returns the steps that are over.
+    /// Does some of the work, unless it has to wait for other output. Returns the steps that have ended.
     pub(super) fn work(&mut self, has_turn: bool, outbox: &mut Outbox, now: PlayerTime) -> Vec<SessionEvent> {
         for _ in 0..STEPS {
             if !has_turn || !self.has_work(outbox) {

@@ -1,4 +1,4 @@
-//! A `fetch:` step: its files are sent one after the other, and it is over when the conductor has received all of them.
+//! A `fetch:` step. Its files are sent one after another, and it ends when the conductor has received all of them.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::wire::{
     FileEndedMessage, FileMessage, FileName, Outbox, OutcomeMessage, OutgoingFile, Piece, PlayerMessage, bounds,
 };
 
-/// How many files may be on their way, so that small ones do not wait for each other's answers.
+/// How many files may be unanswered, so that small files do not wait for each other's answers.
 const ON_THEIR_WAY: usize = bounds::FILES.most();
 
 /// A `fetch:` step.
@@ -20,29 +20,29 @@ pub(super) struct Fetch {
     found_all: bool,
     /// The file that is being read.
     current: Option<OutgoingFile>,
-    /// The names of those for which the conductor has not answered.
+    /// The names of the files that the conductor has not answered, by stream.
     unanswered: HashMap<u32, String>,
     /// Why the first file could not be fetched, and how many more could not.
     failed: Option<(String, usize)>,
 }
 
 impl Fetch {
-    /// Begins to look for files.
+    /// Starts to look for files.
     ///
     /// # Errors
     ///
-    /// Says why none can be found.
+    /// Returns an error with the reason if no files can be found.
     pub(super) fn new(key: StepId, pattern: &str, directory: Option<&str>) -> Result<Self, String> {
         let walk = Walk::new(pattern, directory)?;
         Ok(Self { key, walk, found_all: false, current: None, unanswered: HashMap::new(), failed: None })
     }
 
-    /// Whether it could do something now, if there were room for it.
+    /// Whether it could do something now if there were room in the outbox.
     pub(super) fn has_work(&self) -> bool {
         self.current.is_some() || (!self.found_all && self.unanswered.len() < ON_THEIR_WAY)
     }
 
-    /// Does a little: looks for the next file, or reads on in this one.
+    /// Does a small part: looks for the next file, or continues to read the current one.
     pub(super) fn step(&mut self, next_stream: &mut u32, outbox: &mut Outbox) {
         let Some(file) = &mut self.current else {
             return match self.walk.step() {
@@ -77,7 +77,7 @@ impl Fetch {
         }
     }
 
-    /// The conductor needs no more of a file. Whether it was one of this step's.
+    /// Handles that the conductor needs no more of a file. Returns whether the file belongs to this step.
     pub(super) fn taken(&mut self, stream: u32, error: Option<&str>) -> bool {
         let Some(name) = self.unanswered.remove(&stream) else { return false };
         self.current.take_if(|current| current.stream == stream);
@@ -94,12 +94,12 @@ impl Fetch {
         }
     }
 
-    /// Whether all files were found, and the conductor has answered for each.
+    /// Whether all files were found and the conductor has answered for each.
     pub(super) fn is_over(&self) -> bool {
         self.found_all && self.unanswered.is_empty()
     }
 
-    /// How it ended.
+    /// Returns the outcome of the step.
     pub(super) fn outcome(self) -> OutcomeMessage {
         match self.failed {
             None => OutcomeMessage::Exit { status: 0 },
@@ -110,7 +110,7 @@ impl Fetch {
         }
     }
 
-    /// Tells the conductor that the rest of the current file will not come.
+    /// Tells the conductor that the rest of the current file will not be sent.
     pub(super) fn cancel(self, outbox: &mut Outbox) {
         if let Some(current) = self.current {
             let stopped = FileEndedMessage::failed(current.stream, "it was stopped".to_owned());

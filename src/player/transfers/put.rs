@@ -1,4 +1,4 @@
-//! A `put:` step: it asks for its file, writes it next to its destination, and renames it when it is complete.
+//! A `put:` step. It requests its file, writes it next to its destination, and renames it when it is complete.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -28,18 +28,18 @@ struct Arriving {
 }
 
 impl Put {
-    /// One to this file or folder. A relative path begins in `directory`, or in the current folder.
+    /// Creates a transfer to this file or folder. A relative path begins in `directory`, or in the current folder.
     pub(super) fn new(key: StepId, remote: &str, directory: Option<&str>) -> Self {
         let path = directory.map_or_else(PathBuf::new, PathBuf::from).join(remote);
         Self { key, remote: remote.to_owned(), path, arriving: None }
     }
 
-    /// Whether this stream is that of its file.
+    /// Whether this is the stream of its file.
     pub(super) fn has(&self, stream: u32) -> bool {
         self.arriving.as_ref().is_some_and(|arriving| arriving.stream == stream)
     }
 
-    /// Its file comes. As for the following, returns whether the step is over, or why it failed.
+    /// Starts to receive its file. Like the methods below, returns whether the step has ended, or why it failed.
     pub(super) fn begin(&mut self, message: &FileMessage) -> Result<bool, String> {
         let (folder, name) = self.destination(OsStr::from_bytes(message.name.bytes()))?;
         let file = IncomingFile::create(folder, &name, true).map_err(|why| self.cannot(&why.to_string()))?;
@@ -47,14 +47,14 @@ impl Put {
         Ok(false)
     }
 
-    /// A part of it has arrived.
+    /// Writes a part of the file.
     pub(super) fn data(&mut self, data: &Data) -> Result<bool, String> {
         let appended = self.arriving.as_mut().map_or(Ok(()), |arriving| arriving.file.append(data));
         appended.map_err(|why| self.cannot(&why.to_string()))?;
         self.place()
     }
 
-    /// All of it was sent, but parts may still arrive.
+    /// Handles the end of the file. Parts of it may still arrive.
     pub(super) fn ended(&mut self, end: FileEndedMessage) -> Result<bool, String> {
         if let Some(why) = end.failed {
             return Err(why);
@@ -80,7 +80,7 @@ impl Put {
         format!("cannot write `{}`: {why}", on_one_line(&self.remote))
     }
 
-    /// The folder and the name in it. In a folder the file keeps its own name; links are followed.
+    /// Returns the folder and the name in it. In a folder, the file keeps its own name. Links are followed.
     fn destination(&self, own: &OsStr) -> Result<(OwnedFd, OsString), String> {
         let open = |folder: &Path| {
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
