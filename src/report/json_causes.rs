@@ -6,7 +6,7 @@ use super::causes::{self, Cause, Consequence};
 use super::{Ended, Run};
 use crate::model::{ConductorTime, StepReference, WorkerId, object};
 
-/// The causes, in the order of time; `date` is how moments are written.
+/// Returns the causes in order of time. `date` formats times.
 pub(super) fn entries<D: Serialize>(ended: Ended<'_>, date: impl Fn(ConductorTime) -> D) -> Vec<impl Serialize> {
     let run = ended.run;
     let all = causes::causes(run, Some(ended.conclusion));
@@ -20,12 +20,12 @@ fn entry<D: Serialize>(run: &Run, cause: &Cause, timestamp: D) -> impl Serialize
         kind: cause.kind.word(),
         verdict: shown.word,
         trial: cause.trial,
-        // All of them, if there are several.
+        // All trials, if there are several.
         trials: @optional (!cause.more_trials.is_empty()).then(|| cause.trials().collect::<Vec<_>>()),
         phase: cause.phase,
         workers: names(run, cause.workers.iter().copied()),
         steps: steps(run, &cause.steps),
-        // What stands in the other reports.
+        // The same text as in the other reports.
         text: shown.title,
         hint: @optional shown.hint,
         consequences: cause.consequences.iter().map(|one| consequence(run, one)).collect::<Vec<_>>(),
@@ -36,7 +36,7 @@ fn consequence(run: &Run, consequence: &Consequence) -> impl Serialize + use<> {
     object! {
         kind: consequence.effect.word(),
         text: consequence.text(run),
-        // Those whose start skews or checks it is about.
+        // The trials whose start skews, checks or metrics are affected.
         trials: @optional (!consequence.trials.is_empty()).then(|| consequence.trials.clone()),
         workers: names(run, consequence.workers.iter().copied()),
         steps: steps(run, &consequence.steps),

@@ -1,9 +1,10 @@
-//! The `json` report: one document of the seed's shape, with more fields, written when the run is over.
+//! The `json` report: one document in the format of the Python program, with more fields, written at the end of the
+//! run.
 //!
-//! `{"metadata": {…}, "workers": […], "trials": […], "metrics": […], "precision": {…}, "statistics": […], "causes": […], "lost": […], "not_reset": […], "warnings": […],
-//! "configuration": {…}}`; `json.schema.json` describes it to programs. Times are local, as in the seed;
-//! a time that is not known, such as the end of what was interrupted, is `null`. Each level is made while it is
-//! written, and outputs are read then, piece by piece.
+//! `{"metadata": {…}, "workers": […], "trials": […], "metrics": […], "precision": {…}, "statistics": […], "causes":
+//! […], "lost": […], "not_reset": […], "warnings": […], "configuration": {…}}`; `json.schema.json` is its schema. Times
+//! are local, as in the Python program. An unknown time, such as the end of something that was interrupted, is `null`.
+//! Each level is created while it is written, and outputs are read at that time, piece by piece.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -43,7 +44,7 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
         metadata: metadata(ended),
         workers: run.plan().into_iter().flat_map(Plan::workers).map(worker).collect::<Vec<_>>(),
         trials: List(|| run.trials.values().map(move |trial| trial_entry(ended, trial))),
-        // Without metrics there are none.
+        // Absent if there are no metrics.
         metrics: @optional (!metrics.is_empty()).then_some(metrics),
         precision: @optional ended.run.precision.as_ref().map(|judgement| object! {
             reached: judgement.imprecise == 0,
@@ -52,7 +53,7 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
         statistics: rows.iter().map(statistics_entry).collect::<Vec<_>>(),
         causes: json_causes::entries(ended, |at| date(ended, at)),
         lost: List(|| run.lost.iter().map(|remark| remark_entry(ended, remark))),
-        // Workers of which it is not known that their Reset ran to its end.
+        // Workers whose Reset may not have run to its end.
         not_reset: run.not_reset().into_iter().map(not_reset).collect::<Vec<_>>(),
         warnings: List(|| run.warnings.iter().map(|remark| remark_entry(ended, remark))),
         configuration: run.plan().map(dry_run_json::document),
@@ -75,7 +76,7 @@ fn metadata(ended: Ended<'_>) -> impl Serialize + '_ {
     }
 }
 
-/// Durations over trials, in seconds.
+/// Returns the entry for durations over trials, in seconds.
 fn statistics_entry(row: &Row) -> impl Serialize + '_ {
     let step = (row.subject == Subject::Step).then_some(row);
     object! {
@@ -100,19 +101,19 @@ fn remark_entry<'a>(ended: Ended<'a>, remark: &'a Remark) -> impl Serialize + 'a
     }
 }
 
-/// A date as Python's `isoformat` writes it, always with microseconds.
+/// Formats a date like Python's `isoformat`, always with microseconds.
 fn date(ended: Ended<'_>, reading: ConductorTime) -> Option<String> {
     let (_, anchor) = ended.run.plan.as_ref()?;
     let local = Timestamp::try_from(anchor.date(reading)).ok()?.to_zoned_datetime(ended.time_zone.clone());
     Some(local.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string())
 }
 
-/// A worker's name.
+/// Returns the name of a worker.
 fn name(ended: Ended<'_>, worker: WorkerId) -> Option<&str> {
     Some(ended.run.worker(worker)?.name.as_str())
 }
 
-/// A trial in the seed's shape.
+/// Returns the entry of a trial in the format of the Python program.
 fn trial_entry<'a>(ended: Ended<'a>, trial: &'a Trial) -> impl Serialize + 'a {
     let phases = move || {
         let entry = move |phase: &'a PhaseOfTrial| (phase.phase.word().to_owned(), phase_entry(ended, phase));
@@ -128,19 +129,19 @@ fn trial_entry<'a>(ended: Ended<'a>, trial: &'a Trial) -> impl Serialize + 'a {
         round: @optional round,
         warm_up: @optional trial.slot.warm_up.then_some(true),
         attempt: @optional (trial.attempt > 1).then_some(trial.attempt),
-        // With which configuration it was run, where that was changed.
+        // The generation of its configuration, if the configuration was changed.
         generation: @optional (ended.run.generation > 1).then_some(trial.generation),
         start_time: date(ended, trial.start),
         end_time: trial.end.and_then(|end| date(ended, end)),
         verdict: trial.verdict,
         phases: Map(phases),
-        // The test's own judgement.
+        // The result of the check.
         check: @optional trial.check.as_ref().map(|check| left_entry(ended, None, check, IN_TIME)),
         metrics: @optional (!trial.metrics.is_empty()).then_some(List(metrics)),
     }
 }
 
-/// What came of a metric.
+/// Returns the entry of the measurement of a metric.
 fn metric_entry<'a>(ended: Ended<'a>, measured: &'a Measured) -> impl Serialize + use<'a> {
     object! {
         metric: measured.metric.as_str(),
@@ -168,7 +169,7 @@ fn phase_entry<'a>(ended: Ended<'a>, phase: &'a PhaseOfTrial) -> impl Serialize 
     }
 }
 
-/// What became of a barrier: how many seconds each worker waited, and how far apart they went on.
+/// Returns the entry of a barrier: how many seconds each worker waited, and the release skew.
 fn barrier_entry<'a>(ended: Ended<'a>, barrier: &'a BarrierResult) -> impl Serialize + 'a {
     let waited = barrier.waited.iter().filter_map(|(id, time)| Some((name(ended, *id)?, time.as_secs_f64())));
     object! {
@@ -180,7 +181,7 @@ fn barrier_entry<'a>(ended: Ended<'a>, barrier: &'a BarrierResult) -> impl Seria
     }
 }
 
-/// How far apart the workers of a phase started, in seconds, how far off that may be, and whose start is not known.
+/// Returns the entry of a start skew: its spread and error bound in seconds, and the workers whose start is unknown.
 fn skew_entry<'a>(ended: Ended<'a>, skew: &StartSkew) -> impl Serialize + use<'a> {
     object! {
         seconds: skew.spread.as_secs_f64(),
@@ -198,7 +199,7 @@ fn worker_entry<'a>(ended: Ended<'a>, phase: Phase, id: WorkerId, worker: &'a Wo
             let step = ended.run.worker(id).and_then(|worker| worker.steps[phase].get(position));
             Item::Result(result_entry(ended, step, position, recorded))
         });
-        // The last item of a worker that reached the end of its phase, as the Python conductor writes it.
+        // The last item of a worker that reached the end of its phase, as in the Python conductor's document.
         let end = |timestamp| object! { timestamp: timestamp, code: PHASES_COMPLETE, message: PHASES_COMPLETE_MESSAGE };
         results.chain(last.clone().map(end).map(Item::End))
     };
@@ -213,7 +214,7 @@ enum Item<R, E> {
     End(E),
 }
 
-/// A result: the seed's three fields, then ours.
+/// Returns the entry of a result: the three fields of the Python program, then ours.
 fn result_entry<'a>(
     ended: Ended<'a>,
     step: Option<&'a Step>,
@@ -221,7 +222,7 @@ fn result_entry<'a>(
     recorded: &'a Recorded,
 ) -> impl Serialize + 'a {
     let SeedResult { code, message } = SeedResult::new(step, &recorded.result, ended.run.limit());
-    // Only what it came to at last can have grown since.
+    // Only the final result can have grown since.
     let late = recorded.late().map(|output| output.printed());
     let end = move |(at, result): &'a (ConductorTime, StepResult)| {
         object! {
@@ -239,15 +240,15 @@ fn result_entry<'a>(
         command: step.map(|step| step.action.to_string()),
         #[serde(flatten)]
         left: left_entry(ended, step, &recorded.result, if recorded.end.is_none() { late } else { IN_TIME }),
-        // How a spawned step ended at last.
+        // The final outcome of a spawned step.
         spawned_end: @optional recorded.end.as_deref().map(end),
     }
 }
 
-/// No byte of either stream was printed after the end.
+/// The number of late bytes of both streams if nothing was printed after the end.
 const IN_TIME: [u64; 2] = [0; 2];
 
-/// What a step left. Durations are in seconds; `after` of an attempt counts from the step's start.
+/// Returns the entry of a result. Durations are in seconds; `after` of an attempt counts from the step's start.
 fn left_entry<'a>(
     ended: Ended<'a>,
     step: Option<&Step>,
@@ -271,22 +272,22 @@ fn left_entry<'a>(
         limit: @optional limit,
         reason: @optional result.why(),
         started_at: result.started.and_then(|started| date(ended, started.at)),
-        // How far off that may be on the conductor's clock.
+        // The maximum error of the start time on the conductor's clock.
         started_at_error: result.started.map(|started| started.error.as_secs_f64()),
-        // By how much the order to start came too late for the instant at which all were to start.
+        // How long after the planned common start the order to start arrived.
         started_late: @optional late.map(|late| late.as_secs_f64()),
         duration: result.duration.map(|duration| duration.as_secs_f64()),
         stdout: stdout,
         stdout_bytes: result.stdout.printed(),
         stdout_left_out: stdout_left_out,
-        // How many of the bytes, the last, were printed after the end of the step.
+        // How many of the last bytes were printed after the end of the step.
         stdout_late_bytes: @optional stdout_late_bytes,
         stderr: stderr,
         stderr_bytes: result.stderr.printed(),
         stderr_left_out: stderr_left_out,
         stderr_late_bytes: @optional stderr_late_bytes,
         leaky: result.leaky,
-        // Who still held its output.
+        // The processes that still held the output.
         holders: @optional (!result.holders.is_empty()).then_some(&result.holders),
         not_stopped: @optional (!result.not_stopped.is_empty()).then_some(&result.not_stopped),
         // The attempts of a step that was repeated until it succeeded.

@@ -1,5 +1,5 @@
-//! JSON as we write it: indented by two spaces, as Python's `json.dump(indent=2)` does, or in one line; and with every
-//! character that a terminal could obey as an escape, which means the same to every reader.
+//! Writes JSON in our format: indented by two spaces, as in Python's `json.dump(indent=2)`, or in one line. Every
+//! character that a terminal could interpret is escaped, which means the same to every reader.
 
 use std::io::{self, BufWriter, Write};
 
@@ -11,7 +11,7 @@ use crate::model::is_harmful;
 ///
 /// # Errors
 ///
-/// Those of the writer.
+/// Returns the errors of the writer.
 pub(crate) fn write(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     let mut escaping = escaping::<false>(writer);
     serde_json::to_writer_pretty(&mut escaping, value)?;
@@ -26,14 +26,14 @@ pub(super) fn write_line(writer: &mut dyn Write, value: &impl Serialize) -> io::
     escaping.flush()
 }
 
-/// Writes `value` in one line that can stand in an HTML page: nothing in it can end an element or begin one.
+/// Writes `value` in one line that can be embedded in an HTML page: nothing in it can begin or end an element.
 pub(super) fn write_for_html(writer: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     let mut escaping = escaping::<true>(writer);
     serde_json::to_writer(&mut escaping, value)?;
     escaping.flush()
 }
 
-/// A list that is made while it is written.
+/// A list that is created while it is written.
 pub(super) struct List<F>(pub(super) F);
 
 impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for List<F> {
@@ -42,7 +42,7 @@ impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for List<F> {
     }
 }
 
-/// An object whose keys are data and keep their order, made while it is written.
+/// An object whose keys are data and keep their order. It is created while it is written.
 pub(super) struct Map<F>(pub(super) F);
 
 impl<F: Fn() -> I, I: Iterator<Item = (String, V)>, V: Serialize> Serialize for Map<F> {
@@ -51,14 +51,14 @@ impl<F: Fn() -> I, I: Iterator<Item = (String, V)>, V: Serialize> Serialize for 
     }
 }
 
-/// The serializer writes single escapes; the buffer combines them. It never splits what it was given, so that characters stay
-/// whole.
+/// Creates the buffered writer that escapes. The serializer writes single escapes, and the buffer combines them. The
+/// buffer never splits a piece, so characters stay intact.
 fn escaping<const HTML: bool>(writer: &mut dyn Write) -> BufWriter<Escaping<'_, HTML>> {
     BufWriter::with_capacity(4096, Escaping(writer))
 }
 
-/// Writes JSON with escapes for some characters, in `HTML` also for those of markup. Outside of texts, JSON has none of them
-/// but newlines, which in texts are escapes already.
+/// Writes JSON with escapes for some characters, and with `HTML` also for those of markup. Outside of strings, JSON has
+/// none of these except newlines, and in strings newlines are already escaped.
 struct Escaping<'a, const HTML: bool>(&'a mut dyn Write);
 
 impl<const HTML: bool> Escaping<'_, HTML> {
@@ -67,7 +67,8 @@ impl<const HTML: bool> Escaping<'_, HTML> {
         character != '\n' && is_harmful(character) || HTML && is_markup()
     }
 
-    /// Whether nothing in these bytes is escaped. It looks at all of them, because a loop without an exit is faster.
+    /// Whether nothing in these bytes must be escaped. Checks all bytes, because a loop without an early exit is
+    /// faster.
     fn are_plain(bytes: &[u8]) -> bool {
         let is_markup = |byte| HTML && matches!(byte, b'<' | b'>' | b'&');
         !bytes.iter().fold(false, |found, &byte| found | !matches!(byte, b' '..=b'~' | b'\n') | is_markup(byte))
@@ -75,7 +76,7 @@ impl<const HTML: bool> Escaping<'_, HTML> {
 }
 
 impl<const HTML: bool> Write for Escaping<'_, HTML> {
-    /// The serializer hands on pieces of text, each with whole characters.
+    /// Writes a piece of text. The serializer passes only whole characters.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if Self::are_plain(bytes) {
             return self.0.write(bytes);

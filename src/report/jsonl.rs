@@ -1,7 +1,8 @@
 //! The `jsonl` report: every event as a line of JSON, written when it happens.
 //!
-//! Each line is written at once, so that every line but possibly the last is whole even if the conductor was killed. What
-//! steps print has lines of its own, as it came, of at most 64 KiB. `line` has the shape; `read` reads a report back.
+//! Each line is written immediately, so that every line except possibly the last is complete even if the conductor was
+//! killed. The output of steps has lines of its own, as it arrived, of at most 64 KiB. `line` defines the format;
+//! `read` reads a report back.
 
 mod bytes;
 mod line;
@@ -23,7 +24,7 @@ use bytes::Bytes;
 use line::{Line, Part, RunStarted, utc};
 pub(crate) use read::Replay;
 
-/// So many bytes of an output stand in a line at most: six times as many are what they come to when each is escaped.
+/// The maximum number of bytes of an output in a line. Escaping makes them at most six times as many.
 const PIECE: u64 = 10_000;
 
 /// Writes events as lines.
@@ -31,19 +32,19 @@ pub(super) struct JsonlReporter {
     writer: Box<dyn Write + Send>,
     names: Option<Arc<Names>>,
     anchor: Option<ClockAnchor>,
-    /// Its beginning is written: that of the run before it was interrupted.
+    /// Whether the beginning of the run was already written before the run was interrupted.
     is_continued: bool,
-    /// How much of each stream was written, of those that may still grow.
+    /// How many bytes were written of each stream that may still grow.
     written: BTreeMap<(StepReference, Stream), u64>,
 }
 
 impl JsonlReporter {
-    /// Writes to `writer`, which should not buffer.
+    /// Creates a report that writes to `writer`, which should not buffer.
     pub(super) fn new(writer: Box<dyn Write + Send>) -> Self {
         Self { writer, names: None, anchor: None, is_continued: false, written: BTreeMap::new() }
     }
 
-    /// Writes behind what `writer` has of an earlier part of the run.
+    /// Creates a report that continues the earlier part of the run in `writer`.
     pub(super) fn continuing(writer: Box<dyn Write + Send>) -> Self {
         Self { is_continued: true, ..Self::new(writer) }
     }
@@ -56,7 +57,7 @@ impl JsonlReporter {
         self.writer.write_all(&bytes)
     }
 
-    /// The run's first lines: its settings, its workers, and what each of them will do.
+    /// Writes the first lines of the run: its settings, its workers and their steps.
     fn begin(&mut self, at: ConductorTime, plan: &Arc<Plan>, anchor: &ClockAnchor) -> io::Result<()> {
         self.names = Some(Names::new(Arc::clone(plan)));
         self.anchor = Some(*anchor);
@@ -79,7 +80,7 @@ impl JsonlReporter {
         Ok(())
     }
 
-    /// Writes what came of a stream since the last time. `last` says that nothing more will come.
+    /// Writes the output of a stream since the last call. `last` means that no more will follow.
     fn output(
         &mut self,
         at: ConductorTime,
@@ -94,7 +95,8 @@ impl JsonlReporter {
             let piece = &mut buffer[..count];
             output.read_exact_at(offset, piece)?;
             let whole = last || offset + (count as u64) < output.length();
-            // Without a whole character, only their number is written. This ends the loop: the next event has the rest.
+            // Without a whole character, only the number of bytes is written. This ends the loop: the next event
+            // contains the rest.
             let (bytes, unfinished) =
                 Bytes::first_of(piece, whole).map_or((Bytes::Text("".into()), count as u64), |bytes| (bytes, 0));
             let used = bytes.length() as u64;
@@ -123,7 +125,7 @@ impl Reporter for JsonlReporter {
             }
             Event::OutputReceived { step, stream, output } => self.output(*at, (*step, *stream), output, false),
             Event::OutputEnded { step, stream, output } => self.output(*at, (*step, *stream), output, true),
-            // Another record can be made of one that has no end: neither has that.
+            // A record without an end can be copied: the copy has no end either.
             Event::RecordEnded => Ok(()),
             Event::RunEnded { conclusion } => {
                 for reason in &conclusion.reasons {

@@ -1,15 +1,16 @@
-//! The `junit` report, for continuous integration: written by a library when the run is over.
+//! The `junit` report, for continuous integration: written by a library at the end of the run.
 //!
 //! | suite | its cases |
 //! |---|---|
-//! | `run` | `verdict`: not green whenever the exit status is not 0 |
+//! | `run` | `verdict`: not green if the exit status is not 0 |
 //! | `trial 1, metrics` | one for each metric; its value is a property |
-//! | `trial 1, run, dut` | `start`: how the worker got into the phase; then one for each step |
+//! | `trial 1, run, dut` | `start`: how the worker started the phase; then one for each step |
 //!
-//! The class of a case is `trial-1.worker.phase`. A failure is a step that failed; an error is what was not seen: a lost worker,
-//! a run that was not carried out. A failure that does not count is green, and a property says so. Outputs share a fixed
-//! amount, so that the report is never too large for its readers. The file is valid by the schema of the xunit plugin of
-//! Jenkins, in which a case has no properties: a suite has those of its cases, named `STEP: PROPERTY`.
+//! The class of a case is `trial-1.worker.phase`. A failure is a step that failed; an error is something without a
+//! result: a lost worker, a run that was not carried out. A failure that does not count is green, and has a property
+//! that says so. The outputs share a fixed number of bytes, so that the report is never too large for its readers. The
+//! file conforms to the schema of the xunit plugin of Jenkins, in which a case has no properties: a suite has the
+//! properties of its cases, named `STEP: PROPERTY`.
 
 #[cfg(test)]
 mod schema;
@@ -27,31 +28,31 @@ use crate::model::{
     Conclusion, Mode, Outcome, Output, Plan, Process, Start, Step, StepResult, Verdict, WorkerId, WorkerPlan, harmless,
 };
 
-/// A report has so many bytes at most: GitLab refuses files above 30 MB.
+/// The maximum size of a report in bytes. GitLab refuses files above 30 MB.
 const LARGEST: u64 = 16 << 20;
-/// So many bytes of all outputs together are kept, or fewer where they come to more as XML has them.
+/// The maximum number of bytes of all outputs together; less if XML escapes make them larger.
 const BUDGET: u64 = 12 << 20;
-/// And so many of one.
+/// The maximum number of bytes of one output.
 const MOST: u64 = 128 << 10;
 
-/// So many causes have the last lines that they printed in the verdict.
+/// The maximum number of causes in the verdict that include their last lines of output.
 const PRINTED: usize = 50;
 
-/// So many last lines of what a check printed.
+/// The maximum number of last lines of the output of a check.
 const CHECK_LINES: usize = 200;
 
-/// So many of its last lines on standard error stand in the failure of a step.
+/// The maximum number of last lines of standard error in the failure of a step.
 const LINES: usize = 10;
 
-/// Stands above what a step printed after its end.
+/// The line above output that was printed after the end of the step.
 const LATE: &str = "[… printed after the end of the step: …]\n";
 
-/// How much of a run is written.
+/// The level of detail of a report.
 #[derive(Clone, Copy)]
 struct Detail {
-    /// So many bytes of an output are kept.
+    /// The maximum number of bytes of an output.
     limit: u64,
-    /// Cases that passed are left out.
+    /// Whether cases that passed are left out.
     is_brief: bool,
 }
 
@@ -60,8 +61,8 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
     write_within(LARGEST, ended, writer)
 }
 
-/// Cuts outputs until the report is small enough. If that does not suffice, leaves out the cases that passed. One suite at a
-/// time is in memory.
+/// Writes a report of at most `largest` bytes. Cuts outputs until the report is small enough. If that does not suffice,
+/// leaves out the cases that passed. Only one suite at a time is in memory.
 fn write_within(largest: u64, ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
     let Ended { run, at, conclusion, .. } = ended;
     let limit = fair_limit(run.outputs().map(Output::length), BUDGET, MOST);
@@ -90,7 +91,7 @@ fn write_within(largest: u64, ended: Ended<'_>, writer: &mut dyn Write) -> io::R
         }
         detail = match detail.limit {
             0 => Detail { is_brief: true, ..detail },
-            // As many as fit if the others are escaped alike.
+            // As many as fit if all output is escaped to the same degree.
             limit => Detail { limit: if limit < 64 { 0 } else { limit * largest / all * 9 / 10 }, ..detail },
         };
     };
@@ -101,7 +102,7 @@ fn write_within(largest: u64, ended: Ended<'_>, writer: &mut dyn Write) -> io::R
     writer.write_all(tail.as_bytes())
 }
 
-/// What stands before the suites of a report, and behind them.
+/// Returns the parts of a report before and after its suites.
 fn frame(report: &Report) -> io::Result<(String, String)> {
     let mut text = report.to_string().map_err(|error| innermost(&error))?;
     let end = text.rfind("\n</testsuites>").unwrap_or(text.len());
@@ -109,7 +110,7 @@ fn frame(report: &Report) -> io::Result<(String, String)> {
     Ok((text, tail))
 }
 
-/// Suites as they stand in a report.
+/// Formats suites as they are in a report.
 fn xml(suites: Vec<TestSuite>) -> io::Result<String> {
     let mut report = Report::unnamed();
     let (head, _) = frame(&report)?;
@@ -117,13 +118,13 @@ fn xml(suites: Vec<TestSuite>) -> io::Result<String> {
     Ok(frame(&report)?.0.split_off(head.len()))
 }
 
-/// Leaves out what the library writes of all suites and the schema does not have: how many cases were skipped.
+/// Removes the number of skipped cases of all suites, which the library writes but the schema does not allow.
 fn valid(head: &str) -> String {
     let parts = head.rsplit_once(" skipped=\"").and_then(|(before, rest)| Some((before, rest.split_once('"')?.1)));
     parts.map_or_else(|| head.to_owned(), |(before, after)| format!("{before}{after}"))
 }
 
-/// The suites in their order, each made when it is written.
+/// Returns the suites in order. Each is created when it is written.
 fn suites<'a>(ended: Ended<'a>, reasons: &'a [String], detail: Detail) -> impl Iterator<Item = TestSuite> + 'a {
     let Ended { run, conclusion, .. } = ended;
     let trials = run.plan().into_iter().flat_map(|plan| run.trials.values().map(move |trial| (plan, trial)));
@@ -136,7 +137,7 @@ fn suites<'a>(ended: Ended<'a>, reasons: &'a [String], detail: Detail) -> impl I
     std::iter::once_with(move || verdict(run, conclusion, reasons, detail)).chain(trials.flat_map(of_trial))
 }
 
-/// What speaks for the run as a whole, where no step may speak for it.
+/// Returns the suite with the verdict of the run as a whole.
 fn verdict(run: &Run, conclusion: &Conclusion, reasons: &[String], detail: Detail) -> TestSuite {
     let status = conclusion.exit_status();
     let status = match (status, conclusion.verdict) {
@@ -164,7 +165,7 @@ fn verdict(run: &Run, conclusion: &Conclusion, reasons: &[String], detail: Detai
     suite
 }
 
-/// The test's own judgement of a trial.
+/// Returns the suite with the check of a trial.
 fn check_suite(trial: u32, check: &StepResult) -> TestSuite {
     let word = check.outcome.in_detail();
     let status = match &check.outcome {
@@ -181,7 +182,7 @@ fn check_suite(trial: u32, check: &StepResult) -> TestSuite {
     suite
 }
 
-/// The metrics of a trial, if it has some: a case and a property each.
+/// Returns the suite with the metrics of a trial, if it has some: a case and a property for each.
 fn metrics_suite(run: &Run, detail: Detail, trial: &Trial) -> Option<TestSuite> {
     let number = trial.number;
     let mut suite = TestSuite::new(format!("trial {number}, metrics"));
@@ -206,7 +207,7 @@ fn metrics_suite(run: &Run, detail: Detail, trial: &Trial) -> Option<TestSuite> 
     (!trial.metrics.is_empty() && suite.tests > 0).then_some(suite)
 }
 
-/// A worker's phase, unless it has nothing to do in it.
+/// Returns the suite of a worker's phase, unless it has no steps there.
 fn worker_suite(
     run: &Run,
     detail: Detail,
@@ -242,7 +243,7 @@ fn worker_suite(
     (suite.tests > 0).then_some(suite)
 }
 
-/// Makes the cases of one worker in one phase, each with a name of its own.
+/// Creates the cases of one worker in one phase, with unique names.
 struct Cases<'a> {
     run: &'a Run,
     limit: u64,
@@ -265,7 +266,7 @@ impl Cases<'_> {
         case
     }
 
-    /// How the worker got into the phase.
+    /// Returns the case that says how the worker started the phase.
     fn start(&mut self) -> TestCase {
         let started = self.own.and_then(first_start);
         let unknown = self.phase.skew.as_ref().is_some_and(|skew| skew.unknown.contains(&self.id));
@@ -290,7 +291,7 @@ impl Cases<'_> {
         case
     }
 
-    /// How a step ended.
+    /// Returns the case of a step.
     fn step(&mut self, position: usize, step: &Step) -> TestCase {
         let label = step.label.as_str();
         let Some(recorded) = self.own.and_then(|own| own.results.get(position)) else {
@@ -324,7 +325,7 @@ impl Cases<'_> {
         case
     }
 
-    /// A stream: what was printed until the end of the step, and later.
+    /// Formats a stream: its output until the end of the step, and its later output.
     fn output(&self, early: &Output, late: &Output) -> Option<quick_junit::XmlString> {
         let kept = |output| Excerpt::new(output, self.limit).to_string();
         let mut all = kept(early);
@@ -370,7 +371,7 @@ fn skipped(why: &str) -> TestCaseStatus {
     status
 }
 
-/// The status of a case that is not green.
+/// Creates the status of a case that is not green.
 fn not_green(kind: NonSuccessKind, word: &str, description: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
     status.set_type(text(word)).set_message(text(description.lines().next().unwrap_or(word)));
@@ -378,10 +379,10 @@ fn not_green(kind: NonSuccessKind, word: &str, description: &str) -> TestCaseSta
     status
 }
 
-/// Remote text as XML can have it: what it cannot have is shown by escapes.
+/// Escapes the characters of remote text that XML cannot represent.
 fn text(text: &str) -> String {
-    // The library drops tabs with everything else that it takes for a terminal's.
+    // The library removes tabs, together with all control characters.
     let shown = harmless(text).replace('\t', "    ");
-    // These two are the only other characters that XML has no place for.
+    // The only other characters that XML does not allow.
     shown.replace('\u{fffe}', "\\u{fffe}").replace('\u{ffff}', "\\u{ffff}")
 }

@@ -1,5 +1,5 @@
-//! The `markdown` report: verdict, metrics and causes, for summaries of jobs and for comments. It is written when the run is
-//! over.
+//! The `markdown` report: verdict, metrics and causes, for job summaries and comments. It is written at the end of the
+//! run.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use super::{Ended, words};
 use crate::model::harmless;
 use crate::values::Summary;
 
-/// So many causes are listed.
+/// The maximum number of causes that are listed.
 const CAUSES: usize = 20;
 
 /// Writes the report of a run.
@@ -47,7 +47,7 @@ pub(super) fn write(ended: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> 
     Ok(())
 }
 
-/// Lines below an item of a list, as they are. An indented block needs no mark that they could contain.
+/// Writes unchanged lines below a list item. An indented block needs no delimiter that the lines could contain.
 fn write_lines(writer: &mut dyn Write, lines: impl Iterator<Item = String>) -> io::Result<()> {
     let mut lines = lines.peekable();
     if lines.peek().is_some() {

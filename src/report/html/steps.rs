@@ -1,5 +1,5 @@
-//! The steps for the script of the page: a column of numbers for each of their properties. The checks of the trials are
-//! behind them, as the steps of one more worker.
+//! The steps for the script of the page: a column of numbers for each property. The checks of the trials come last, as
+//! the steps of an additional worker.
 
 use std::collections::BTreeMap;
 
@@ -10,24 +10,24 @@ use crate::model::{Action, ConductorTime, Mode, Outcome, Phase, StepResult, nano
 use crate::report::placement::{Placed, place_of_check, places};
 use crate::report::{Finished, Run, Trial, words};
 
-/// Its start is not known: it is drawn where its end was seen.
+/// The start of the step is unknown: the step is drawn where its end was seen.
 const SEEN: u64 = 1;
-/// Others held its output when it was over.
+/// Other processes still held the output of the step when it ended.
 const LEAKY: u64 = 2;
-/// It was spawned.
+/// The step was spawned.
 const SPAWN: u64 = 4;
-/// It waited at a barrier.
+/// The step waited at a barrier.
 const BARRIER: u64 = 8;
-/// Its failure does not count.
+/// The failure of the step does not count.
 const EXCUSED: u64 = 16;
-/// It failed by itself.
+/// The step failed by itself.
 const CAUSE: u64 = 32;
-/// It could not be carried out because of a cause.
+/// The step could not be carried out because of a cause.
 const CONSEQUENCE: u64 = 64;
-/// Not all of its output could be stored.
+/// Some of the output of the step could not be stored.
 const UNKEPT: u64 = 128;
 
-/// The steps: a list for each of their properties.
+/// The steps: a list for each property.
 #[derive(Default)]
 pub(super) struct Columns([Vec<u64>; 11]);
 
@@ -42,7 +42,7 @@ impl Serialize for Columns {
     }
 }
 
-/// Texts, each once, with their numbers.
+/// Distinct texts with their numbers.
 #[derive(Default)]
 pub(super) struct Texts(BTreeMap<String, usize>);
 
@@ -60,7 +60,7 @@ impl Serialize for Texts {
     }
 }
 
-/// Times from the start of a run.
+/// Converts times to times since the start of a run.
 #[derive(Clone, Copy)]
 pub(super) struct Times {
     pub(super) start: ConductorTime,
@@ -77,7 +77,7 @@ impl Times {
     }
 }
 
-/// All steps of a run, and the texts that they name by their numbers.
+/// All steps of a run, and the texts that they refer to by number.
 pub(super) struct Steps {
     times: Times,
     pub(super) labels: Texts,
@@ -86,7 +86,7 @@ pub(super) struct Steps {
     pub(super) columns: Columns,
 }
 
-/// The steps, numbered in the order of [`Run::results`], and the checks behind them.
+/// Returns the steps, numbered in the order of [`Run::results`], followed by the checks.
 pub(super) fn steps(run: &Run, times: Times, roles: &Roles) -> Steps {
     let (labels, commands, details, columns) = Default::default();
     let mut made = Steps { times, labels, commands, details, columns };
@@ -109,7 +109,7 @@ pub(super) fn steps(run: &Run, times: Times, roles: &Roles) -> Steps {
 }
 
 impl Steps {
-    /// Adds a step of the phase with this number.
+    /// Adds a step. `phase` is the number of its phase.
     fn step(&mut self, phase: u64, finished: Finished<'_>, placed: Placed, role: Option<Role>) {
         let Finished { reference, step, .. } = finished;
         let result = finished.result();
@@ -128,7 +128,7 @@ impl Steps {
         self.add([reference.worker.0 as u64, phase], [label, command], (flags, role), result, placed);
     }
 
-    /// Adds the check of a trial; it is in no phase, and its trial has this number among them.
+    /// Adds the check of a trial. It belongs to no phase; `trial` is the index of its trial.
     fn check(&mut self, [row, trial]: [u64; 2], of: &Trial, command: &str, result: &StepResult, role: Option<Role>) {
         let seen = of.end.unwrap_or(self.times.end);
         let flags = if result.started.is_none() { SEEN } else { 0 };

@@ -1,4 +1,4 @@
-//! What the page says without a script: verdict, causes, trials, durations, machines.
+//! The part of the page that needs no script: verdict, causes, trials, durations, machines.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use crate::model::{BarrierFailure, BarrierResult, Conclusion, Phase, Plan, StepR
 use crate::report::causes::Cause;
 use crate::report::{Ended, PhaseOfTrial, Remark, Row, Run, Trial, statistics, words};
 
-/// So many trials are shown at once; more are folded away.
+/// The number of trials that are visible at first. The others are folded.
 const TRIALS: usize = 12;
-/// So many are in the table: a browser takes long to lay out more of them.
+/// The maximum number of trials in the table. Browsers take long to lay out more.
 const MOST_TRIALS: usize = 500;
-/// So many rows of statistics, so many lines of machines, so many failures that do not count.
+/// The maximum number of rows of statistics, of lines of machines, and of failures that do not count.
 const ROWS: usize = 200;
 
-/// The values of the template.
+/// Returns the values for the template.
 pub(super) fn values(ended: Ended<'_>, causes: &[Cause], style: &str) -> Value {
     let Ended { run, conclusion, .. } = ended;
     let plan = run.plan();
@@ -59,7 +59,7 @@ pub(super) fn values(ended: Ended<'_>, causes: &[Cause], style: &str) -> Value {
     }
 }
 
-/// The trials of the table: where there are too many, those that did not pass first.
+/// Returns the trials of the table. If there are too many, trials that did not pass take precedence.
 fn listed(run: &Run) -> impl Iterator<Item = &Trial> {
     let did_pass = |trial: &&Trial| trial.verdict == Some(Verdict::Passed);
     let bad = run.trials.values().filter(|trial| !did_pass(trial)).count().min(MOST_TRIALS);
@@ -72,7 +72,7 @@ fn listed(run: &Run) -> impl Iterator<Item = &Trial> {
     })
 }
 
-/// How many of the trials decided the verdict: `1 of 3 trials failed`.
+/// Describes how many trials determined the verdict: `1 of 3 trials failed`.
 fn extent(run: &Run, conclusion: &Conclusion) -> Option<String> {
     let wanted = conclusion.verdict;
     let count = run.trials.values().filter(|trial| trial.verdict == Some(wanted)).count();
@@ -100,7 +100,7 @@ fn facts(Ended { run, time_zone, at: end, .. }: Ended<'_>) -> Value {
     list(facts.into_iter().map(|(name, value)| context! { name, parts => list(value.split(", ").map(Value::from)) }))
 }
 
-/// How many steps of each phase failed or were lost, and count.
+/// Returns the number of steps of each phase that failed or were lost, and whose failure counts.
 fn failed(run: &Run) -> BTreeMap<(u32, Phase), usize> {
     let mut failed = BTreeMap::new();
     for finished in run.results().filter(|finished| finished.recorded.is_bad() && finished.excuse().is_none()) {
@@ -126,13 +126,13 @@ fn trial_value(plan: &Plan, trial: &Trial, failed: &BTreeMap<(u32, Phase), usize
     }
 }
 
-/// The outcome of the check of a trial.
+/// Returns the outcome of the check of a trial.
 fn check_value(trial: u32, check: &StepResult) -> Value {
     let class = class(check.outcome.word());
     context! { class, outcome => check.outcome.in_detail(), link => links::check(trial) }
 }
 
-/// A phase of a trial in which so many steps failed or were lost.
+/// Returns a phase of a trial, in which this number of steps failed or were lost.
 fn cell_value(plan: &Plan, phase: &PhaseOfTrial, failed: usize) -> Value {
     let duration = phase.end.map_or_else(|| "not over".to_owned(), |end| words::duration(end.since(phase.start)));
     let barrier = |barrier: &BarrierResult| {
@@ -150,7 +150,7 @@ fn cell_value(plan: &Plan, phase: &PhaseOfTrial, failed: usize) -> Value {
     }
 }
 
-/// The warnings. Whatever speaks against the run is a cause.
+/// Returns the warnings. All reasons why the run did not pass are causes.
 fn remarks(run: &Run) -> impl Iterator<Item = Value> {
     run.warnings.iter().map(|remark: &Remark| {
         let trial = remark.trial.map_or(String::new(), |trial| format!(" in trial {trial}"));

@@ -1,11 +1,11 @@
-//! The page as a text: nothing of others is markup in it, and what is embedded is whole.
+//! Tests of the page as text: no text from outside becomes markup, and embedded data is complete.
 
 use serde_json::Value;
 
 use crate::model::{Format, Outcome, Phase, Reason, Stamped, Step, Verdict};
 use crate::report::recorded::{Recording, failed, left, lost, measured, passed, plain, plan, printing, told, worker};
 
-/// What is embedded under this name.
+/// Returns the embedded data with this ID.
 fn embedded(page: &str, id: &str) -> Value {
     let begin = format!("<script type=\"application/json\" id=\"{id}\">");
     let text = page.split_once(&begin).and_then(|(_, rest)| rest.split_once("</script>")).map(|(text, _)| text);
@@ -49,7 +49,7 @@ fn nothing_that_others_wrote_is_markup() {
     let page = page(&run.over(Verdict::Failed, vec![Reason::Failed(hostile.to_owned())]));
     assert!(!page.contains("<img"), "{page}");
     assert!(!page.contains("<!-- &quot"), "{page}");
-    // Those that are embedded, and the script itself.
+    // The embedded data and the script itself.
     assert_eq!(page.matches("</script").count(), 4);
     assert_eq!(page.matches("</style").count(), 1);
     assert!(!page.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'));

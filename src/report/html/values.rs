@@ -1,4 +1,4 @@
-//! How values are handed to the template.
+//! Conversion of values for the template.
 
 use minijinja::{Value, context};
 
@@ -12,7 +12,7 @@ pub(super) fn line(text: &str) -> String {
     on_one_line(text).into_owned()
 }
 
-/// A text on one line, in parts: whether each stood between backticks, and the part.
+/// Returns a text on one line as a list of parts, each with whether it was between backticks.
 pub(super) fn parts(text: &str) -> Value {
     let text = line(text);
     let pieces: Vec<&str> = text.split('`').collect();
@@ -23,7 +23,7 @@ pub(super) fn parts(text: &str) -> Value {
     list(parts.map(|(place, &text)| context! { text, code => place % 2 == 1 }))
 }
 
-/// An outcome or a verdict as the class that has its colour.
+/// Returns the CSS class with the color of an outcome or a verdict.
 pub(super) fn class(word: &str) -> String {
     word.replace(' ', "-")
 }

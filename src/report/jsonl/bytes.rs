@@ -1,4 +1,4 @@
-//! Bytes that a step printed, in a line of the `jsonl` report: as `text` where they are UTF-8, else as `base64`.
+//! Bytes of an output in a line of the `jsonl` report: `text` if they are UTF-8, otherwise `base64`.
 
 use std::borrow::Cow;
 
@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Bytes<'a> {
-    /// They are UTF-8.
+    /// Bytes that are UTF-8.
     Text(Cow<'a, str>),
-    /// They are not.
+    /// Bytes that are not UTF-8.
     #[serde(with = "base64")]
     Base64(Cow<'a, [u8]>),
 }
 
 impl<'a> Bytes<'a> {
-    /// The first of these bytes that can stand in one line. None when all that is there is the beginning of a character,
-    /// and `whole` does not say that its end will never come.
+    /// Returns the first of these bytes that can be in one line. Returns `None` if there is only the beginning of a
+    /// character, unless `whole` says that nothing follows.
     pub(super) fn first_of(bytes: &'a [u8], whole: bool) -> Option<Self> {
         let error = match str::from_utf8(bytes) {
             Ok(text) => return (!text.is_empty()).then_some(Self::Text(text.into())),
@@ -33,12 +33,12 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// How many bytes these are.
+    /// Returns the number of bytes.
     pub(super) fn length(&self) -> usize {
         self.bytes().len()
     }
 
-    /// Whether they are the beginning of a character: a stream has them last, or not at all.
+    /// Whether these are the beginning of a character. That can only be the last bytes of a stream.
     pub(super) fn is_unfinished(&self) -> bool {
         Bytes::first_of(self.bytes(), false).is_none()
     }
@@ -51,7 +51,7 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// RFC 4648, with padding.
+/// Base64 as in RFC 4648, with padding.
 mod base64 {
     use std::borrow::Cow;
 

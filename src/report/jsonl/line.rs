@@ -1,5 +1,5 @@
-//! A line of the `jsonl` report: an object with `at_ns` (nanoseconds on the conductor's clock), `time` (the same in UTC)
-//! and `event`. Most lines are a [`crate::model::Event`] as serde has it; those of some events are a [`Part`].
+//! A line of the `jsonl` report: an object with `at_ns` (nanoseconds on the conductor's clock), `time` (the same in
+//! UTC) and `event`. Most lines are a [`crate::model::Event`] as serialized by serde; some events consist of [`Part`]s.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -19,12 +19,12 @@ pub(super) struct Line<E> {
     pub(super) event: E,
 }
 
-/// A moment in UTC, to the microsecond.
+/// Formats a time in UTC, with microseconds.
 pub(super) fn utc(anchor: &ClockAnchor, at: ConductorTime) -> Option<String> {
     Timestamp::try_from(anchor.date(at)).ok().map(|date| format!("{date:.6}"))
 }
 
-/// A part of an event that has several lines: the start of the run with its plan, what a step printed, the end of the run.
+/// A part of an event that has several lines: the start of the run with its plan, output of a step, the end of the run.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Part<'a> {
@@ -57,7 +57,8 @@ pub(super) enum Part<'a> {
         offset: u64,
         #[serde(flatten)]
         bytes: Bytes<'a>,
-        /// How many bytes behind these have come of a character whose end has not; it has a line when it is whole.
+        /// The number of bytes after these that begin an incomplete character. A later line contains it when it is
+        /// complete.
         #[serde(default, skip_serializing_if = "is_zero")]
         unfinished: u64,
     },
@@ -70,7 +71,7 @@ pub(super) enum Part<'a> {
     },
 }
 
-/// A reason. Of a kind that only a later version has, the text is kept.
+/// Reads a reason. If its kind is unknown, because a later version wrote it, its text is kept.
 fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Reason, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -84,7 +85,7 @@ fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Reason, D::Error
     })
 }
 
-/// Hints, without those of a later version.
+/// Reads hints. Unknown hints of a later version are left out.
 fn hints<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Hint>, D::Error> {
     Ok(Vec::<String>::deserialize(deserializer)?.iter().filter_map(|word| Hint::named(word)).collect())
 }
@@ -94,7 +95,7 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// What is said of the whole run.
+/// The properties of the whole run.
 #[derive(Serialize, Deserialize)]
 pub(super) struct RunStarted {
     version: String,
@@ -132,7 +133,7 @@ impl RunStarted {
 }
 
 impl Part<'_> {
-    /// The parts that come first: they are the start of the run together.
+    /// The parts that come first. Together, they are the start of the run.
     pub(super) const PLANNED: [&'static str; 3] = ["run_started", "worker_planned", "step_planned"];
 
     /// Whether this is the `event` of a part.

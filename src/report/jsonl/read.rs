@@ -1,4 +1,4 @@
-//! From lines to events: a recorded run, read back.
+//! Reads a recorded run: converts lines to events.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead};
@@ -19,26 +19,27 @@ pub(crate) struct Replay<R, S> {
     /// The number of the line that was read last.
     number: u64,
     at: ConductorTime,
-    /// The configuration of each generation.
+    /// The configuration of each generation, as JSON.
     configurations: Vec<String>,
-    /// Finds what the metrics of a plan come from.
+    /// Finds the sources of a plan's metrics.
     resolve: fn(&mut Plan),
     generation: u32,
-    /// Finds what a stream printed by the path of its file, and which attempt at its trial it was.
+    /// Finds the output of a stream from the path of its file and the attempt at its trial.
     source: S,
-    /// The latest attempt at each trial that was begun more than once.
+    /// The latest attempt at each trial that began more than once.
     attempts: BTreeMap<u32, u32>,
-    /// The end of the run, unless it goes on behind it.
+    /// The end of the run, kept back because the record may continue after it.
     end: Option<Stamped>,
-    /// The plan while all that is recorded of it is being read.
+    /// The plan, until all of its lines are read.
     planned: Option<(ConductorTime, Plan, ClockAnchor)>,
     names: Option<Arc<Names>>,
     reasons: Vec<Reason>,
-    /// Output of one moment. It waits for the next line: if that is the end of the step, it has this output too.
+    /// Output with the same time. It waits for the next line: if that is the end of the step, the result contains this
+    /// output too.
     printed: Vec<(StepReference, Event)>,
-    /// The steps that have begun and not ended, as they would be if the record ended here.
+    /// The steps that have started but not ended, each with its result if the record ended here.
     open: BTreeMap<StepReference, StepResult>,
-    /// What steps of the trial printed that had not begun by the record: output can come before the start of its step.
+    /// Output of steps whose start has not been read yet: output can be recorded before the start of its step.
     early: BTreeMap<(StepReference, Stream), Output>,
     ready: VecDeque<Stamped>,
     ended: bool,
@@ -46,9 +47,9 @@ pub(crate) struct Replay<R, S> {
 }
 
 impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> {
-    /// Reads the lines of a `jsonl` report, with the run's configurations in JSON, one for each generation. `source` has what
-    /// a stream printed, by the path of its file in the results folder, and the attempt at its trial. `resolve` finds what the
-    /// metrics of a plan come from, which the configurations have as it was written.
+    /// Reads the lines of a `jsonl` report, with the run's configurations in JSON, one for each generation. `source`
+    /// finds the output of a stream from the path of its file in the results folder and the attempt at its trial.
+    /// `resolve` finds the sources of a plan's metrics, which the configurations contain as written in the test file.
     pub(crate) fn new(lines: R, configurations: Vec<String>, resolve: fn(&mut Plan), source: S) -> Self {
         Self {
             lines,
@@ -72,16 +73,16 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         }
     }
 
-    /// Whether what was read so far lacks nothing: not so when the record ended before the run.
+    /// Whether everything so far is complete. Returns `false` if the record ended before the run did.
     pub(crate) fn is_whole(&self) -> bool {
         self.whole
     }
 
-    /// The next event. The last one is the end of the run, even if the record does not have it.
+    /// Returns the next event. The last one is the end of the run, even if the record does not contain it.
     ///
     /// # Errors
     ///
-    /// Says which line cannot be read, and why.
+    /// Returns an error with the number of the line if a line cannot be read.
     pub(crate) fn next(&mut self) -> io::Result<Option<Stamped>> {
         while self.ready.is_empty() && !self.ended {
             let mut line = Vec::new();
@@ -94,7 +95,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
                 self.ended = true;
                 break;
             }
-            // A line without an end is one that the conductor was writing when it was killed.
+            // The conductor was killed while it was writing an incomplete line.
             if !line.ends_with(b"\n") {
                 (self.ended, self.whole) = (true, false);
                 self.lose_open(self.at);
@@ -152,7 +153,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         Ok(())
     }
 
-    /// `before` is when the event before it happened.
+    /// Processes a part of an event. `before` is the time of the event before it.
     fn part(&mut self, before: ConductorTime, time: Option<&str>, part: Part<'_>) -> io::Result<()> {
         match part {
             Part::RunStarted(started) => {
@@ -200,7 +201,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         Ok(())
     }
 
-    /// The plan of a generation.
+    /// Returns the plan of a generation.
     fn plan_of(&self, generation: u32, run: RunId) -> io::Result<Plan> {
         let index = usize::try_from(generation).unwrap_or(usize::MAX).saturating_sub(1);
         let text = self.configurations.get(index).or(self.configurations.last());
@@ -210,7 +211,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         Ok(plan)
     }
 
-    /// The run goes on. What was the reason for its end does not count any more.
+    /// Processes the resumption of the run. The reasons for its earlier end no longer count.
     fn resumed(&mut self, trials: u32, done: u32, generation: u32) -> io::Result<()> {
         let known = self.names.as_ref().map(|names| Arc::clone(&names.plan));
         let known = known.ok_or_else(|| io::Error::other("a run is resumed that has not begun"))?;
@@ -223,7 +224,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         Ok(())
     }
 
-    /// The steps that are open are lost, when the last event happened before the conductor was killed.
+    /// Records the open steps as lost at `at`, the time of the last event before the conductor was killed.
     fn lose_open(&mut self, at: ConductorTime) {
         self.begin();
         self.print();
@@ -237,13 +238,13 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         self.ready.push_back(Stamped { at: self.at, event });
     }
 
-    /// What was printed was not printed by a step that ended in the same moment.
+    /// Releases the waiting output: its step did not end at the same time.
     fn print(&mut self) {
         let at = self.at;
         self.ready.extend(self.printed.drain(..).map(|(_, event)| Stamped { at, event }));
     }
 
-    /// The run begins, once all that is recorded of its plan is read.
+    /// Begins the run once all lines of its plan are read.
     fn begin(&mut self) {
         if let Some((at, plan, anchor)) = self.planned.take() {
             let plan = Arc::new(plan);
@@ -262,7 +263,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         Output::new((self.source)(of.file(plan, stream), attempt), length, unkept)
     }
 
-    /// Puts the outputs of a result in place of their lengths.
+    /// Replaces the lengths of a result's outputs by the outputs.
     fn find_outputs(&self, of: Printer, result: &mut StepResult) {
         for stream in [Stream::Stdout, Stream::Stderr] {
             let output = result.output_mut(stream);

@@ -1,4 +1,4 @@
-//! Runs that are written as lines and read back give the same reports in every format.
+//! Tests that runs that are written as lines and read back give the same reports in every format.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,12 +19,12 @@ use crate::report::recorded::{
 };
 use crate::report::{dry_run_json, reporter};
 
-/// Bytes that were kept, and what was not.
+/// An output of which these bytes were kept.
 fn kept(bytes: &[u8], unkept: Option<Unkept>) -> Output {
     Output::new(Arc::new(bytes.to_vec()), bytes.len() as u64, unkept)
 }
 
-/// All that was printed in a run, as the results folder has it.
+/// The outputs of a run, as in the results folder.
 #[derive(Default)]
 struct Files {
     plan: Option<Arc<Plan>>,
@@ -76,7 +76,7 @@ fn configuration(events: &[Stamped]) -> Option<String> {
     Some(String::from_utf8(written).unwrap())
 }
 
-/// The events that are read back from these lines of a run, and whether they are all.
+/// Reads events back from these lines of a run. Also returns whether the record is complete.
 fn read_back(lines: &str, events: &[Stamped]) -> Result<(Vec<Stamped>, bool), String> {
     let files = Files::of(events);
     let mut replay = Replay::new(
@@ -191,7 +191,7 @@ fn steps() -> Vec<Step> {
     ]
 }
 
-/// A result with everything that a result can have.
+/// A result with all optional parts.
 fn everything(outcome: Outcome, stdout: &[u8], stderr: &[u8]) -> StepResult {
     let process = |pid| Process { pid, user: "me".to_owned(), command: "sh -c '\u{1b}é'".repeat(500) };
     let long: String = "why ".repeat(3000);
@@ -243,7 +243,7 @@ fn nothing_of_a_run_is_lost_when_it_is_read_back() {
     run.phase(Phase::Run);
     let step = |run: &Recording, position| run.reference(Phase::Run, 0, position);
     let reference = step(&run, 0);
-    // Both streams end with the beginning of a character.
+    // Both streams end with an incomplete character.
     for bytes in [&b"early"[..], b"early \xc3"] {
         let output = Output::from_bytes(bytes);
         run.add(Event::OutputReceived { step: reference, stream: Stream::Stdout, output });
@@ -372,7 +372,7 @@ fn of_a_record_without_an_end_there_are_reports_of_what_was_recorded() {
     }
 }
 
-/// Whether an output of this event ends before the length that was recorded.
+/// Whether an output of this event is shorter than its recorded length.
 fn has_less_than_recorded(event: &Event) -> bool {
     let outputs = match event {
         Event::StepEnded { result, .. } | Event::SpawnedEnded { result, .. } | Event::CheckEnded { result, .. } => {
@@ -397,13 +397,13 @@ fn no_number_in_a_record_makes_a_report_fail() {
     for (start, end) in numbers {
         for number in ["0", "4294967295", "18446744073709551615"] {
             let lines = format!("{}{number}{}", &lines[..start], &lines[end..]);
-            // Numbers that are too large for their type are refused.
+            // Numbers that are too large for their type are errors.
             if let Ok((events, _)) = read_back(&lines, &failed()) {
                 read += 1;
                 for format in Format::ALL {
                     let mut reporter = reporter(format, Box::new(io::sink()), plain());
                     let failed = events.iter().find_map(|one| Some((one, reporter.report(one).err()?)));
-                    // Only `jsonl` has whole outputs: there, one that is shorter than its record says is an error.
+                    // Only `jsonl` contains whole outputs: there, an output that is shorter than recorded is an error.
                     if let Some((Stamped { event, .. }, error)) = failed {
                         let is_short = error.kind() == io::ErrorKind::UnexpectedEof && has_less_than_recorded(event);
                         assert!(format == Format::Jsonl && is_short, "{format}: {error}: {lines}");

@@ -1,11 +1,12 @@
-//! What the schema of the xunit plugin of Jenkins (`junit-10.xsd`) asks of our reports, and that the counts are right.
+//! Checks that our reports conform to the schema of the xunit plugin of Jenkins (`junit-10.xsd`) and that their counts
+//! are right.
 
 use std::collections::BTreeMap;
 
 use crate::model::Format;
 use crate::report::recorded::{failed, interrupted, lost, not_carried_out, passed, plain, range, told};
 
-/// An element, what may stand in it, the attributes that it must have, and those that it may have.
+/// An element, the elements that it may contain, its required attributes, and its optional attributes.
 type Rule = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
 const RULES: [Rule; 10] = [
@@ -31,7 +32,7 @@ const RULES: [Rule; 10] = [
     ("system-err", &[], &[], &[]),
 ];
 
-/// The attributes of a start tag. No value has a quotation mark: these are escaped.
+/// Parses the attributes of a start tag. Values contain no quotation marks, because these are escaped.
 fn attributes(tag: &str) -> BTreeMap<&str, &str> {
     let parts: Vec<&str> = tag.split('"').collect();
     parts.chunks_exact(2).map(|pair| (pair[0].trim().trim_end_matches('='), pair[1])).collect()

@@ -1,4 +1,4 @@
-//! What an independent reader of `JUnit` reports finds in ours.
+//! Tests of our reports with an independent reader of `JUnit` reports.
 
 use junit_parser::{TestCase, TestSuites};
 
@@ -13,7 +13,7 @@ fn read(events: &[Stamped]) -> TestSuites {
     junit_parser::from_reader(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// `SUITE: CASE STATUS` for each case.
+/// Returns `SUITE: CASE STATUS` for each case.
 fn cases(suites: &TestSuites) -> Vec<String> {
     let status = |case: &TestCase| match &case.status {
         status if status.is_failure() => format!("failure ({})", status.failure_as_ref().message),
@@ -146,7 +146,7 @@ fn whatever_a_step_prints_the_report_is_xml() {
     assert_eq!(read(&events).suites[1].cases.len(), 2);
 }
 
-/// What many steps print, of which XML has much more than they printed.
+/// Output that becomes much larger in XML.
 struct Escaped;
 
 impl crate::model::OutputSource for Escaped {
@@ -156,7 +156,7 @@ impl crate::model::OutputSource for Escaped {
     }
 }
 
-/// A run of so many workers and trials, in which each worker runs so many steps that print so many bytes.
+/// Records a run of these numbers of workers and trials. Each worker runs `steps` steps that print `bytes` bytes each.
 fn large(workers: usize, trials: u32, steps: usize, bytes: u64) -> Vec<Stamped> {
     let node = |index: usize| {
         let steps = (0..steps).map(|step| Step::plain(&format!("s{step}"), "print")).collect();

@@ -1,8 +1,8 @@
-//! The `csv` report: all values of a run, as RFC 4180 describes it, written when the run is over.
+//! The `csv` report: all values of a run in the format of RFC 4180, written at the end of the run.
 //!
-//! The columns are `trial`, `round`, `attempt`, `generation`, `point`, a `param.NAME` for each parameter, `metric`, `worker`,
-//! `value`, `unit`, `counted` and `reason`. A missing value is a row with its reason. Values of an earlier generation do not
-//! count.
+//! The columns are `trial`, `round`, `attempt`, `generation`, `point`, a `param.NAME` for each parameter, `metric`,
+//! `worker`, `value`, `unit`, `counted` and `reason`. A missing value is a row with its reason. Values of an earlier
+//! generation do not count.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ pub(in crate::report) fn write(Ended { run, .. }: Ended<'_>, writer: &mut dyn Wr
     write_values(&run.values, writer)
 }
 
-/// Why the values of an earlier generation do not count.
+/// The reason why the values of an earlier generation do not count.
 const EARLIER: &str = "the configuration was changed after the trial";
 
 fn write_values(collected: &Collector, writer: &mut dyn Write) -> io::Result<()> {
@@ -35,7 +35,8 @@ fn write_values(collected: &Collector, writer: &mut dyn Write) -> io::Result<()>
     Ok(())
 }
 
-/// The cells of a row. `earlier` says why its values do not count although its trial may.
+/// Returns the cells of a row. `earlier` is the reason why values of an earlier generation do not count, even if their
+/// trial does.
 fn cells<'a>(
     values: &'a Values,
     generation: u32,
@@ -51,7 +52,7 @@ fn cells<'a>(
         Reading::Number { value, .. } => Cow::from(value.to_string()),
         Reading::Missing(_) => Cow::from(""),
     };
-    // Of a value that does not count, and was not measured either, both are told.
+    // If a value does not count and was not measured either, both reasons are given.
     let why = counted.as_ref().err().map(ToString::to_string);
     let marks = [row.reading.is_default().then_some("default"), row.reading.is_outside().then_some("not expected")];
     let reasons = [why.as_deref(), earlier].into_iter().chain(marks);
@@ -70,13 +71,13 @@ fn cells<'a>(
     head.chain(parameters).chain(tail)
 }
 
-/// Text that a program printed, which no spreadsheet takes for a formula: an apostrophe stands before it if it begins like
-/// one.
+/// Protects text that a program printed from being taken for a formula by a spreadsheet: puts an apostrophe before text
+/// that begins like one.
 fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text }
 }
 
-/// A line of CSV. A cell with a comma, a quotation mark or the end of a line is in quotation marks.
+/// Writes a line of CSV. A cell with a comma, a quotation mark or a line break is quoted.
 pub(in crate::report) fn line<'a>(writer: &mut dyn Write, cells: impl Iterator<Item = Cow<'a, str>>) -> io::Result<()> {
     for (at, cell) in cells.enumerate() {
         if at > 0 {

@@ -1,8 +1,8 @@
-//! An axis of a plot: where a number lies on it, and which numbers are written beside it.
+//! An axis of a plot: the positions of numbers on it, and its tick labels.
 
-/// About so many intervals are between the numbers of an axis.
+/// The approximate number of intervals between the ticks of an axis.
 const INTERVALS: f64 = 5.0;
-/// An axis is logarithmic if its largest number is so many times the smallest one.
+/// An axis of a parameter is logarithmic if the ratio of its largest to its smallest number is at least this.
 const DECADES: f64 = 20.0;
 
 /// An axis.
@@ -11,21 +11,21 @@ pub(super) struct Axis {
     low: f64,
     high: f64,
     is_logarithmic: bool,
-    /// From where to where it is drawn.
+    /// The coordinates of its ends.
     from: f64,
     to: f64,
 }
 
 impl Axis {
-    /// A linear axis on which these numbers lie, drawn between these places.
+    /// Creates a linear axis for these numbers, drawn between these coordinates.
     pub(super) fn linear(numbers: impl IntoIterator<Item = f64>, from: f64, to: f64) -> Self {
         let (low, high) = ends(numbers);
-        // Numbers that are all equal lie in the middle.
+        // If all numbers are equal, they are in the middle.
         let room = if high > low { (high - low) * 0.06 } else { (high.abs() * 0.1).max(f64::MIN_POSITIVE) };
         Self { low: low - room, high: high + room, is_logarithmic: false, from, to }
     }
 
-    /// An axis for the values of a parameter: logarithmic where they differ by magnitudes.
+    /// Creates an axis for the values of a parameter: logarithmic if they differ by orders of magnitude.
     pub(super) fn of_parameter(numbers: &[f64], from: f64, to: f64) -> Self {
         let (low, high) = ends(numbers.iter().copied());
         if low > 0.0 && high / low >= DECADES {
@@ -35,31 +35,31 @@ impl Axis {
         Self::linear(numbers.iter().copied(), from, to)
     }
 
-    /// Where a number lies.
+    /// Returns the coordinate of a number.
     pub(super) fn at(&self, number: f64) -> f64 {
         let part = if self.is_logarithmic {
             (number / self.low).ln() / (self.high / self.low).ln()
         } else {
-            // Halves, because the difference of two numbers can be too large.
+            // The numbers are halved, because the difference of two numbers can overflow.
             (number / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0)
         };
         self.from + part * (self.to - self.from)
     }
 
-    /// Round numbers on the axis, in ascending order, each as it is written.
+    /// Returns the ticks, which are round numbers, in ascending order, each with its label.
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
         let wanted = (self.high / 2.0 - self.low / 2.0) / INTERVALS * 2.0;
         let magnitude = 10f64.powf(wanted.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * magnitude).into_iter().find(|step| *step >= wanted);
         let Some(step) = step.filter(|step| step.is_normal()) else { return Vec::new() };
         let first = (self.low / step).ceil();
-        // The numbers are counted, because adding a step that is small beside them would not change them.
+        // Multiples of the step, because repeated addition of a relatively small step would not change the number.
         let numbers = (0..12).map(|count| (first + f64::from(count)) * step);
         numbers.take_while(|number| *number <= self.high).map(|number| (number, tick(number, step))).collect()
     }
 }
 
-/// A number that is a multiple of this step.
+/// Formats a multiple of this step.
 fn tick(number: f64, step: f64) -> String {
     let (size, step_size) = (number.abs().max(step).log10().floor(), step.log10().floor());
     if !(-4.0..7.0).contains(&size) {
@@ -71,7 +71,7 @@ fn tick(number: f64, step: f64) -> String {
     if number == 0.0 { "0".to_owned() } else { text.replace('-', "−") }
 }
 
-/// The smallest and the largest of these numbers; 0 and 1 without any.
+/// Returns the smallest and the largest of these numbers, or 0 and 1 if there are none.
 fn ends(numbers: impl IntoIterator<Item = f64>) -> (f64, f64) {
     let found = numbers.into_iter().fold(None, |ends: Option<(f64, f64)>, number| {
         Some(ends.map_or((number, number), |(low, high)| (low.min(number), high.max(number))))

@@ -1,4 +1,4 @@
-//! How much the points differ from their baseline: the estimate and its interval, beside the threshold.
+//! The plot of the differences between the points and their baseline: estimates and intervals, and the threshold.
 
 use super::axis::Axis;
 use super::frame::{Plot, WIDTH, caption};
@@ -7,19 +7,19 @@ use crate::model::{on_one_line, shown_number};
 use crate::statistics::{Scale, Verdict};
 use crate::values::{Block, Compared, Values};
 
-/// So many points are shown.
+/// The maximum number of points in the plot.
 const POINTS: usize = 24;
-/// The height of a point.
+/// The height of the row of a point.
 const ROW: f64 = 22.0;
-/// Where the first point begins.
+/// The top of the first row.
 const TOP: f64 = 10.0;
-/// Where names end and the plot begins.
+/// The right end of the names and the left end of the plot.
 const NAMES: f64 = 176.0;
-/// So many characters of a name are shown.
+/// The maximum number of characters of a name.
 const NAME: usize = 26;
 const RIGHT: f64 = WIDTH - 16.0;
 
-/// The plot, if points were compared, all by their ratio or all by their difference.
+/// Returns the plot if points were compared, and either all by ratio or all by difference.
 pub(super) fn plot(values: &Values, block: &Block) -> Option<Plot> {
     let compared: Vec<(usize, &Compared)> =
         block.lines.iter().filter_map(|line| Some((line.point, line.compared()?))).take(POINTS).collect();
@@ -63,7 +63,7 @@ pub(super) fn plot(values: &Values, block: &Block) -> Option<Plot> {
     Some(Plot { title, svg: svg.finish(), legend: if threshold > 0.0 { legend } else { Vec::new() } })
 }
 
-/// A number with its sign.
+/// Formats a number with its sign.
 fn signed(number: f64) -> String {
     format!("{}{}", if number > 0.0 { "+" } else { "" }, shown_number(number))
 }

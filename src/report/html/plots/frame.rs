@@ -1,51 +1,51 @@
-//! What the plots have in common: their size, axes, captions and colours.
+//! The common parts of the plots: size, axes, captions and colors.
 
 use super::axis::Axis;
 use super::svg::{Anchor, Svg};
 use crate::model::on_one_line;
 use crate::values::Block;
 
-/// So many points, or lines, have a colour of their own.
+/// The number of points or lines that have a color of their own.
 pub(super) const COLORS: usize = 8;
 
-/// The size of a plot, and where its axes are.
+/// The size of a plot, and the positions of its axes.
 pub(super) const WIDTH: f64 = 480.0;
 pub(super) const HEIGHT: f64 = 246.0;
 pub(super) const LEFT: f64 = 62.0;
 pub(super) const RIGHT: f64 = WIDTH - 12.0;
-/// What the numbers of the vertical axis are stands above it.
+/// The top of the plot. The caption of the vertical axis is above it.
 pub(super) const TOP: f64 = 26.0;
 pub(super) const BOTTOM: f64 = HEIGHT - 38.0;
 
 /// A plot.
 #[derive(Debug, Clone)]
 pub(in crate::report::html) struct Plot {
-    /// What it shows.
+    /// The title.
     pub(in crate::report::html) title: String,
-    /// The picture.
+    /// The image as SVG.
     pub(in crate::report::html) svg: String,
-    /// The names of what has a colour, each with its class.
+    /// The entries of the legend, each with its color class.
     pub(in crate::report::html) legend: Vec<(String, String)>,
 }
 
-/// What the numbers of a metric are, for an axis: `goodput, Mbit/s`.
+/// Returns the caption of an axis for a metric: `goodput, Mbit/s`.
 pub(super) fn caption(block: &Block) -> String {
     let unit = block.metric.unit.as_ref().map_or(String::new(), |unit| format!(", {unit}"));
     on_one_line(&format!("{}{unit}", block.metric.name)).into_owned()
 }
 
-/// A number and its unit.
+/// Formats a value with the unit of the metric.
 pub(super) fn told(block: &Block, value: f64) -> String {
     let unit = block.metric.unit.as_ref().map_or(String::new(), |unit| format!(" {unit}"));
     format!("{value}{unit}")
 }
 
-/// The colour at this place.
+/// Returns the color class with this index.
 pub(super) fn color(place: usize) -> String {
     format!("color-{place}")
 }
 
-/// The lines and the numbers of the axes, and what they are.
+/// Draws the axes with their ticks and captions.
 pub(super) fn frame(svg: &mut Svg, x: (&[(f64, String)], &Axis, &str), y: (&Axis, &str)) {
     let ((ticks, across, x_name), (up, y_name)) = (x, y);
     for (number, text) in up.ticks() {

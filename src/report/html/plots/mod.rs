@@ -1,4 +1,5 @@
-//! The plots of a metric: its values by round, its median over a parameter, and how its points differ from their baseline.
+//! The plots of a metric: its values by round, its median by parameter, and the differences between its points and
+//! their baseline.
 
 mod axis;
 mod changes;
@@ -14,7 +15,7 @@ pub(super) use frame::Plot;
 
 use crate::values::{Block, Values};
 
-/// The plots of a metric of a run.
+/// Returns the plots of a metric of a run.
 pub(super) fn plots(values: &Values, block: &Block) -> Vec<Plot> {
     let rows = values.rows_of(&block.metric, block.worker.as_deref());
     let over = over::plots(values, block);

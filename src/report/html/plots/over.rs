@@ -1,4 +1,4 @@
-//! The median of a metric over a parameter whose values are numbers: a line for each combination of the other parameters.
+//! The plot of the median of a metric against a numeric parameter: a line for each combination of the other parameters.
 
 use super::axis::Axis;
 use super::frame::{BOTTOM, COLORS, HEIGHT, LEFT, Plot, RIGHT, TOP, WIDTH, caption, color, frame, told};
@@ -8,10 +8,10 @@ use crate::model::on_one_line;
 use crate::statistics::Location;
 use crate::values::{Block, Values, parameters};
 
-/// So many parameters have a plot.
+/// The maximum number of parameters with a plot.
 const PARAMETERS: usize = 3;
 
-/// The median at one value of the parameter.
+/// The median for one value of the parameter.
 struct Place {
     number: f64,
     location: Location,
@@ -20,7 +20,7 @@ struct Place {
 /// A line: the other parameters, and the medians in the order of the parameter.
 type Line = (String, Vec<Place>);
 
-/// A plot for each parameter that has at least two numbers as values.
+/// Returns a plot for each parameter that has at least two numeric values.
 pub(super) fn plots(values: &Values, block: &Block) -> Vec<Plot> {
     parameters(&values.points).into_iter().filter_map(|name| plot(values, block, name)).take(PARAMETERS).collect()
 }
@@ -70,7 +70,7 @@ fn draw(svg: &mut Svg, block: &Block, class: &str, places: &[Place], across: &Ax
     }
 }
 
-/// The lines, in the order of the points.
+/// Returns the lines in the order of the points.
 fn lines(values: &Values, block: &Block, parameter: &str, quantities: &Quantities<'_>) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     for line in &block.lines {
@@ -91,7 +91,7 @@ fn lines(values: &Values, block: &Block, parameter: &str, quantities: &Quantitie
     lines
 }
 
-/// The numbers in ascending order, each as it is written.
+/// Returns the numbers in ascending order, each with its label.
 fn marks(quantities: &Quantities<'_>) -> Vec<(f64, String)> {
     let mark = |(text, number): (&&str, &f64)| match quantities.unit {
         Some(_) => (*number, number.to_string()),
@@ -103,7 +103,7 @@ fn marks(quantities: &Quantities<'_>) -> Vec<(f64, String)> {
     marks
 }
 
-/// Those that do not lie too close to the one before.
+/// Leaves out the marks that are too close to the one before.
 fn ticks(marks: Vec<(f64, String)>, across: &Axis) -> Vec<(f64, String)> {
     let mut ticks: Vec<(f64, String)> = Vec::new();
     for (number, text) in marks {

@@ -1,13 +1,13 @@
-//! The values of a parameter as numbers, for an axis: `10mbit`, `64k`, `1Mi`, `100ms`.
+//! Converts the values of a parameter to numbers for an axis: `10mbit`, `64k`, `1Mi`, `100ms`.
 //!
-//! Their texts are numbers with one unit, with or without a prefix, or times. `k`, `M`, `G` and `T`, in upper or lower case, are
-//! powers of 1000, and with `i` powers of 1024.
+//! The values are either times, or numbers with one unit, with or without a prefix. `k`, `M`, `G` and `T`, in upper or
+//! lower case, are powers of 1000, and with `i` powers of 1024.
 
 use std::collections::BTreeMap;
 
-/// Prefixes of units, without `i`.
+/// The prefixes of units, without `i`.
 const PREFIXES: [(&str, i32); 4] = [("k", 1), ("m", 2), ("g", 3), ("t", 4)];
-/// Times, in seconds.
+/// The units of time, in seconds.
 const TIMES: [(&str, f64); 10] = [
     ("ns", 1e-9),
     ("us", 1e-6),
@@ -21,16 +21,16 @@ const TIMES: [(&str, f64); 10] = [
     ("d", 86400.0),
 ];
 
-/// Values of a parameter that can be put in order.
+/// Values of a parameter that can be ordered.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Quantities<'a> {
     /// The number of each text.
     pub(super) numbers: BTreeMap<&'a str, f64>,
-    /// What follows the number in all texts. None where that differs; then each is shown as it is written.
+    /// The unit after the number in all texts; `None` if the units differ. Then each value is shown as it is written.
     pub(super) unit: Option<&'a str>,
 }
 
-/// These texts as numbers, if all of them are numbers that can be compared.
+/// Converts these texts to numbers, if all of them are comparable numbers.
 pub(super) fn quantities<'a>(texts: &[&'a str]) -> Option<Quantities<'a>> {
     let parts = texts.iter().map(|text| Some((*text, split(text)?))).collect::<Option<Vec<_>>>()?;
     let (_, (_, unit)) = parts.first()?;
@@ -39,7 +39,7 @@ pub(super) fn quantities<'a>(texts: &[&'a str]) -> Option<Quantities<'a>> {
         return Some(Quantities { numbers, unit: Some(unit) });
     }
     let all = |factor: &dyn Fn(&str) -> Option<f64>| {
-        // Nothing is as much in each unit.
+        // Zero needs no unit.
         let number = |number: f64, unit: &str| {
             if number == 0.0 && unit.is_empty() { Some(0.0) } else { Some(number * factor(unit)?) }
         };
@@ -50,7 +50,7 @@ pub(super) fn quantities<'a>(texts: &[&'a str]) -> Option<Quantities<'a>> {
     Some(Quantities { numbers, unit: None })
 }
 
-/// A number and what follows it: `10mbit`.
+/// Splits a text such as `10mbit` into a number and its unit.
 fn split(text: &str) -> Option<(f64, &str)> {
     let end = text.find(|character: char| !matches!(character, '0'..='9' | '.' | '-' | '+')).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
@@ -58,17 +58,17 @@ fn split(text: &str) -> Option<(f64, &str)> {
     unit.chars().all(|character| !character.is_ascii_digit()).then_some((number, unit.trim()))
 }
 
-/// How many seconds a unit of time is.
+/// Returns a unit of time in seconds.
 fn time(unit: &str) -> Option<f64> {
     TIMES.iter().find(|(name, _)| *name == unit).map(|(_, seconds)| *seconds)
 }
 
-/// How many of the base a unit is.
+/// Returns the factor between a unit and the base unit.
 fn factor(unit: &str, base: &str) -> Option<f64> {
     readings(unit).find(|(own, _)| *own == base).map(|(_, factor)| factor)
 }
 
-/// What a unit can be: itself, or a prefix and a base, of which it is so many.
+/// Returns the possible readings of a unit: itself, or a prefix and a base unit, with its factor.
 fn readings(unit: &str) -> impl Iterator<Item = (&str, f64)> {
     let prefixed = PREFIXES.iter().flat_map(move |(prefix, power)| {
         let rest = unit.split_at_checked(1).filter(|(first, _)| first.eq_ignore_ascii_case(prefix));
@@ -83,7 +83,7 @@ fn readings(unit: &str) -> impl Iterator<Item = (&str, f64)> {
 mod tests {
     use super::*;
 
-    /// The texts in the order of their numbers, and their unit.
+    /// Returns the texts in the order of their numbers, and their unit.
     fn ordered<'a>(texts: &[&'a str]) -> Option<(Vec<&'a str>, Option<&'a str>)> {
         let Quantities { numbers, unit } = quantities(texts)?;
         let mut all: Vec<_> = numbers.into_iter().collect();

@@ -1,5 +1,5 @@
-//! The values of a metric by round, with the median and its interval of each point. Neither warm-up nor an attempt that
-//! another one replaced is drawn.
+//! The plot of the values of a metric by round, with the median and the interval of each point. Warm-up trials and
+//! replaced attempts are not drawn.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use super::svg::Svg;
 use crate::model::on_one_line;
 use crate::values::{Block, Reading, Value, Values};
 
-/// Up to so many values have names; more of them take too much room.
+/// The maximum number of values with names. More names would take too much space.
 const NAMED: usize = 600;
 
-/// The plot, if there are at least two values.
+/// Returns the plot if there are at least two values.
 pub(super) fn plot(values: &Values, block: &Block, rows: &[&Value]) -> Option<Plot> {
     let counted: Vec<(&Value, f64)> = rows.iter().filter_map(|row| Some((*row, values.counted(row).ok()?))).collect();
     if counted.len() < 2 {
@@ -47,7 +47,7 @@ pub(super) fn plot(values: &Values, block: &Block, rows: &[&Value]) -> Option<Pl
     Some(Plot { title: title.to_owned(), svg: svg.finish(), legend: colors.legend(values) })
 }
 
-/// The values as dots; those that are not expected are rings.
+/// Draws the values as dots, and unexpected values as rings.
 fn draw(
     svg: &mut Svg,
     values: &Values,
@@ -75,7 +75,7 @@ fn draw(
     }
 }
 
-/// Rows by their class.
+/// Groups rows by class.
 fn by<R>(rows: Vec<R>, class: impl Fn(&R) -> String) -> BTreeMap<String, Vec<R>> {
     let mut classes: BTreeMap<String, Vec<R>> = BTreeMap::new();
     for row in rows {
@@ -84,7 +84,7 @@ fn by<R>(rows: Vec<R>, class: impl Fn(&R) -> String) -> BTreeMap<String, Vec<R>>
     classes
 }
 
-/// The colours of the points. If there are too many points, the baselines and the first others have one.
+/// The colors of the points. If there are too many points, only the baselines and the first others have a color.
 struct Colors {
     points: Vec<usize>,
 }
@@ -103,7 +103,7 @@ impl Colors {
         self.points.iter().position(|own| *own == point).map(color)
     }
 
-    /// The class of a value: that of its point.
+    /// Returns the color class of a value, which is that of its point.
     fn of(&self, values: &Values, row: &Value) -> String {
         self.class(values.trials[row.trial].point).unwrap_or_else(|| "other".to_owned())
     }

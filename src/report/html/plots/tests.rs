@@ -1,4 +1,4 @@
-//! Which plots a run has, and what is in them.
+//! Tests of the plots of a run and their contents.
 
 use super::*;
 use crate::values::testing::{metric, point, run, series};
@@ -12,7 +12,7 @@ fn titles(plots: &[Plot]) -> Vec<&str> {
     plots.iter().map(|plot| plot.title.as_str()).collect()
 }
 
-/// How often a text is in another.
+/// Counts the occurrences of a text in another.
 fn count(text: &str, part: &str) -> usize {
     text.matches(part).count()
 }
@@ -102,7 +102,7 @@ fn of_many_values_those_that_are_not_expected_are_rings_and_crosses_take_little_
     };
     assert_eq!((drawn("dots color-0", "h0"), drawn("dots outside color-0", "h0")), (3333, 3333));
     assert_eq!(drawn("dots hole", "h0"), 3333);
-    // One for each place of the 406 on the axis.
+    // At most one per position on the axis, which has 406.
     assert!((300..=407).contains(&drawn("missing color-0", "M")), "{}", drawn("missing color-0", "M"));
     assert!(plot.svg.len() < 200_000, "{} bytes", plot.svg.len());
 }
