@@ -1,7 +1,7 @@
 //! The `classic` report: the lines that the Python program prints, byte for byte.
 //!
 //! A result is `CODE MESSAGE` (see `seed_result`). The newline at the end of an output makes the blank line after it;
-//! an output that is the word `done` has no blank line. As in the Python program, workers appear in the order of the
+//! an output that is the word `done` has no code. As in the Python program, workers appear in the order of the
 //! configuration, because nothing else shows which worker a line belongs to. A worker appears when it and the workers
 //! before it have run their whole phase: first its results in the order of its steps, then `65535 phases complete`.
 //! What the Python program has no line for is written in the same form, so that programs that read lines still see it:

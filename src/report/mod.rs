@@ -1,8 +1,9 @@
-//! Outputs: each is a fold over the events of a run, one file a format.
+//! The reports. Each is a fold over the events of a run; there is one file for each format.
 //!
-//! `text` is for people, `classic` has the lines of the Python seed, `json` its document with more fields. What several
-//! formats share stands in files of its own: how much of an output is kept (`excerpt`), how the seed would have put a
-//! result (`seed_result`), and the words for outcomes (`words`).
+//! `text` is human-readable, `classic` consists of the lines of the Python program, and `json` is the document of the
+//! Python program with more fields. Parts that several formats share are in separate files: how much of an output is
+//! kept (`excerpt`), results as the Python program would write them (`seed_result`), and the words for outcomes
+//! (`words`).
 
 use std::io::Write;
 
@@ -64,7 +65,7 @@ pub(crate) use jsonl::Replay;
 pub use text_page::Style;
 pub(crate) use words::{counted, hint, milliseconds, skew_of_several};
 
-// What the formats have from each other.
+// What the formats share.
 pub(in crate::report) use excerpt::{Excerpt, fair_limit, last_lines};
 pub(in crate::report) use grouped::grouped;
 pub(in crate::report) use json_writer::{List, Map};
@@ -78,12 +79,12 @@ pub(in crate::report) use trial::{Finished, Measured, PhaseOfTrial, Recorded, Tr
 use record_reporter::{RecordReporter, Render};
 pub use shared_record::Record;
 
-/// Writes the events of a run that goes on behind those that `writer` has already.
+/// Creates a report that appends the events of a resumed run to those in `writer`.
 pub(crate) fn continued_events(writer: Box<dyn Write + Send>) -> Box<dyn Reporter> {
     Box::new(jsonl::JsonlReporter::continuing(writer))
 }
 
-/// Makes the output of a run in this format. It buffers for itself, and flushes whenever it has told something whole.
+/// Creates the report of a run in this format. It buffers its output, and flushes after each complete piece.
 pub fn reporter(format: Format, writer: Box<dyn Write + Send>, style: Style) -> Box<dyn Reporter> {
     let render: Render = match format {
         Format::Text => return Box::new(text::TextReporter::new(writer, style)),

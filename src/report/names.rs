@@ -1,12 +1,12 @@
-//! The names of several workers in few words: `node[01-03,07], router`.
+//! Shortens the names of several workers: `node[01-03,07], router`.
 
-/// A name: what stands before its number, the digits of that as they are written, and the number.
+/// A name: the part before its number, the digits of the number as written, and the number.
 type Name<'a> = (&'a str, &'a str, Option<u64>);
 
-/// The names, where neighbours that differ only in a number are shortened to a range, in the form of the test file.
+/// Lists the names. Adjacent names that differ only in a number are shortened to a range, as in the test file.
 pub(super) fn compact(names: &[&str]) -> String {
     let names: Vec<Name<'_>> = names.iter().map(|name| split(name)).collect();
-    // Neighbours may be alike where the first of the range and the last are not.
+    // Compare with the first name of the range: adjacent names may be alike when the first and the last are not.
     let mut first = names.first().copied().unwrap_or_default();
     let chunks = names.chunk_by(|_, next| {
         let is_alike = are_alike(first, *next);
@@ -16,7 +16,7 @@ pub(super) fn compact(names: &[&str]) -> String {
     chunks.map(text).collect::<Vec<_>>().join(", ")
 }
 
-/// Numbers, which ascend: `2-5,7`.
+/// Formats ascending numbers as ranges: `2-5,7`.
 pub(super) fn ranges(numbers: &[u32]) -> String {
     let range = |row: &[u32]| match row {
         [first, .., last] => format!("{first}-{last}"),
@@ -30,7 +30,7 @@ fn split(name: &str) -> Name<'_> {
     (base, digits, digits.parse().ok().filter(|_| digits.len() < 16))
 }
 
-/// Whether two names can be told together: with as many digits, unless none is a zero too many.
+/// Whether two names can be in one range: they have the same number of digits, or neither has leading zeros.
 fn are_alike((base, digits, number): Name<'_>, (other, others, next): Name<'_>) -> bool {
     let is_padded = digits.starts_with('0') || others.starts_with('0');
     base == other && number.and(next).is_some() && (digits.len() == others.len() || !is_padded)

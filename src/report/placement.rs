@@ -1,31 +1,31 @@
-//! Where the steps of one worker in one phase lie on the conductor's clock.
+//! Places the steps of one worker in one phase on the conductor's clock.
 //!
-//! The clock of the player orders them: each start is the best estimated one plus the time between the two on that
-//! clock. So steps that followed each other never overlap, and the uncertainty is the same for all of them. What has no
-//! start lies where its end was seen, between its neighbours.
+//! The clock of the player determines their order: each start is the start with the most precise estimate plus the time
+//! between the two on the player's clock. Therefore, consecutive steps never overlap, and the uncertainty is the same
+//! for all of them. A step without a start is placed where its end was seen, between its neighbors.
 
 use std::time::Duration;
 
 use super::Finished;
 use crate::model::{ConductorTime, Mode, Outcome, Start, StepReference, StepResult, nanoseconds};
 
-/// What is known of a step.
+/// The known times of a step.
 #[derive(Clone, Copy)]
 struct Known {
     started: Option<Start>,
     duration: Option<Duration>,
-    /// When its end was seen on the conductor, or until when it is drawn.
+    /// When the end was seen on the conductor, or the time until which the step is drawn.
     seen: ConductorTime,
-    /// Whether the steps after it began when it was over.
+    /// Whether later steps wait for the end of this step.
     is_waited_for: bool,
 }
 
-/// Where it lies.
+/// The place of a step on the conductor's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Placed {
     pub(super) start: ConductorTime,
     pub(super) duration: Duration,
-    /// How far off the whole phase of this worker may be; `None` where a start is not known.
+    /// The maximum error of the places of this worker's phase; `None` if a start is not known.
     pub(super) error: Option<Duration>,
 }
 
@@ -35,12 +35,13 @@ impl Placed {
     }
 }
 
-/// Each of these steps of a run that ended then with its place. They are in the order of [`Run::results`](super::Run).
+/// Returns the place of each of these steps of a run that ended at `end`. The steps are in the order of
+/// [`Run::results`](super::Run).
 pub(super) fn places<'a, 'b>(
     all: &'b [Finished<'a>],
     end: ConductorTime,
 ) -> impl Iterator<Item = (Finished<'a>, Placed)> + use<'a, 'b> {
-    // Each worker in each phase has a clock of its own.
+    // The places of each worker in each phase are independent.
     let clock = |StepReference { trial, phase, worker, .. }| (trial, phase, worker);
     all.chunk_by(move |a, b| clock(a.reference) == clock(b.reference)).flat_map(move |together| {
         let known: Vec<Known> = together.iter().map(|finished| known(end, *finished)).collect();
@@ -48,16 +49,16 @@ pub(super) fn places<'a, 'b>(
     })
 }
 
-/// The place of the check of a trial that was over then.
+/// Returns the place of the check of a trial, whose end was seen at `seen`.
 pub(super) fn place_of_check(check: &StepResult, seen: ConductorTime) -> Option<Placed> {
     let known = Known { started: check.started, duration: check.duration, seen, is_waited_for: true };
     place(&[known]).pop()
 }
 
-/// What is known of when a step ran.
+/// Returns the known times of a step.
 fn known(end: ConductorTime, finished: Finished<'_>) -> Known {
     let (result, recorded) = (finished.result(), finished.recorded);
-    // What continues when the run is over is drawn up to its end.
+    // A step that continues at the end of the run is drawn until then.
     let seen = if result.outcome == Outcome::Spawned { finished.at().max(end) } else { finished.at() };
     Known {
         started: result.started.or(recorded.result.started),
@@ -67,11 +68,11 @@ fn known(end: ConductorTime, finished: Finished<'_>) -> Known {
     }
 }
 
-/// The places of these steps, which are in the order of the phase.
+/// Returns the places of these steps, which are in the order of the phase.
 fn place(steps: &[Known]) -> Vec<Placed> {
     let best = steps.iter().filter_map(|step| step.started).min_by_key(|start| start.error);
     let mut placed: Vec<Placed> = steps.iter().map(|step| alone(step, best)).collect();
-    // Backwards: what was only seen to end did so before the next step started.
+    // Backwards: a step whose start or duration is unknown ended before the next step started.
     let mut next: Option<ConductorTime> = None;
     for (step, place) in steps.iter().zip(&mut placed).rev() {
         if let (true, Some(next)) = (step.is_waited_for, next) {
@@ -84,7 +85,7 @@ fn place(steps: &[Known]) -> Vec<Placed> {
         }
         next = Some(next.map_or(place.start, |next| next.min(place.start)));
     }
-    // Forwards: and it did not begin before the one before it was over.
+    // Forwards: a step whose start is unknown did not start before the previous step had ended.
     let mut last = ConductorTime::from_nanoseconds(0);
     for (step, place) in steps.iter().zip(&mut placed) {
         if step.started.is_none() {
@@ -97,7 +98,7 @@ fn place(steps: &[Known]) -> Vec<Placed> {
     placed
 }
 
-/// The place of a step without a look at its neighbours.
+/// Returns the place of a step without regard to its neighbors.
 fn alone(step: &Known, best: Option<Start>) -> Placed {
     let (Some(started), Some(best)) = (step.started, best) else {
         let duration = step.duration.unwrap_or_default();
@@ -127,7 +128,7 @@ mod tests {
         ConductorTime::from_nanoseconds(milliseconds * 1_000_000)
     }
 
-    /// A step that is waited for: its start on both clocks, the error, its duration, its end as it was seen.
+    /// A step that others wait for: its start on both clocks, the error, its duration, and when its end was seen.
     fn ran(at: u64, player: u64, error: u64, duration: u64, seen: u64) -> Known {
         let started = Start {
             at: ms(at),
@@ -148,7 +149,7 @@ mod tests {
         Known { started: None, duration, seen: ms(seen), is_waited_for: true }
     }
 
-    /// Start and end of each in milliseconds.
+    /// Returns the start and the end of each step in milliseconds.
     fn placed(steps: &[Known]) -> Vec<(u64, u64)> {
         let milliseconds = |at: ConductorTime| at.nanoseconds() / 1_000_000;
         place(steps).iter().map(|placed| (milliseconds(placed.start), milliseconds(placed.end()))).collect()
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_clock_of_the_player_orders_the_steps_of_a_worker() {
-        // By the estimates, the second starts 5 ms before the first is over.
+        // According to the estimates, the second step starts 5 ms before the end of the first.
         let steps = [ran(1000, 500, 9, 20, 1030), ran(1015, 520, 2, 10, 1030)];
         assert_eq!(placed(&steps), [(995, 1015), (1015, 1025)]);
         assert!(place(&steps).iter().all(|placed| placed.error == Some(Duration::from_millis(2))));
@@ -166,9 +167,9 @@ mod tests {
     fn what_was_only_seen_to_end_lies_between_its_neighbours() {
         let steps = [ran(1000, 500, 1, 20, 1030), waited(30, 1060), ran(1050, 550, 1, 5, 1060)];
         assert_eq!(placed(&steps), [(1000, 1020), (1020, 1050), (1050, 1055)]);
-        // Steps of a Python player, of which all results came at once.
+        // Steps of a Python player, whose results all arrived at once.
         assert_eq!(placed(&[waited(30, 1060), waited(10, 1060)]), [(1020, 1050), (1050, 1060)]);
-        // Its own duration is not lengthened to fill a gap.
+        // A known duration is not extended to fill a gap.
         assert_eq!(placed(&[ran(1000, 500, 1, 20, 1030), waited(5, 1090)]), [(1000, 1020), (1085, 1090)]);
     }
 

@@ -1,10 +1,10 @@
-//! On which systems and kernels the workers of a run are.
+//! Compares the systems and kernels of the workers of a run.
 
 use super::{Run, grouped};
 use crate::model::PlayerDescription;
 
-/// How the systems and kernels of the machines differ, for people; `None` if they do not. Workers of which this is not known
-/// are left out.
+/// Describes how the systems and kernels of the machines differ, or returns `None` if they do not. Workers whose system
+/// is not known are left out.
 pub(super) fn differences(run: &Run) -> Option<String> {
     let known = run.players.iter().filter_map(|(id, player)| Some((PlayerDescription::platform(player)?, id)));
     let groups = grouped(known);

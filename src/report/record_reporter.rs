@@ -1,4 +1,4 @@
-//! The reports that are written when the run is over, from its record.
+//! Reports that are written at the end of the run from its record.
 
 use std::io::{self, BufWriter, Write};
 
@@ -6,10 +6,10 @@ use super::shared_record::Share;
 use super::{Ended, Style};
 use crate::model::{Event, Reporter, Stamped};
 
-/// Writes a report of a run that is over.
+/// A function that writes a report of a run that has ended.
 pub(super) type Render = fn(Ended<'_>, &mut dyn Write) -> io::Result<()>;
 
-/// Records a run, and writes its report when it is over.
+/// Records a run, and writes its report at the end.
 pub(super) struct RecordReporter {
     writer: BufWriter<Box<dyn Write + Send>>,
     style: Style,
@@ -18,7 +18,7 @@ pub(super) struct RecordReporter {
 }
 
 impl RecordReporter {
-    /// Writes to `writer`.
+    /// Creates a report that writes to `writer`.
     pub(super) fn new(render: Render, writer: Box<dyn Write + Send>, mut style: Style) -> Self {
         let record = Share::new(style.record.take().unwrap_or_default());
         Self { writer: BufWriter::with_capacity(64 * 1024, writer), style, record, render }

@@ -1,4 +1,4 @@
-//! Recorded runs for the tests: the events of a few runs, as the coordinator would tell them, on a clock of their own.
+//! Recorded runs for tests: the events of a few runs, as the coordinator would report them, with simulated times.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -17,23 +17,23 @@ use crate::model::{
     Schedule, Stamped, Start, StartSkew, Step, StepReference, StepResult, Verdict, WorkerId, WorkerPlan, testing,
 };
 
-/// A style for tests: no colour, UTC.
+/// Returns a style for tests: no color, UTC.
 pub(crate) fn plain() -> Style {
     let folder = Some(String::new());
     Style { color: false, terminal: false, time_zone: TimeZone::UTC, folder, results: None, record: None }
 }
 
-/// What the reporter of this format writes of the events.
+/// Returns the output of this format's reporter for these events.
 pub(crate) fn told(format: Format, style: Style, events: &[Stamped]) -> String {
     written(|writer| reporter(format, writer, style), events)
 }
 
-/// What a report that is rendered in this way has of the events.
+/// Renders these events with `render`.
 pub(super) fn rendered(render: Render, events: &[Stamped]) -> String {
     written(|writer| Box::new(RecordReporter::new(render, writer, plain())), events)
 }
 
-/// What a reporter writes of the events.
+/// Returns the output of a reporter for these events.
 fn written(make: impl FnOnce(Box<dyn Write + Send>) -> Box<dyn Reporter>, events: &[Stamped]) -> String {
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);
@@ -55,14 +55,15 @@ fn written(make: impl FnOnce(Box<dyn Write + Send>) -> Box<dyn Reporter>, events
     String::from_utf8(bytes).unwrap()
 }
 
-/// Compares with a file of `testdata/report`; with `SNAPSHOTS=overwrite` in the environment, writes it.
+/// Compares a text with a file in `testdata/report`. If the environment contains `SNAPSHOTS=overwrite`, writes the file
+/// instead.
 pub(crate) fn snapshot(file: &str, text: impl Into<String>) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/report").join(file);
     let expected = Data::read_from(&path, Some(DataFormat::Text)).raw();
     assert_data_eq!(Data::text(text.into()).raw(), expected);
 }
 
-/// A worker with these steps in Startup and Run.
+/// Creates a worker with these steps in Startup and Run.
 pub(super) fn worker(name: &str, startup: Vec<Step>, run: Vec<Step>) -> WorkerPlan {
     let mut steps = PhaseMap::from_fn(|_| Vec::new());
     steps[Phase::Startup] = startup;
@@ -70,17 +71,17 @@ pub(super) fn worker(name: &str, startup: Vec<Step>, run: Vec<Step>) -> WorkerPl
     testing::worker(name, steps)
 }
 
-/// A plan of one trial of Startup and Run.
+/// Creates a plan of one trial with Startup and Run.
 pub(super) fn plan(workers: Vec<WorkerPlan>) -> Plan {
     testing::plan("7f3a", workers, &[Phase::Startup, Phase::Run])
 }
 
-/// A spawned step.
+/// Creates a spawned step.
 pub(super) fn spawned(label: &str, command: &str) -> Step {
     Step { mode: Mode::Spawn, ..Step::plain(label, command) }
 }
 
-/// What a step left that ran for 12 ms.
+/// Creates the result of a step that ran for 12 ms.
 pub(super) fn left(outcome: Outcome, stdout: &[u8], stderr: &[u8]) -> StepResult {
     StepResult {
         started: Some(Start {
@@ -96,7 +97,7 @@ pub(super) fn left(outcome: Outcome, stdout: &[u8], stderr: &[u8]) -> StepResult
     }
 }
 
-/// Events on a clock that goes on by 100 ms with each of them.
+/// Events that are 100 ms apart.
 pub(super) struct Recording {
     pub(super) events: Vec<Stamped>,
     plan: Arc<Plan>,
@@ -121,12 +122,12 @@ impl Recording {
         self.events.push(Stamped { at, event });
     }
 
-    /// The number of the trial that begins next.
+    /// Sets the number of the trial that begins next.
     pub(super) fn number(&mut self, trial: u32) {
         self.trial = trial;
     }
 
-    /// All workers are connected and the trial begins.
+    /// Connects all workers and begins the trial.
     pub(super) fn trial(&mut self) {
         for (worker, _) in Arc::clone(&self.plan).workers() {
             let player = PlayerDescription::Session {
@@ -140,7 +141,7 @@ impl Recording {
         self.add(Event::trial_started(&self.plan, self.trial, 1));
     }
 
-    /// A phase begins on all workers.
+    /// Begins a phase on all workers.
     pub(super) fn phase(&mut self, phase: Phase) {
         let trial = self.trial;
         self.add(Event::PhaseStarted { trial, phase });
@@ -173,20 +174,20 @@ impl Recording {
         self.add(Event::PhaseEnded { trial: self.trial, phase, skew });
     }
 
-    /// The trial and the run are over.
+    /// Ends the trial and the run.
     pub(super) fn over(mut self, verdict: Verdict, reasons: Vec<Reason>) -> Vec<Stamped> {
         self.add(Event::TrialEnded { trial: self.trial, verdict });
         self.ended(verdict, reasons)
     }
 
-    /// The run is over.
+    /// Ends the run.
     pub(super) fn ended(mut self, verdict: Verdict, reasons: Vec<Reason>) -> Vec<Stamped> {
         self.add(Event::RunEnded { conclusion: Conclusion::new(verdict, reasons) });
         self.events
     }
 }
 
-/// One worker, everything passed; a spawned step is ended by the trial's end.
+/// One worker, on which everything passed. A spawned step ends at the end of the trial.
 pub(super) fn passed() -> Vec<Stamped> {
     let startup = vec![Step::plain("step1", "echo \"startup\""), spawned("spawn1", "sleep 60")];
     let run = vec![Step::plain("step1", "echo running; echo note >&2")];
@@ -206,7 +207,7 @@ pub(super) fn passed() -> Vec<Stamped> {
     run.over(Verdict::Passed, Vec::new())
 }
 
-/// Two workers, interleaved; a step failed, one timed out, one was killed, one that may fail did.
+/// Two workers with interleaved events. One step failed, one timed out, one was killed, and one that may fail failed.
 pub(super) fn failed() -> Vec<Stamped> {
     let dut = vec![
         Step::plain("check", "echo out; echo err >&2; exit 3"),
@@ -228,7 +229,7 @@ pub(super) fn failed() -> Vec<Stamped> {
     run.over(Verdict::Failed, vec![Reason::Failed("3 steps failed".to_owned())])
 }
 
-/// Two workers, of which one is lost in the middle of a step.
+/// Two workers, one of which is lost during a step.
 pub(super) fn lost() -> Vec<Stamped> {
     let steps = || vec![Step::plain("work", "work"), Step { label: "more".to_owned(), ..Step::plain("", "more") }];
     let mut run = Recording::of(plan(vec![worker("a", Vec::new(), steps()), worker("b", Vec::new(), steps())]));
@@ -247,7 +248,7 @@ pub(super) fn lost() -> Vec<Stamped> {
     run.over(Verdict::Incomplete, vec![Reason::Incomplete("b was lost".to_owned())])
 }
 
-/// Two trials of three workers of one file, and one of its own; in the second trial one of the three fails.
+/// Two trials with three workers of the same file and another worker. In the second trial, one of the three fails.
 pub(super) fn range() -> Vec<Stamped> {
     let node = |name: &str| WorkerPlan {
         file: PathBuf::from("node.cfg"),
@@ -293,7 +294,7 @@ pub(super) fn interrupted() -> Vec<Stamped> {
     run.ended(Verdict::Incomplete, vec![Reason::Interrupted(2)])
 }
 
-/// One step that prints these bytes on both streams, with reports that keep `limit` bytes.
+/// One step that prints these bytes on both streams. Reports keep `limit` bytes.
 pub(super) fn printing(bytes: &[u8], limit: u64) -> Vec<Stamped> {
     let mut plan = plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "print\u{1b}[2J")])]);
     plan.settings.max_message_size = limit;
@@ -306,7 +307,7 @@ pub(super) fn printing(bytes: &[u8], limit: u64) -> Vec<Stamped> {
     run.over(Verdict::Passed, Vec::new())
 }
 
-/// A series of two points with a metric, of which one trial could not be measured and one was not as expected.
+/// A series of two points with a metric. In one trial it could not be measured, and in one its value was not expected.
 pub(super) fn measured() -> Vec<Stamped> {
     let mut plan = plan(vec![worker("client", Vec::new(), vec![Step::plain("load", "load")])]);
     plan.trials = 14;

@@ -1,4 +1,4 @@
-//! How the Python seed would have put a result: a code and a message.
+//! Converts results to those of the Python program: a code and a message.
 //!
 //! | outcome | code | message |
 //! |---|---|---|
@@ -6,12 +6,12 @@
 //! | failed | its exit status, or minus the signal | the command line |
 //! | timed out | 1 | `Command timed out after N seconds` |
 //! | spawned | 0 | `Spawned` |
-//! | not started | 127, as a shell says it | the command line |
+//! | not started | 127, as in a shell | the command line |
 //! | stopped | 1 | `Command stopped` |
 //! | skipped | 1 | `Command skipped` |
 //! | lost | 1 | `Command lost with its worker` |
 //!
-//! The seed knows the first four only.
+//! The Python program has only the first four.
 
 use std::io;
 use std::time::Duration;
@@ -19,16 +19,16 @@ use std::time::Duration;
 use super::Excerpt;
 use crate::model::{Ending, Outcome, Step, StepResult};
 
-/// A result in the seed's form.
+/// A result in the format of the Python program.
 pub(super) struct SeedResult {
-    /// 0 for what passed.
+    /// The code: 0 if the step passed.
     pub(super) code: i64,
-    /// What the seed tells with it: what a step printed on standard output, a text of the program's own, or the command line.
+    /// The message: the standard output of the step, a fixed text, or the command line.
     pub(super) message: Excerpt,
 }
 
 impl SeedResult {
-    /// Puts the result of `step`, of whose output at most `limit` bytes are kept.
+    /// Converts the result of `step`. The message contains at most `limit` bytes of its output.
     pub(super) fn new(step: Option<&Step>, result: &StepResult, limit: u64) -> Self {
         let (code, text) = match &result.outcome {
             Outcome::Passed => return Self { code: 0, message: Excerpt::new(&result.stdout, limit) },
@@ -45,12 +45,13 @@ impl SeedResult {
         Self { code, message: Excerpt::of_text(text) }
     }
 
-    /// Whether it is the word `done`, in whatever case, which the seed takes for the end of a phase.
+    /// Whether the message is the word `done`, in upper or lower case, which the Python program takes for the end of a
+    /// phase.
     pub(super) fn is_done(&self) -> bool {
         const WORD: &str = "done";
         let mut found = String::new();
         let whole = self.message.pieces(&mut |text| {
-            // More than the word is enough to know.
+            // One character more than the word is enough.
             found.extend(text.chars().take(WORD.len() + 1));
             if found.len() > WORD.len() { Err(io::ErrorKind::Other.into()) } else { Ok(()) }
         });
@@ -62,7 +63,7 @@ fn command_line(step: Option<&Step>) -> String {
     step.map(|step| step.action.to_string()).unwrap_or_default()
 }
 
-/// Seconds as Python writes them: `30`, `0.5`.
+/// Formats seconds like Python: `30`, `0.5`.
 fn python_seconds(duration: Duration) -> String {
     if duration.subsec_nanos() == 0 { duration.as_secs().to_string() } else { duration.as_secs_f64().to_string() }
 }

@@ -1,21 +1,21 @@
-//! The record of a run that all reports share, each on its own thread and however far it is behind.
+//! The record of a run that all reports share, although each has its own thread and may lag behind.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Run;
 use crate::model::{Event, Stamped};
 
-/// The record of a run, which reports can share that are told the same events in the same order: the first of them that is
-/// told an event records it.
+/// The record of a run. Reports can share it if they receive the same events in the same order: the first report that
+/// receives an event records it.
 #[derive(Clone, Default)]
 pub struct Record(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
     run: Arc<Run>,
-    /// How many events are recorded.
+    /// The number of recorded events.
     taken: u64,
-    /// Whether the end of the run is.
+    /// Whether the end of the run is recorded.
     is_over: bool,
 }
 
@@ -25,10 +25,10 @@ impl std::fmt::Debug for Record {
     }
 }
 
-/// One report's place in the record.
+/// The position of one report in the record.
 pub(super) struct Share {
     record: Record,
-    /// How many events the report was told.
+    /// How many events the report has received.
     told: u64,
 }
 
@@ -37,16 +37,16 @@ impl Share {
         Self { record, told: 0 }
     }
 
-    /// Records an event that this report is told, unless another report was told it before.
+    /// Records an event that this report receives, unless another report has already received it.
     pub(super) fn take(&mut self, Stamped { at, event }: &Stamped) {
         let is_end = matches!(event, Event::RunEnded { .. });
-        // A report that is behind is not told of all output of steps that still run. The results folder is told of the end
-        // before what else could not be written.
+        // A report that lags behind does not receive all output of running steps. The results folder receives the end
+        // of the run before the errors of other outputs are known.
         let is_for_all = !is_end && !matches!(event, Event::OutputReceived { .. });
-        // Another report that panicked wrote nothing into the record: only the recording itself changes it.
+        // If another report panicked, the record is intact: only this function changes it.
         let mut state = self.record.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.taken == self.told && !(is_end && state.is_over) {
-            // It is copied if a report is made of it at this moment.
+            // The run is copied if a report is being made from it at the same time.
             Arc::make_mut(&mut state.run).take(*at, event);
             state.taken += u64::from(is_for_all);
             state.is_over |= is_end;
@@ -54,7 +54,7 @@ impl Share {
         self.told += u64::from(is_for_all);
     }
 
-    /// All that is recorded: at the end of the run, all that happened.
+    /// Returns the record so far. At the end of the run, it is complete.
     pub(super) fn run(&self) -> Arc<Run> {
         Arc::clone(&self.record.0.lock().unwrap_or_else(PoisonError::into_inner).run)
     }

@@ -1,4 +1,4 @@
-//! What each format writes of the recorded runs, exactly.
+//! Snapshot tests: the exact output of each format for the recorded runs.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -104,7 +104,7 @@ fn github_shows_a_lost_worker_at_the_step_that_it_ran() {
     assert!(text.starts_with("::error file=test.cfg,line=8,title=lost%3A dut in run of trial 1"), "{text}");
 }
 
-/// Two workers, of which the second leaves in Run, and is reset before the first.
+/// Two workers. The second leaves in Run, and its Reset is before that of the first.
 fn left_early() -> Recording {
     let worker = |name: &str| {
         let mut worker = worker(name, Vec::new(), vec![Step::plain("work", "work")]);
@@ -171,7 +171,7 @@ fn each_format_writes_of_each_recorded_run_what_the_folder_of_snapshots_has() {
                 Format::Github => "github.txt".to_owned(),
                 other => other.to_string(),
             };
-            // What is the same in every page is not what these are about.
+            // Leave out what is the same in every page.
             let told = told(format, plain(), &events).replace(html::STYLE, "").replace(html::SCRIPT, "");
             snapshot(&format!("{name}.{extension}"), told);
         }
@@ -339,7 +339,7 @@ fn an_output_longer_than_the_limit_is_told_by_head_tail_and_what_is_missing() {
     assert_eq!(result["stdout_left_out"], 299_991);
 }
 
-/// An output that is made while it is read, so that only what a report keeps of it counts.
+/// An output that is generated while it is read, so that only the memory for a report's excerpt counts.
 struct Endless;
 
 impl OutputSource for Endless {
@@ -354,7 +354,7 @@ impl OutputSource for Endless {
 
 #[test]
 fn a_report_of_thirty_megabytes_is_written_in_small_pieces() {
-    /// Counts what it gets, and the longest piece.
+    /// Counts the written bytes, and the length of the longest piece.
     #[derive(Clone, Default)]
     struct Count(Arc<AtomicUsize>, Arc<AtomicUsize>);
     impl Write for Count {
@@ -367,7 +367,7 @@ fn a_report_of_thirty_megabytes_is_written_in_small_pieces() {
             Ok(())
         }
     }
-    // These have nothing of what a run that passed printed.
+    // These formats contain no output of a run that passed.
     let without = [Format::Github, Format::Trace, Format::Markdown, Format::Csv];
     for format in Format::ALL.into_iter().filter(|format| !without.contains(format)) {
         let mut run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "print")])]));

@@ -1,5 +1,5 @@
-//! A map that needs little memory: for maps with few entries, of which a run has many, one for each phase and worker of each
-//! trial, and for maps that are filled in the order of their keys.
+//! A map that needs little memory: for maps with few entries that exist for each phase and worker of each trial, and
+//! for maps that are filled in the order of their keys.
 //!
 //! A `BTreeMap` with one entry has room for eleven.
 
@@ -18,23 +18,23 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         self.0.binary_search_by_key(&key, |(own, _)| *own)
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub(super) fn get(&self, key: K) -> Option<&V> {
         self.place(key).ok().map(|at| &self.0[at].1)
     }
 
-    /// The value of a key, to be changed.
+    /// Returns a mutable reference to the value of a key.
     pub(super) fn get_mut(&mut self, key: K) -> Option<&mut V> {
         self.place(key).ok().map(|at| &mut self.0[at].1)
     }
 
-    /// The value of a key; if it has none, this one.
+    /// Returns the value of a key, inserting `fresh` if there is none.
     pub(super) fn or_insert(&mut self, key: K, fresh: impl FnOnce() -> V) -> &mut V {
         let at = self.place(key).unwrap_or_else(|at| self.add(at, key, fresh()));
         &mut self.0[at].1
     }
 
-    /// Gives a key this value.
+    /// Sets the value of a key.
     pub(super) fn insert(&mut self, key: K, value: V) {
         match self.place(key) {
             Ok(at) => self.0[at].1 = value,
@@ -44,30 +44,30 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         }
     }
 
-    /// Takes a key and its value away.
+    /// Removes a key.
     pub(super) fn remove(&mut self, key: K) {
         if let Ok(at) = self.place(key) {
             self.0.remove(at);
         }
     }
 
-    /// Takes everything away.
+    /// Removes all keys.
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// How many keys there are.
+    /// Returns the number of keys.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no key.
+    /// Whether the map is empty.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     fn add(&mut self, at: usize, key: K, value: V) -> usize {
-        // One entry needs room for one; many are not moved for each that is added.
+        // A single entry needs room for one only; larger maps grow by half, so that few insertions copy them.
         if self.0.len() == self.0.capacity() {
             self.0.reserve_exact((self.0.len() / 2).max(1));
         }
@@ -75,17 +75,17 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         at
     }
 
-    /// The keys and values, in the order of the keys.
+    /// Returns the keys and values in the order of the keys.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (K, &V)> {
         self.0.iter().map(|(key, value)| (*key, value))
     }
 
-    /// The values in the order of the keys.
+    /// Returns the values in the order of the keys.
     pub(super) fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
         self.0.iter().map(|(_, value)| value)
     }
 
-    /// The values of this key and of those behind it.
+    /// Returns the values of this key and of greater keys.
     pub(super) fn values_from(&self, key: K) -> impl Iterator<Item = &V> {
         let at = self.place(key).unwrap_or_else(|at| at);
         self.0[at..].iter().map(|(_, value)| value)

@@ -1,7 +1,7 @@
-//! Statistics over trials: how long each step and each phase took, and how far apart its workers started. Warm-up does not
-//! count; the trials of all points are together.
+//! Statistics over trials: the durations of steps and phases, and the start skews. Warm-up trials do not count; the
+//! trials of all points are combined.
 //!
-//! Workers with the same steps, as those of a range, are shown in one row.
+//! Workers with the same steps, such as those of a range, share a row.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{Run, words};
 use crate::model::{Phase, Plan, StepReference, WorkerId};
 
-/// The least, the middle and the greatest of some durations.
+/// The minimum, median and maximum of some durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spread {
     pub(super) count: usize,
@@ -21,7 +21,8 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    /// Of at least one duration. The median of an even number is the mean of the two in the middle.
+    /// Returns the spread of at least one duration. The median of an even number of durations is the mean of the two in
+    /// the middle.
     pub(super) fn of(mut durations: Vec<Duration>) -> Option<Self> {
         durations.sort_unstable();
         let count = durations.len();
@@ -31,39 +32,39 @@ impl Spread {
     }
 }
 
-/// What a row is about.
+/// The subject of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Subject {
-    /// The whole phase, from the order to get ready to its end.
+    /// The whole phase, from the order to prepare to its end.
     Phase,
-    /// How far apart its workers started.
+    /// The start skew of the phase.
     StartSkew,
-    /// A step of it, by position, on workers with the same steps.
+    /// A step of the phase, by position, on workers with the same steps.
     Step,
 }
 
-/// A row.
+/// A row of the statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) phase: Phase,
     pub(super) subject: Subject,
-    /// The subject in a word: of a step, its label.
+    /// The name of the subject, such as the label of the step.
     pub(super) what: String,
-    /// Of a step, its worker, or how many they are.
+    /// The worker of the step, or how many there are.
     pub(super) who: String,
-    /// Of a step, its place in the phase.
+    /// The position of the step in the phase.
     pub(super) position: Option<usize>,
     pub(super) spread: Spread,
 }
 
-/// What the rows are about, behind the word for them: `20 trials, over all points`.
+/// Describes the extent of the rows: `20 trials, over all points`.
 pub(super) fn extent(run: &Run) -> String {
     let is_series = run.plan().is_some_and(|plan| plan.points.len() > 1);
     format!("{}{}", words::counted(run.together().count(), "trial"), if is_series { ", over all points" } else { "" })
 }
 
-/// The rows of a run, phase by phase; none of a run that had less than two trials.
+/// Returns the rows of a run, phase by phase. A run with fewer than two trials has none.
 pub(super) fn rows(run: &Run) -> Vec<Row> {
     let Some(plan) = run.plan().filter(|_| run.together().count() > 1) else { return Vec::new() };
     let steps = steps(run);
@@ -102,7 +103,7 @@ fn steps(run: &Run) -> Vec<Row> {
         let spread = Spread::of(group.into_values().flatten().collect());
         rows.extend(spread.map(|spread| (first, Row { phase, subject, what, who, position, spread })));
     }
-    // The workers' order is the test file's, and so is that of the rows.
+    // The rows are in the order of the workers, which is that of the test file.
     rows.sort_by_key(|(first, row)| (row.phase, *first));
     rows.into_iter().map(|(_, row)| row).collect()
 }

@@ -1,5 +1,5 @@
-//! The end of the `text` report: metrics; statistics; failures that do not count, and what was spawned and ended early, once more and
-//! with its last lines; the causes of a run that did not pass; the verdict.
+//! The end of the `text` report: metrics; statistics; failures that do not count, and spawned steps that ended early,
+//! with their last lines; the causes of a run that did not pass; the verdict.
 
 use std::io;
 use std::path::Path;
@@ -12,32 +12,32 @@ use super::{Ended, Finished, Page, Row, Run, Subject, Tone, statistics, text_cau
 use crate::model::{Bound, Outcome, Phase, on_one_line};
 use crate::values::Summary;
 
-/// So many steps are repeated with their last lines.
+/// The maximum number of steps that are repeated with their last lines.
 const REPEATED: usize = 50;
 
-/// The file in the folder of a run that people open.
+/// The file in the folder of a run that the user is pointed to.
 const PAGE: &str = "report.html";
 
-/// The number of rows of statistics that are shown.
+/// The maximum number of rows of statistics.
 const ROWS: usize = 60;
 
-/// So many of its last lines are repeated of each stream.
+/// The maximum number of last lines of each stream.
 const LINES: usize = 10;
 
-/// Writes the end of the report of a run, which is kept in the folder `results`.
+/// Writes the end of the report of a run. `results` is the folder of the run.
 pub(super) fn write(page: &mut Page, ended: Ended<'_>, results: Option<&Path>) -> io::Result<()> {
     let run = ended.run;
     metrics(page, run)?;
     statistics(page, run)?;
     let mut finished: Vec<Finished<'_>> = run.results().collect();
-    // In the order in which they happened.
+    // In order of time.
     finished.sort_by_key(|finished| finished.at());
     let in_reset = |finished: &Finished<'_>| finished.reference.phase == Phase::Reset && finished.excuse().is_some();
     let resets: Vec<_> = finished.iter().copied().filter(in_reset).collect();
     repeat_all(page, run, "Failures in Reset", &resets)?;
     let early: Vec<_> = finished.into_iter().filter(ended_early).collect();
     repeat_all(page, run, "Spawned steps that ended by themselves", &early)?;
-    // A run that never began has nothing above its verdict.
+    // If the run never began, there is nothing above its verdict.
     if run.plan.is_some() {
         page.line("")?;
     }
@@ -45,7 +45,7 @@ pub(super) fn write(page: &mut Page, ended: Ended<'_>, results: Option<&Path>) -
     verdict(page, ended, results)
 }
 
-/// The metrics, and how the points differ.
+/// Writes the metrics, and how the points differ.
 fn metrics(page: &mut Page, run: &Run) -> io::Result<()> {
     let values = run.values.values();
     for (is_head, line) in write_text(&Summary::of_run(values), &Told::of_run(values)) {
@@ -57,7 +57,7 @@ fn metrics(page: &mut Page, run: &Run) -> io::Result<()> {
     left_out.into_iter().chain(precision).try_for_each(|line| page.line(&line))
 }
 
-/// How long steps and phases took over the trials.
+/// Writes the durations of steps and phases over the trials.
 fn statistics(page: &mut Page, run: &Run) -> io::Result<()> {
     let rows = statistics::rows(run);
     if rows.is_empty() {
@@ -76,10 +76,10 @@ fn cells(row: &Row) -> [String; 6] {
     [row.phase.to_string(), on_one_line(&row.what).into_owned(), row.who.clone(), minimum, median, maximum]
 }
 
-/// The last line: how the run ended, and where its page is.
+/// Writes the last line: the verdict, and where the HTML report is.
 fn verdict(page: &mut Page, ended: Ended<'_>, results: Option<&Path>) -> io::Result<()> {
     let mut parts = facts(ended);
-    // A conductor that was killed has made no page.
+    // If the conductor was killed, there is no HTML report.
     let place = results.map(|results| match ended.run.record_ended {
         Some(_) => ("results", results.to_owned()),
         None => ("report", results.join(PAGE)),
@@ -95,8 +95,8 @@ fn verdict(page: &mut Page, ended: Ended<'_>, results: Option<&Path>) -> io::Res
     page.line(&format!("{word}: {}", parts.join("; ")))
 }
 
-/// Whether a spawned step ended before it was stopped, and did not fail. One that went on for as long as it was to (`for:`)
-/// ended because of that.
+/// Whether a spawned step ended before it was stopped, and did not fail. A `for:` step that ended after its full length
+/// does not count.
 fn ended_early(finished: &Finished<'_>) -> bool {
     let result = finished.result();
     let bound = finished.step.and_then(|step| step.bound);

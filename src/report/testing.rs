@@ -1,4 +1,5 @@
-//! For tests of other modules: the causes that are found in the events of a run, as plain values, and the reports of a run.
+//! Helpers for tests of other modules: the causes that are found in the events of a run, as plain values, and the
+//! reports of a run.
 
 use super::causes::causes as found;
 use super::record::Run;
@@ -11,16 +12,16 @@ use crate::model::{Event, Phase, Stamped, StepReference, WorkerId};
 pub(crate) struct Told {
     pub(crate) kind: &'static str,
     pub(crate) trial: Option<u32>,
-    /// All trials in which it went wrong.
+    /// All trials in which this went wrong.
     pub(crate) trials: Vec<u32>,
     pub(crate) phase: Option<Phase>,
     pub(crate) workers: Vec<WorkerId>,
     pub(crate) steps: Vec<StepReference>,
-    /// The steps that are among its consequences.
+    /// The steps among the consequences.
     pub(crate) consequences: Vec<StepReference>,
 }
 
-/// The causes that are found in a run that is over.
+/// Returns the causes of a run that has ended.
 pub(crate) fn causes(events: &[Stamped]) -> Vec<Told> {
     let mut run = Run::default();
     let mut conclusion = None;
@@ -42,7 +43,7 @@ pub(crate) fn causes(events: &[Stamped]) -> Vec<Told> {
     told.collect()
 }
 
-/// Whether something became of the steps themselves.
+/// Whether the consequence affects the steps themselves, and not only their output.
 fn is_of_steps(consequence: &super::causes::Consequence) -> bool {
     consequence.effect != super::causes::Effect::Unkept
 }

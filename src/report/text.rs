@@ -1,8 +1,8 @@
-//! The `text` report: a run for people, told as it happens.
+//! The `text` report: a human-readable report, written during the run.
 //!
-//! A line for each step (worker, label, outcome, duration, command) under a heading for its trial and phase, with its
-//! output below; workers of one file that have the same result share a line (`text_groups`). Then the statistics over
-//! trials, the failures once more, and the verdict (`summary`). Words say everything that colours say.
+//! It has a line for each step (worker, label, outcome, duration, command) under a heading for its trial and phase,
+//! with its output below. Workers of one file with the same result share a line (`text_groups`). At the end, it has the
+//! statistics over trials, the failures again, and the verdict (`summary`). Words repeat everything that colors show.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -20,10 +20,10 @@ use crate::model::{
     StepReference, StepResult, WorkerId, display_width, on_one_line, padded,
 };
 
-/// Columns are no wider than this, so that one long name does not push everything else off the screen.
+/// The maximum width of a column, so that one long name does not push everything else off the screen.
 const WIDEST_COLUMN: usize = 24;
 
-/// Tells a run to people.
+/// Writes the `text` report.
 pub(super) struct TextReporter {
     page: Page,
     style: Style,
@@ -31,17 +31,17 @@ pub(super) struct TextReporter {
     groups: Groups,
     /// The phase whose heading was written last.
     phase: Option<Phase>,
-    /// The leaky steps, as they were told of.
+    /// The leaky steps, each with its result as it was written.
     leaky: BTreeMap<StepReference, StepResult>,
     /// Whether a trial has begun.
     has_trials: bool,
-    /// What happened in the trials that have not ended.
+    /// The record of the trials that have not ended.
     run: Run,
-    /// All that happened, for the end of the report.
+    /// The record of the whole run, for the end of the report.
     record: Share,
 }
 
-/// The width of the columns whose content depends on the plan.
+/// The widths of the columns whose content depends on the plan.
 #[derive(Debug, Default)]
 struct Columns {
     worker: usize,
@@ -53,7 +53,7 @@ impl Columns {
         let width = |text: &str| display_width(&on_one_line(text)).min(WIDEST_COLUMN);
         let steps = plan.workers.iter().flat_map(|worker| plan.phases.iter().flat_map(|phase| &worker.steps[*phase]));
         let names = || plan.workers.iter().map(|worker| worker.name.as_str());
-        // Some of the workers with the same steps are at most as wide as all of them, or as their number.
+        // The names of some of the workers with the same steps are at most as wide as those of all, or as their number.
         let alike = grouped(plan.first_alike().into_iter().zip(names()));
         let together = alike.iter().map(|(_, names)| width(&compact(names)));
         Self {
@@ -64,7 +64,7 @@ impl Columns {
 }
 
 impl TextReporter {
-    /// Writes to `writer` in this style.
+    /// Creates a report that writes to `writer` in this style.
     pub(super) fn new(writer: Box<dyn Write + Send>, mut style: Style) -> Self {
         let record = Share::new(style.record.take().unwrap_or_default());
         let page = Page::new(writer, style.color, style.terminal);
@@ -92,7 +92,7 @@ impl TextReporter {
         self.page.line(&format!("results: {}", on_one_line(&results.to_string_lossy())))
     }
 
-    /// A heading for a part of a trial.
+    /// Writes the heading of a part of a trial.
     fn heading(&mut self, trial: u32, part: &str) -> io::Result<()> {
         let trials = self.run.plan().map_or(0, |plan| plan.trials);
         let attempt = self.run.trials.get(trial).map_or(1, |trial| trial.attempt);
@@ -109,7 +109,7 @@ impl TextReporter {
         let Told { step: reference, workers, result, fastest } = told;
         let step = self.run.step(*reference);
         let (label, command) = (words::label(step), words::command(step));
-        // Padded before it is coloured: the escapes have no width.
+        // Padded before it is colored, because escape sequences have no width.
         let outcome = format!("{:16}", result.outcome.in_detail());
         let names = self.run.names(workers);
         let fits = workers.len() == 1 || display_width(&names) <= self.columns.worker;
@@ -138,7 +138,7 @@ impl TextReporter {
         self.below(result)
     }
 
-    /// The test's own judgement.
+    /// Writes the result of the check.
     fn check(&mut self, trial: u32, result: &StepResult) -> io::Result<()> {
         self.heading(trial, "check")?;
         let command = self.run.plan().and_then(|plan| plan.check_in(trial)).unwrap_or_default();
@@ -148,7 +148,7 @@ impl TextReporter {
         self.below(result)
     }
 
-    /// The metrics of a trial; whether it has some.
+    /// Writes the metrics of a trial, and returns whether there are any.
     fn metrics(&mut self, trial: u32) -> io::Result<bool> {
         if self.run.trials.get(trial).is_none_or(|trial| trial.metrics.is_empty()) {
             return Ok(false);
@@ -159,13 +159,13 @@ impl TextReporter {
         Ok(true)
     }
 
-    /// What comes of a step that is not of the phase whose heading is above it.
+    /// Writes the result of a step that does not belong to the phase of the last heading.
     fn apart(&mut self, step: StepReference, result: &StepResult, how: &str) -> io::Result<()> {
         let told = Told { step, workers: vec![step.worker], result: result.clone(), fastest: None };
         self.result(&told, &format!("  ({how} {})", step.phase))
     }
 
-    /// What leaky steps printed after they were told of.
+    /// Writes what leaky steps printed after their results were written.
     fn late(&mut self) -> io::Result<bool> {
         let leaky = std::mem::take(&mut self.leaky);
         let rest = |finished: Finished<'_>| {
@@ -189,14 +189,14 @@ impl TextReporter {
         Ok(!late.is_empty())
     }
 
-    /// What stands below the line of a result.
+    /// Writes the lines below a result.
     fn below(&mut self, result: &StepResult) -> io::Result<()> {
         let files = result.files.iter().flat_map(|fetched| files::lines(fetched));
         words::notes(result).into_iter().chain(files).try_for_each(|line| self.page.note(&line))?;
         self.page.outputs(result.outputs(), self.run.limit())
     }
 
-    /// How far apart the workers started. One worker alone is together with itself.
+    /// Writes the start skew, unless there is only one worker.
     fn skew(&mut self, skew: &StartSkew) -> io::Result<()> {
         let several = words::skew_of_several(Some(skew));
         let mut parts: Vec<_> =
@@ -208,7 +208,7 @@ impl TextReporter {
         if parts.is_empty() { Ok(()) } else { self.page.line(&format!("  start skew: {}", parts.join("; "))) }
     }
 
-    /// How long the workers waited at a barrier, and how far apart they went on.
+    /// Writes how long the workers waited at a barrier, and the release skew.
     fn barrier(&mut self, barrier: &BarrierResult) -> io::Result<()> {
         let name = on_one_line(&barrier.name);
         let longest = barrier.waited.iter().max_by_key(|(_, waited)| *waited);
@@ -239,7 +239,7 @@ impl Reporter for TextReporter {
     fn report(&mut self, stamped: &Stamped) -> io::Result<()> {
         self.record.take(stamped);
         self.run.record(stamped.at, &stamped.event);
-        // What is held back belongs above whatever ends it.
+        // Results that are held back belong above the event that ends their phase.
         let over = matches!(
             stamped.event,
             Event::PhaseEnded { .. }
@@ -268,7 +268,7 @@ impl Reporter for TextReporter {
 }
 
 impl TextReporter {
-    /// Tells an event, if it is one to be told.
+    /// Writes an event, and returns whether something was written.
     fn tell_event(&mut self, Stamped { at, event }: &Stamped) -> io::Result<bool> {
         match event {
             Event::RunStarted { plan, anchor } => self.begin(plan, anchor)?,
@@ -292,7 +292,7 @@ impl TextReporter {
                 self.phase = Some(*phase);
                 self.heading(*trial, phase.word())?;
             }
-            // Workers that leave run their Reset while the others are at something else.
+            // Workers that leave run their Reset while the others are in another phase.
             Event::StepEnded { step, result } if self.phase != Some(step.phase) => self.apart(*step, result, "in")?,
             Event::StepEnded { step, result } => {
                 self.groups.take(*at, *step, result.clone());
@@ -301,7 +301,7 @@ impl TextReporter {
             }
             Event::CheckEnded { trial, result } => self.check(*trial, result)?,
             Event::TrialEnded { trial, .. } => return self.metrics(*trial),
-            // Why no more are added is said at the end.
+            // At the end, the report says why no more trials were added.
             Event::PrecisionJudged { judgement } if judgement.added > 0 => {
                 let line = self.run.precision_line().unwrap_or_default();
                 self.page.line(&format!("\nPrecision: {line}"))?;

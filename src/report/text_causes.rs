@@ -1,5 +1,5 @@
-//! The causes of a run that did not pass, in the `text` report: what went wrong, the last lines that it printed, what to do,
-//! what followed from it, and where all that it printed is.
+//! The causes of a run that did not pass, in the `text` report: what went wrong, the last lines of output, a hint, the
+//! consequences, and where the whole output is.
 
 use std::io;
 use std::path::Path;
@@ -8,10 +8,11 @@ use super::causes::{self, Cause, Printed, Shown};
 use super::{Ended, Page, Run, Tone, words};
 use crate::model::{Hint, Stream, on_one_line};
 
-/// So many causes have their last lines; a run with more has one that they have in common, and these show it.
+/// The maximum number of causes that are written. If there are more, they probably have a common reason, which these
+/// show.
 const MOST: usize = 50;
 
-/// So many of the last lines are shown of each stream.
+/// The maximum number of last lines of each stream.
 const LINES: usize = 10;
 
 /// Writes the causes. `results` is the folder of the run.
@@ -29,7 +30,7 @@ pub(super) fn write(page: &mut Page, ended: Ended<'_>, results: Option<&Path>) -
     rest.try_for_each(|hint| page.line(&hint_line(*hint)))
 }
 
-/// Writes a cause; the hint that it has.
+/// Writes a cause, and returns its hint.
 fn write_cause(page: &mut Page, run: &Run, cause: &Cause, results: Option<&Path>) -> io::Result<Option<Hint>> {
     let Shown { word, title, details, consequences, hint } = causes::shown(run, cause);
     let tone = if word == "incomplete" { Tone::Doubtful } else { Tone::Bad };
@@ -58,7 +59,7 @@ fn write_cause(page: &mut Page, run: &Run, cause: &Cause, results: Option<&Path>
     Ok(hint)
 }
 
-/// Where all that it printed is.
+/// Describes where the whole output is.
 fn place(run: &Run, printed: &Printed<'_>, results: &Path) -> String {
     let whose = printed.worker.map_or("`check`".to_owned(), |worker| run.name(worker).to_owned());
     let streams = [(Stream::Stdout, &printed.result.stdout), (Stream::Stderr, &printed.result.stderr)];

@@ -1,7 +1,7 @@
-//! Results of one step on several workers, for the `text` report: equal ones are shown once.
+//! Groups the results of one step on several workers for the `text` report, so that equal results are written once.
 //!
-//! The workers of a range run the same steps. A step's results are held back until all of
-//! these workers have theirs, but for a few seconds at most; a worker with steps of its own waits for nobody.
+//! The workers of a range run the same steps. The results of a step are held back until all of these workers have one,
+//! but only for a few seconds. The results of a worker with different steps are never held back.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,30 +10,31 @@ use std::time::Duration;
 
 use crate::model::{Action, ConductorTime, Plan, StepReference, StepResult, WorkerId};
 
-/// The longest that a result is held back, as far as other events tell the time.
+/// The maximum time for which a result is held back. Only further events show that it has passed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How much of an output is read at once. Of each step, one piece from every worker can be in memory.
+/// The number of bytes of an output that are read at once. For each step, one piece from every worker can be in memory.
 const PIECE: usize = 16 * 1024;
 
-/// A result that some workers have in common.
+/// A result that some workers share.
 #[derive(Debug)]
 pub(super) struct Told {
-    /// The step on the first of them.
+    /// The step on the first of the workers.
     pub(super) step: StepReference,
-    /// All of them.
+    /// The workers.
     pub(super) workers: Vec<WorkerId>,
-    /// What the step left on the first, with the longest duration of all.
+    /// The result on the first of the workers, with the longest duration of all.
     pub(super) result: StepResult,
-    /// The shortest duration, when it is another.
+    /// The shortest duration, if it differs from the longest.
     pub(super) fastest: Option<Duration>,
 }
 
-/// Results that are held back.
+/// The results that are held back.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     plan: Option<Arc<Plan>>,
-    /// For each worker the first one with the same steps, and for each of these how many there are that are not lost.
+    /// For each worker, the first worker with the same steps; and for each of these, how many such workers are not
+    /// lost.
     first: Vec<usize>,
     members: Vec<usize>,
     held: BTreeMap<(usize, usize), Group>,
@@ -46,7 +47,7 @@ struct Group {
 }
 
 impl Groups {
-    /// Begins with this plan.
+    /// Creates the groups for this plan.
     pub(super) fn new(plan: &Arc<Plan>) -> Self {
         let first: Vec<usize> = plan.first_alike().into_iter().map(|first| first.0).collect();
         let mut members = vec![0; first.len()];
@@ -56,21 +57,21 @@ impl Groups {
         Self { plan: Some(Arc::clone(plan)), first, members, held: BTreeMap::new() }
     }
 
-    /// A worker is not waited for any more.
+    /// Stops waiting for a worker.
     pub(super) fn lost(&mut self, worker: WorkerId) {
         if let Some(first) = self.first.get(worker.0) {
             self.members[*first] = self.members[*first].saturating_sub(1);
         }
     }
 
-    /// Takes a result.
+    /// Adds a result.
     pub(super) fn take(&mut self, at: ConductorTime, step: StepReference, result: StepResult) {
         let first = self.first.get(step.worker.0).copied().unwrap_or(step.worker.0);
         let group = self.held.entry((step.position, first)).or_insert(Group { since: at, results: Vec::new() });
         group.results.push((step, result));
     }
 
-    /// What is to be told now.
+    /// Returns the results that are to be written now.
     pub(super) fn ready(&mut self, now: ConductorTime) -> Vec<Told> {
         let is_ready = |&(_, first): &(usize, usize), group: &Group| {
             let members = self.members.get(first).copied().unwrap_or(0);
@@ -81,13 +82,14 @@ impl Groups {
         groups.into_iter().flat_map(|group| self.told(group)).collect()
     }
 
-    /// All that is held back.
+    /// Returns all results that are held back.
     pub(super) fn rest(&mut self) -> Vec<Told> {
         let held = std::mem::take(&mut self.held);
         held.into_values().flat_map(|group| self.told(group)).collect()
     }
 
-    /// Tells the results apart, part by part, until each is alone or what is left together is the same to the end.
+    /// Splits a group by comparing the results part by part, until each is alone or the remaining ones are equal to the
+    /// end.
     fn told(&self, mut group: Group) -> Vec<Told> {
         group.results.sort_by_key(|(step, _)| step.worker);
         let mut told = Vec::new();
@@ -95,7 +97,7 @@ impl Groups {
         while let Some((number, results)) = alike.pop() {
             let mut parts = BTreeMap::<_, Vec<_>>::new();
             for (step, result) in results {
-                // What cannot be read back is the same as nothing else.
+                // An output that cannot be read back is equal to no other.
                 let part = self.part(number, step, &result).map_err(|_| step.worker);
                 parts.entry(part).or_default().push((step, result));
             }
@@ -111,8 +113,8 @@ impl Groups {
         told
     }
 
-    /// What tells a result from others: first the facts and how much it printed, then each piece of what it printed, and
-    /// nothing at the end.
+    /// Returns a part of a result for the comparison: first the outcome and the lengths of the outputs, then each piece
+    /// of the outputs, and an empty part at the end.
     fn part(&self, number: u64, step: StepReference, result: &StepResult) -> io::Result<Vec<u8>> {
         let outputs = result.outputs();
         let Some(mut number) = number.checked_sub(1) else {
@@ -138,7 +140,7 @@ impl Groups {
 }
 
 impl Told {
-    /// Results that are the same.
+    /// Merges equal results.
     fn of(results: Vec<(StepReference, StepResult)>) -> Option<Self> {
         let mut results = results.into_iter();
         let (step, result) = results.next()?;
@@ -183,7 +185,7 @@ mod tests {
         StepReference { trial: 1, phase: Phase::Run, worker: WorkerId(worker), position }
     }
 
-    /// The workers that share each of these.
+    /// Returns the workers that share each result.
     fn shared(told: &[Told]) -> Vec<Vec<usize>> {
         told.iter().map(|told| told.workers.iter().map(|worker| worker.0).collect()).collect()
     }
@@ -231,7 +233,7 @@ mod tests {
 
     #[test]
     fn no_more_is_read_of_an_output_than_tells_it_from_others() {
-        /// Counts the bytes that are read of it.
+        /// Counts the bytes that are read.
         struct Counted(Vec<u8>, Arc<AtomicUsize>);
         impl crate::model::OutputSource for Counted {
             fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
@@ -250,7 +252,8 @@ mod tests {
             (shared(&groups.ready(START)), read.load(Ordering::Relaxed))
         };
         let printed = |first: u8, length: usize| [&[first], &*vec![b'x'; length - 1]].concat();
-        // Of several lengths nothing is read, and of those that begin in other ways only the beginning.
+        // Outputs of different lengths are not read at all, and of those with different beginnings, only the beginning
+        // is.
         let (one, two, three) = (vec![0], vec![1], vec![2]);
         let other_lengths = [printed(1, 200_000), printed(1, 200_001), printed(1, 200_002)];
         assert_eq!(read_of(other_lengths), (vec![one.clone(), two.clone(), three], 0));

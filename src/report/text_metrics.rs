@@ -1,4 +1,4 @@
-//! The metrics of a trial in the `text` report, at its end.
+//! The metrics of a trial in the `text` report, at the end of the trial.
 
 use std::io;
 
@@ -7,10 +7,10 @@ use super::text_page::JSON;
 use super::{Measured, Page, Run, Tone, Trial};
 use crate::model::{Measurement, on_one_line};
 
-/// The number of rows that are shown.
+/// The maximum number of rows.
 const ROWS: usize = 60;
 
-/// Writes the metrics of a trial, a line each.
+/// Writes the metrics of a trial, one per line.
 pub(super) fn of_trial(page: &mut Page, run: &Run, trial: &Trial) -> io::Result<()> {
     let row = |measured: &Measured| {
         let worker = measured.worker.map_or("", |worker| run.name(worker));
@@ -21,7 +21,7 @@ pub(super) fn of_trial(page: &mut Page, run: &Run, trial: &Trial) -> io::Result<
     page.more(rows.len(), ROWS, JSON)
 }
 
-/// What came of a metric.
+/// Formats the measurement of a metric.
 fn value(page: &Page, run: &Run, trial: &Trial, measured: &Measured) -> String {
     let text = on_one_line(&run.measured(trial.number, measured)).into_owned();
     match &measured.measurement {

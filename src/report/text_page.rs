@@ -1,4 +1,4 @@
-//! How reports for people look, and the page of the `text` report: colours, lines, and outputs indented below them.
+//! The style of human-readable reports, and the page of the `text` report: colors, lines and indented outputs.
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -8,54 +8,54 @@ use jiff::tz::TimeZone;
 use super::{Excerpt, Record, last_lines};
 use crate::model::{Outcome, Output, harmless};
 
-/// What stands below a step is so far to the right.
+/// The indentation of lines below a step.
 pub(super) const INDENT: &str = "      ";
 
-/// Where rows are that are not shown.
+/// Where to find rows that are left out.
 pub(super) const JSON: &str = ", see the `json` report";
 
-/// How an output looks, which depends on where it goes.
+/// The style of a report, which depends on its destination.
 #[derive(Debug, Clone)]
 pub struct Style {
-    /// Whether `text` marks outcomes with colours as well as with words.
+    /// Whether the `text` report marks outcomes with colors in addition to words.
     pub color: bool,
-    /// Whether a terminal reads it, so that control characters in remote text must be made harmless.
+    /// Whether the output is a terminal, so that control characters in remote text must be escaped.
     pub terminal: bool,
     /// The time zone of the dates.
     pub time_zone: TimeZone,
-    /// The URL of the results folder, relative to the report: empty, or with `/` at its end. A page has links to its
-    /// files.
+    /// The URL of the results folder relative to the report: empty, or with a final `/`. If it is known, the HTML
+    /// report links to its files.
     pub folder: Option<String>,
-    /// The folder in which all of the run is kept, if it is, as people find it.
+    /// The folder of the run, if results are kept, as shown to the user.
     pub results: Option<PathBuf>,
-    /// The record that the reports share, if they do.
+    /// The record that the reports share, if they share one.
     pub record: Option<Record>,
 }
 
 impl Style {
-    /// For a file or a pipe: no colour, remote text as it came, times of this machine's zone.
+    /// Returns the style for a file or a pipe: no color, unchanged remote text, local time zone.
     pub fn plain() -> Self {
         Self { color: false, terminal: false, time_zone: TimeZone::system(), folder: None, results: None, record: None }
     }
 }
 
-/// What a colour says; the words say it too.
+/// The meaning of a color. The text has the same meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
-    /// All is well.
+    /// Success.
     Good,
-    /// Something failed.
+    /// A failure.
     Bad,
-    /// Something that people should look at.
+    /// Something that needs attention.
     Doubtful,
-    /// Headings.
+    /// A heading.
     Strong,
-    /// Nothing to look at.
+    /// Neutral text.
     Plain,
 }
 
 impl Tone {
-    /// The tone of an outcome.
+    /// Returns the tone of an outcome.
     pub(super) const fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Passed => Self::Good,
@@ -76,7 +76,7 @@ impl Tone {
     }
 }
 
-/// Where the report is written.
+/// The output of the `text` report.
 pub(super) struct Page {
     writer: BufWriter<Box<dyn Write + Send>>,
     color: bool,
@@ -84,38 +84,38 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Writes with colours or without, to a terminal or not.
+    /// Creates a page. `color` and `terminal` are as in [`Style`].
     pub(super) fn new(writer: Box<dyn Write + Send>, color: bool, terminal: bool) -> Self {
         Self { writer: BufWriter::with_capacity(64 * 1024, writer), color, terminal }
     }
 
-    /// The text in its tone; `text` is ours or was made harmless.
+    /// Colors a text, which must be trusted or already escaped.
     pub(super) fn toned(&self, tone: Tone, text: &str) -> String {
         if self.color && tone != Tone::Plain { format!("{}{text}\x1b[0m", tone.escape()) } else { text.to_owned() }
     }
 
-    /// A line; its text is ours or was made harmless.
+    /// Writes a line. Its text must be trusted or already escaped.
     pub(super) fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.writer, "{}", text.trim_end())
     }
 
-    /// A heading, below an empty line.
+    /// Writes a heading after an empty line.
     pub(super) fn heading(&mut self, text: &str) -> io::Result<()> {
         self.line("")?;
         self.line(&self.toned(Tone::Strong, text))
     }
 
-    /// How many rows there are that are not among the first ones, which are shown; `place` says where they are.
+    /// Writes how many of `all` rows are not among the `shown` ones. `place` says where they are.
     pub(super) fn more(&mut self, all: usize, shown: usize, place: &str) -> io::Result<()> {
         if all > shown { self.line(&format!("  and {} more{place}", all - shown)) } else { Ok(()) }
     }
 
-    /// A line about the one above.
+    /// Writes a line about the line above.
     pub(super) fn note(&mut self, text: &str) -> io::Result<()> {
         self.line(&format!("{INDENT}{text}"))
     }
 
-    /// Both streams of a step, standard output behind `|` and standard error behind `!`.
+    /// Writes both streams of a step: standard output after `|`, standard error after `!`.
     pub(super) fn outputs(&mut self, [stdout, stderr]: [&Output; 2], limit: u64) -> io::Result<()> {
         self.output(&format!("{INDENT}| "), &Excerpt::new(stdout, limit))?;
         self.output(&format!("{INDENT}! "), &Excerpt::new(stderr, limit))
@@ -138,7 +138,7 @@ impl Page {
         if at_line_start { Ok(()) } else { writeln!(self.writer) }
     }
 
-    /// The last lines of both streams of a step, each behind `indent`.
+    /// Writes the last lines of both streams of a step, each after `indent`.
     pub(super) fn last_lines(&mut self, indent: &str, [stdout, stderr]: [&Output; 2], count: usize) -> io::Result<()> {
         for (stream, output) in [('|', stdout), ('!', stderr)] {
             for line in last_lines(output, count) {
@@ -149,7 +149,7 @@ impl Page {
         Ok(())
     }
 
-    /// Hands on what was written.
+    /// Flushes the writer.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
     }

@@ -1,9 +1,10 @@
 //! The `trace` report: the run in the JSON trace format of Chrome, which <https://ui.perfetto.dev> opens.
 //!
-//! The conductor and each worker are processes of the trace. A thread of the conductor has the trials, with their phases and
-//! checks; the first thread of a worker has the steps that are waited for, one after the other, and further ones those that
-//! run beside them. Arrows (flows) go from the worker that came last to a barrier to those that waited for it. Times are
-//! microseconds from the start of the run. The format: "Trace Event Format", Google, 2016.
+//! The conductor and each worker are processes of the trace. A thread of the conductor contains the trials, with their
+//! phases and checks. The first thread of a worker contains the steps that the phase waits for one after the other;
+//! further threads contain concurrent steps. Arrows (flows) point from the worker that reached a barrier last to those
+//! that waited for it. Times are microseconds since the start of the run. The format: "Trace Event Format", Google,
+//! 2016.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -17,9 +18,9 @@ use super::placement::{Placed, place_of_check, places};
 use super::{Ended, Finished, Measured, Run, Trial, words};
 use crate::model::{Action, ConductorTime, Mode, Outcome, Plan, Step, Verdict, WorkerId, object};
 
-/// The process of the conductor; those of the workers follow.
+/// The process ID of the conductor. Those of the workers follow.
 const CONDUCTOR: u64 = 1;
-/// The first thread of a process.
+/// The ID of the first thread of a process.
 const FIRST: u64 = 1;
 
 /// Writes the trace of a run.
@@ -30,7 +31,7 @@ pub(super) fn write(Ended { run, at: end, .. }: Ended<'_>, writer: &mut dyn Writ
     let mut trace = Trace { writer, run, start, end, rows: vec![Vec::new(); workers], flows: 0, is_empty: true };
     trace.name_processes()?;
     trace.trials()?;
-    // A trial that was run again can come after those with higher numbers.
+    // A trial that was run again can come after trials with higher numbers.
     let mut all: Vec<Finished<'_>> = run.results().collect();
     all.sort_by_key(|finished| run.trials.get(finished.reference.trial).map(|trial| trial.start));
     let placed: Vec<_> = places(&all, end).collect();
@@ -41,7 +42,7 @@ pub(super) fn write(Ended { run, at: end, .. }: Ended<'_>, writer: &mut dyn Writ
     writeln!(trace.writer, "\n]}}")
 }
 
-/// A part of a track: from when to when, on the conductor's clock.
+/// A part of a thread: its start and end on the conductor's clock.
 #[derive(Clone, Copy)]
 struct Slice {
     process: u64,
@@ -51,16 +52,16 @@ struct Slice {
 }
 
 impl Slice {
-    /// The part of it that lies within the whole, and not before this moment.
+    /// Clips the slice to `whole`, and to the time after `after`.
     fn within(self, whole: Self, after: ConductorTime) -> Self {
-        // Nothing of a record that was changed is certain, not even that the run ended after it began.
+        // In a record that was edited, nothing is certain, not even that the run ended after it began.
         let start = self.start.max(after).max(whole.start).min(whole.end);
         Self { start, end: self.end.min(whole.end).max(start), ..self }
     }
 }
 
-/// The thread of a worker for a step, and from when on it is free; `ends` says until when each thread is in use. Steps that are
-/// waited for share the first one, for the others it is the first that is free when they start.
+/// Returns the thread on which a step is drawn, and when that thread becomes free. `ends` is the end of the last step
+/// on each thread. Steps that the phase waits for share thread 0; each other step gets the first free one.
 fn thread(ends: &[ConductorTime], mode: Mode, start: ConductorTime) -> (usize, ConductorTime) {
     let free = |(_, end): &(usize, &ConductorTime)| **end <= start;
     let thread = match mode {
@@ -75,9 +76,9 @@ struct Trace<'a> {
     run: &'a Run,
     start: ConductorTime,
     end: ConductorTime,
-    /// Until when each thread of each worker is in use.
+    /// The end of the last step on each thread of each worker.
     rows: Vec<Vec<ConductorTime>>,
-    /// How many arrows there are.
+    /// The number of arrows so far.
     flows: u64,
     is_empty: bool,
 }
@@ -91,7 +92,7 @@ impl Trace<'_> {
         names.iter().try_for_each(|(process, name)| self.name("process_name", *process, FIRST, name))
     }
 
-    /// The trials, their phases and checks.
+    /// Writes the trials, their phases and checks.
     fn trials(&mut self) -> io::Result<()> {
         let run = self.whole(CONDUCTOR, FIRST);
         let mut last = run.start;
@@ -121,7 +122,7 @@ impl Trace<'_> {
         Ok(())
     }
 
-    /// The verdict of a trial, its parameters and its metrics. What is missing is told in words.
+    /// Returns the verdict of a trial, its parameters and its metrics. A missing value is replaced by the reason.
     fn about(&self, trial: &Trial) -> impl Serialize + use<> {
         let point = self.run.plan_in(trial.number).and_then(|plan| plan.point(trial.slot.point));
         let parameters: BTreeMap<_, _> = point.into_iter().flat_map(|point| point.parameters.clone()).collect();
@@ -140,7 +141,7 @@ impl Trace<'_> {
         }
     }
 
-    /// The steps of one phase.
+    /// Writes the steps of one phase.
     fn phase(&mut self, steps: &[(Finished<'_>, Placed)]) -> io::Result<()> {
         let mut barriers: BTreeMap<&str, Vec<Slice>> = BTreeMap::new();
         for (finished, placed) in steps {
@@ -154,7 +155,7 @@ impl Trace<'_> {
         barriers.iter().try_for_each(|(name, slices)| self.arrows(name, slices))
     }
 
-    /// A step and its attempts. Returns where it was put.
+    /// Writes a step and its attempts. Returns the slice of the step.
     fn step(&mut self, finished: Finished<'_>, placed: Placed) -> io::Result<Slice> {
         let Finished { reference, step, .. } = finished;
         let (result, process) = (finished.result(), process(reference.worker));
@@ -170,7 +171,7 @@ impl Trace<'_> {
             phase: reference.phase.word(),
             command: words::command(step),
             result: words::ending(result),
-            // How far off the start may be; it is missing where the start is not known.
+            // The maximum error of the start. Absent if the start is not known.
             uncertainty_us: @optional placed.error.map(microseconds),
             stdout_bytes: result.stdout.length(),
             stderr_bytes: result.stderr.length(),
@@ -186,21 +187,21 @@ impl Trace<'_> {
         Ok(own)
     }
 
-    /// Notes that a thread of a worker is in use, and names it if it is a new one.
+    /// Records that a thread of a worker is in use, and names it if it is new.
     fn take_row(&mut self, worker: WorkerId, row: usize, own: Slice) -> io::Result<()> {
         let Some(ends) = self.rows.get_mut(worker.0) else { return Ok(()) };
         if row < ends.len() {
             ends[row] = own.end;
             return Ok(());
         }
-        // The first thread is there, though it may have no step yet.
+        // The first thread exists even if it has no step yet.
         ends.resize(row, self.start);
         ends.push(own.end);
         let name = if row == 0 { "steps" } else { "concurrent steps" };
         self.name("thread_name", own.process, own.thread, name)
     }
 
-    /// From the worker that came last to a barrier to each that waited for it.
+    /// Writes arrows from the worker that reached a barrier last to each worker that waited for it.
     fn arrows(&mut self, barrier: &str, slices: &[Slice]) -> io::Result<()> {
         let Some(last) = slices.iter().max_by_key(|slice| slice.start) else { return Ok(()) };
         for slice in slices.iter().filter(|slice| slice.process != last.process) {
@@ -212,7 +213,7 @@ impl Trace<'_> {
         Ok(())
     }
 
-    /// An end of the arrow with the last number.
+    /// Returns one end of the current arrow.
     fn arrow<'a>(&self, kind: &'a str, barrier: &'a str, at: Slice, time: ConductorTime) -> impl Serialize + use<'a> {
         object! {
             name: barrier,
@@ -222,12 +223,12 @@ impl Trace<'_> {
             pid: at.process,
             tid: at.thread,
             ts: self.microseconds(time),
-            // It ends at the part that it points into, not at the next one.
+            // The arrow ends at the slice that contains the time, not at the next one.
             bp: @optional (kind == "f").then_some("e"),
         }
     }
 
-    /// The whole run.
+    /// Returns the slice of the whole run.
     fn whole(&self, process: u64, thread: u64) -> Slice {
         Slice { process, thread, start: self.start, end: self.end }
     }
@@ -265,7 +266,7 @@ fn process(WorkerId(place): WorkerId) -> u64 {
     CONDUCTOR + 1 + place as u64
 }
 
-/// Microseconds, to the nanosecond.
+/// Returns a duration in microseconds, rounded to nanoseconds.
 fn microseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e9).round() / 1e3
 }
@@ -276,7 +277,7 @@ mod tests {
     use crate::model::{Event, Format, Phase};
     use crate::report::recorded::{Recording, left, measured, plain, plan, told, worker};
 
-    /// A run whose second trial was run again after the third.
+    /// Reports a run whose second trial was run again after the third.
     fn run_again(format: Format) -> Value {
         let steps = vec![Step::plain("s", "true")];
         let plan = Plan { trials: 3, ..plan(vec![worker("dut", Vec::new(), steps)]) };

@@ -1,4 +1,4 @@
-//! What is recorded of a trial: its phases, its workers, the results of their steps, and its metrics.
+//! The record of a trial: its phases, its workers, the results of their steps, and its metrics.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use crate::model::{
 #[derive(Clone, Default)]
 pub(super) struct Trial {
     pub(super) number: u32,
-    /// Its point and round.
+    /// The point and the round.
     pub(super) slot: Slot,
-    /// Which attempt at it this is, counted from 1.
+    /// The number of the attempt, counted from 1.
     pub(super) attempt: u32,
-    /// With which configuration it was run, counted from 1.
+    /// The generation of the configuration, counted from 1.
     pub(super) generation: u32,
     pub(super) start: ConductorTime,
     pub(super) end: Option<ConductorTime>,
@@ -25,23 +25,23 @@ pub(super) struct Trial {
     pub(super) check: Option<Box<StepResult>>,
     pub(super) check_ended: Option<ConductorTime>,
     pub(super) phases: SortedMap<Phase, PhaseOfTrial>,
-    /// Its metrics, in the order in which they were measured.
+    /// The metrics in the order of their measurement.
     pub(super) metrics: Vec<Measured>,
 }
 
-/// What came of measuring a metric in a trial.
+/// The measurement of a metric in a trial.
 #[derive(Clone)]
 pub(super) struct Measured {
     pub(super) at: ConductorTime,
     pub(super) metric: Arc<MetricName>,
-    /// The worker whose value it is, if it is that of one.
+    /// The worker, if the value belongs to one worker.
     pub(super) worker: Option<WorkerId>,
     pub(super) unit: Option<Arc<str>>,
     pub(super) measurement: Measurement,
 }
 
 impl Trial {
-    /// Whether this metric makes it fail: no metric does in a trial of the warm-up.
+    /// Whether this metric makes the trial fail. In a warm-up trial, no metric does.
     pub(super) const fn is_failed_by(&self, measured: &Measured) -> bool {
         !self.slot.warm_up && measured.measurement.is_failure()
     }
@@ -63,18 +63,18 @@ pub(super) struct PhaseOfTrial {
 pub(super) struct WorkerOfPhase {
     pub(super) start: ConductorTime,
     pub(super) end: Option<ConductorTime>,
-    /// Results by the position of their steps.
+    /// The results by position of their steps.
     pub(super) results: SortedMap<usize, Box<Recorded>>,
 }
 
-/// A result and when it was seen.
+/// A result, and when it was received.
 #[derive(Clone)]
 pub(super) struct Recorded {
     pub(super) at: ConductorTime,
     pub(super) result: StepResult,
-    /// How a spawned step ended at last.
+    /// The final result of a spawned step.
     pub(super) end: Option<Box<(ConductorTime, StepResult)>>,
-    /// What a leaky step had printed on both streams when it ended, if it has printed more since.
+    /// The outputs of a leaky step at its end, if it has printed more since.
     pub(super) printed_in_time: Option<Box<[Output; 2]>>,
 }
 
@@ -83,29 +83,29 @@ impl Recorded {
         Box::new(Self { at, result: result.clone(), end: None, printed_in_time: None })
     }
 
-    /// What the step came to: of a spawned one its end, when that is known.
+    /// Returns the final result of the step. For a spawned step, this is its end, if it is known.
     pub(super) fn last(&self) -> &StepResult {
         self.end.as_ref().map_or(&self.result, |end| &end.1)
     }
 
-    /// What it had printed on both streams when it ended.
+    /// Returns both outputs as they were when the step ended.
     pub(super) fn in_time(&self) -> [&Output; 2] {
         self.printed_in_time.as_deref().map_or(self.last().outputs(), <[Output; 2]>::each_ref)
     }
 
-    /// What it has printed on both streams since.
+    /// Returns what was printed on both streams since the step ended.
     pub(super) fn late(&self) -> [Output; 2] {
         let (early, [stdout, stderr]) = (self.in_time(), self.last().outputs());
         [stdout.since(early[0]), stderr.since(early[1])]
     }
 
-    /// Whether people look for it: a failure, or a loss.
+    /// Whether the result is a failure or a loss.
     pub(super) fn is_bad(&self) -> bool {
         let outcome = &self.last().outcome;
         outcome.is_failure() || *outcome == Outcome::Lost
     }
 
-    /// Takes what a leaky step has printed since it ended: all that came of a stream so far.
+    /// Adds what a leaky step has printed since it ended. `output` is the whole output of the stream so far.
     pub(super) fn grow(&mut self, stream: Stream, output: &Output) {
         let result = self.end.as_mut().map_or(&mut self.result, |end| &mut end.1);
         let in_time = result.leaky.then(|| Box::new(result.outputs().map(Output::clone)));
@@ -115,7 +115,7 @@ impl Recorded {
     }
 }
 
-/// A step that is over, and what the plan says of it.
+/// A step that has ended, with its definition in the plan.
 #[derive(Clone, Copy)]
 pub(super) struct Finished<'a> {
     pub(super) reference: StepReference,
@@ -124,17 +124,17 @@ pub(super) struct Finished<'a> {
 }
 
 impl<'a> Finished<'a> {
-    /// What the step came to.
+    /// Returns the final result of the step.
     pub(super) fn result(self) -> &'a StepResult {
         self.recorded.last()
     }
 
-    /// When that was seen.
+    /// Returns when the final result was received.
     pub(super) fn at(self) -> ConductorTime {
         self.recorded.end.as_ref().map_or(self.recorded.at, |end| end.0)
     }
 
-    /// Why its failure does not count, when it failed and that does not.
+    /// Returns the reason why the failure of the step does not count, if there is one.
     pub(super) fn excuse(self) -> Option<&'static str> {
         self.result().outcome.excuse(self.step, self.reference.phase).map(Excuse::word)
     }

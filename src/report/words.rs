@@ -1,4 +1,4 @@
-//! The words for outcomes, signals, durations and actions, the same in every report.
+//! The words for outcomes, signals, durations and actions, which are the same in every report.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::model::{
     Attempt, Conclusion, Hint, Metric, Outcome, Plan, Reason, StartSkew, Step, StepResult, on_one_line,
 };
 
-/// How long something took, for people: `0.012s`, `1m02.3s`, `2h03m04s`.
+/// Formats a duration: `0.012s`, `1m02.3s`, `2h03m04s`.
 pub(super) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -18,7 +18,7 @@ pub(super) fn duration(duration: Duration) -> String {
     }
 }
 
-/// How a step that was repeated got on: `4 attempts: failed: exit 1 (3 times), passed`.
+/// Describes the attempts of a repeated step: `4 attempts: failed: exit 1 (3 times), passed`.
 pub(super) fn attempts(attempts: &[Attempt]) -> String {
     let same = |a: &Attempt, b: &Attempt| a.outcome == b.outcome;
     let parts = attempts.chunk_by(same).map(|alike| {
@@ -28,7 +28,7 @@ pub(super) fn attempts(attempts: &[Attempt]) -> String {
     format!("{}: {}", counted(attempts.len(), "attempt"), parts.collect::<Vec<_>>().join(", "))
 }
 
-/// How a step ended, with all that is known of why.
+/// Describes how a step ended, with all known reasons.
 pub(super) fn ending(result: &StepResult) -> String {
     let word = result.outcome.word();
     match result.why() {
@@ -40,7 +40,7 @@ pub(super) fn ending(result: &StepResult) -> String {
     }
 }
 
-/// The lines about a result after its outcome: why it failed, how its attempts ended.
+/// Returns the lines about a result below its outcome: why it failed, how its attempts ended.
 pub(super) fn notes(result: &StepResult) -> Vec<String> {
     let mut lines = Vec::new();
     let in_vain = result.attempts_in_vain();
@@ -59,7 +59,7 @@ pub(super) fn notes(result: &StepResult) -> Vec<String> {
     lines
 }
 
-/// A long time for people, roughly: `45 s`, `41 min`, `3 h 20 min`.
+/// Formats a long duration approximately: `45 s`, `41 min`, `3 h 20 min`.
 pub(crate) fn about(duration: Duration) -> String {
     let minutes = duration.as_secs().div_ceil(60);
     match minutes {
@@ -69,22 +69,22 @@ pub(crate) fn about(duration: Duration) -> String {
     }
 }
 
-/// How far apart workers started and how far off that may be, for people: `1.234 ms ± 0.150 ms`.
+/// Formats a start skew with its error bound: `1.234 ms ± 0.150 ms`.
 pub(crate) fn skew(skew: &StartSkew) -> String {
     format!("{} ± {}", milliseconds(skew.spread), milliseconds(skew.bound))
 }
 
-/// The same where there are several workers: one alone starts together with itself.
+/// Formats a start skew if there are several workers. A single worker has none.
 pub(crate) fn skew_of_several(known: Option<&StartSkew>) -> Option<String> {
     known.filter(|known| known.workers > 1).map(skew)
 }
 
-/// A short time for people, in milliseconds.
+/// Formats a short duration in milliseconds.
 pub(crate) fn milliseconds(duration: Duration) -> String {
     format!("{:.3} ms", duration.as_secs_f64() * 1000.0)
 }
 
-/// What a run consists of: `2 trials of startup, run on 3 workers`, `20 to 100 trials of run on 1 worker`.
+/// Describes the extent of a run: `2 trials of startup, run on 3 workers`, `20 to 100 trials of run on 1 worker`.
 pub(super) fn extent(plan: &Plan) -> String {
     let phases = plan.phases.iter().map(|phase| phase.word()).collect::<Vec<_>>().join(", ");
     let [trials, workers] =
@@ -94,20 +94,21 @@ pub(super) fn extent(plan: &Plan) -> String {
     format!("{trials} of {phases} on {workers}")
 }
 
-/// What a step does, on one line; nothing where the plan does not have it.
+/// Describes the action of a step on one line. Returns an empty string if the step is not in the plan.
 pub(super) fn command(step: Option<&Step>) -> String {
     step.map_or(String::new(), |step| on_one_line(&step.action.to_string()).into_owned())
 }
 
-/// A step's label, on one line; nothing where the plan does not have it.
+/// Returns the label of a step on one line. Returns an empty string if the step is not in the plan.
 pub(super) fn label(step: Option<&Step>) -> String {
     step.map_or(String::new(), |step| on_one_line(step.label.as_str()).into_owned())
 }
 
-/// Why a run is incomplete whose record has no end.
+/// The reason why a run whose record has no end is incomplete.
 pub(super) const NO_END: &str = "the end of the run was not recorded: its conductor was killed or is still running";
 
-/// The word for how a run went: one that could not be carried out, or was interrupted, has no verdict worth its name.
+/// Returns the word for the result of a run. If the run was interrupted or could not be carried out, this is not the
+/// verdict.
 pub(super) fn verdict(conclusion: &Conclusion) -> &'static str {
     let is = |wanted: fn(&Reason) -> bool| conclusion.reasons.iter().find(|known| wanted(known));
     let interrupted = is(|known| matches!(known, Reason::Interrupted(_)));
@@ -115,7 +116,7 @@ pub(super) fn verdict(conclusion: &Conclusion) -> &'static str {
     interrupted.or_else(not_carried_out).map_or(conclusion.verdict.word(), Reason::kind)
 }
 
-/// A reason as a line of its own: its kind and its text, unless the text names the kind.
+/// Formats a reason as a line: its kind and its text, or only the text if it names the kind.
 pub(super) fn reason_line(reason: &Reason) -> String {
     match reason {
         Reason::Interrupted(_) => reason.text(),
@@ -123,21 +124,22 @@ pub(super) fn reason_line(reason: &Reason) -> String {
     }
 }
 
-/// A line for each hint: its word, and what the user can do.
+/// A line for each hint: its key, and the advice for the user.
 const HINTS: &str = include_str!("hints.txt");
 
-/// What the user can do.
+/// Returns the text of a hint.
 pub(crate) fn hint(hint: Hint) -> &'static str {
     let sentence = |line: &'static str| line.split_once(": ").filter(|(word, _)| *word == hint.word());
     HINTS.lines().find_map(sentence).map_or("", |(_, sentence)| sentence)
 }
 
-/// `1 trial`, `2 trials`.
+/// Formats a number with a noun: `1 trial`, `2 trials`.
 pub(crate) fn counted(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A metric of the plan: `metric goodput from client.run.load, json /end, pick max, in Mbit/s, expected 900..1000`.
+/// Describes a metric of the plan: `metric goodput from client.run.load, json /end, pick max, in Mbit/s, expected
+/// 900..1000`.
 pub(super) fn metric(metric: &Metric) -> String {
     let parts = metric.settings().into_iter().map(|(setting, value)| match setting {
         "from" => format!("metric {} from {value}", metric.name),

@@ -1,4 +1,4 @@
-//! A summary as JSON.
+//! Converts a summary to JSON.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::model::object;
 use crate::statistics::{Method, Verdict};
 use crate::values::{Against, Block, Compared, Line, Summary, Unusual};
 
-/// The metrics of a summary.
+/// Returns the entries of the metrics of a summary.
 pub(in crate::report) fn entries<'a>(summary: &'a Summary, told: &'a Told<'a>) -> Vec<impl Serialize + 'a> {
     summary.blocks.iter().map(|block| entry(block, told)).collect()
 }
@@ -64,7 +64,7 @@ fn comparison_entry(compared: &Compared) -> impl Serialize + use<> {
     };
     let verdict = compared.judgement.map(|judgement| judgement.verdict);
     object! {
-        // A change by ratio is relative: -0.04 is 4 % less.
+        // A change by ratio is relative: -0.04 means 4 % less.
         scale: comparison.scale.word(),
         change: comparison.change(),
         low: interval.map(|interval| interval.low),

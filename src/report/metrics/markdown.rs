@@ -1,11 +1,11 @@
-//! Tables in Markdown, as GitHub and GitLab show it.
+//! Formats tables in the Markdown of GitHub and GitLab.
 
 use std::fmt::Write as _;
 
 use super::tables::{ROWS, Table, Told, footnote, limited, more_rows};
 use crate::values::Summary;
 
-/// All tables of a summary.
+/// Formats all tables of a summary.
 pub(in crate::report) fn write(summary: &Summary, told: &Told<'_>) -> String {
     let mut text = String::new();
     let (all, left_out) = limited(summary, told, ROWS);
@@ -21,7 +21,7 @@ pub(in crate::report) fn write(summary: &Summary, told: &Told<'_>) -> String {
     text
 }
 
-/// A table behind an empty line, with its notes as a list.
+/// Formats a table after an empty line, with its notes as a list.
 pub(in crate::report) fn drawn(table: &Table) -> String {
     let mut text = String::from("\n");
     let row = |cells: &[String]| {
@@ -41,7 +41,7 @@ pub(in crate::report) fn drawn(table: &Table) -> String {
     text
 }
 
-/// Text in which what stands between backticks is code.
+/// Escapes a text in which the parts between backticks are code.
 fn marked(text: &str) -> String {
     let pieces: Vec<&str> = text.split('`').collect();
     if pieces.len().is_multiple_of(2) {
@@ -51,7 +51,7 @@ fn marked(text: &str) -> String {
     pieces.map(|(place, piece)| if place % 2 == 1 { code(piece) } else { cell(piece) }).collect()
 }
 
-/// Text as code on one line, not in a table. It can have backticks.
+/// Formats text as code on one line, outside of tables. The text may contain backticks.
 pub(in crate::report) fn code(text: &str) -> String {
     let text = text.replace(['\n', '\r'], " ");
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
@@ -61,7 +61,7 @@ pub(in crate::report) fn code(text: &str) -> String {
     format!("{fence}{blank}{text}{blank}{fence}")
 }
 
-/// Text that stands for itself: nothing in it is markup, and it has one line.
+/// Escapes all markup in a text and puts it on one line.
 pub(in crate::report) fn cell(text: &str) -> String {
     let mut cell = String::with_capacity(text.len());
     for character in text.chars() {
@@ -80,7 +80,7 @@ pub(in crate::report) fn cell(text: &str) -> String {
     cell
 }
 
-/// What was padded for a column has single blanks.
+/// Replaces the padding of columns by single spaces.
 fn one_blank(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

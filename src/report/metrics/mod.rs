@@ -1,6 +1,6 @@
-//! What reports say of metrics: tables for people as text and as Markdown, values as CSV, and a summary as JSON.
+//! The metrics in reports: tables as text and as Markdown, values as CSV, and a summary as JSON.
 //!
-//! `tables` makes cells of a summary; `text` and `markdown` draw them, and `numbers` shortens the numbers.
+//! `tables` converts a summary to cells, `text` and `markdown` format them, and `numbers` shortens the numbers.
 
 mod csv;
 mod json;

@@ -1,24 +1,24 @@
-//! Numbers for people: those of a table have the same number of decimals.
+//! Formats numbers for human-readable reports. The numbers of a table have the same number of decimals.
 
 use crate::statistics::{Interval, Location};
 
-/// So many digits the smallest number of a table has.
+/// The number of significant digits of the smallest number of a table.
 const DIGITS: i32 = 4;
-/// Numbers from this magnitude on, and those below its inverse, are written with an exponent.
+/// Numbers from this order of magnitude on, and those from `SMALL` down, are written with an exponent.
 const LARGE: i32 = 15;
 const SMALL: i32 = -7;
 
-/// How the numbers of a table are written.
+/// The format of the numbers of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::report) enum Decimals {
-    /// So many digits behind the point.
+    /// A fixed number of decimals.
     Fixed(usize),
-    /// With an exponent.
+    /// An exponent.
     Scientific,
 }
 
-/// How these numbers are written together: the smallest of them, apart from 0, with four digits. Whole numbers have no
-/// decimals.
+/// Returns the common format of these numbers: the smallest of them, apart from 0, has four significant digits. Whole
+/// numbers have no decimals.
 pub(in crate::report) fn decimals(numbers: &[f64]) -> Decimals {
     let is_whole = |number: &f64| number.fract() == 0.0 && number.abs() < 1e9;
     let magnitudes = numbers.iter().copied().filter(|number| *number != 0.0).map(magnitude);
@@ -31,7 +31,7 @@ pub(in crate::report) fn decimals(numbers: &[f64]) -> Decimals {
     if numbers.iter().all(is_whole) {
         return Decimals::Fixed(0);
     }
-    // A number that is much larger than the others does not become too long for its column.
+    // Limits the length of numbers that are much larger than the others.
     let wanted = (DIGITS - 1 - least).min(DIGITS + 2 - greatest).max(0);
     Decimals::Fixed(usize::try_from(wanted).unwrap_or(0))
 }
@@ -41,13 +41,13 @@ fn magnitude(number: f64) -> i32 {
     number.abs().log10().floor() as i32
 }
 
-/// A number.
+/// Formats a number.
 pub(in crate::report) fn number(value: f64, decimals: Decimals) -> String {
     let text = match decimals {
         Decimals::Fixed(count) => format!("{value:.count$}"),
         Decimals::Scientific => format!("{value:.3e}"),
     };
-    // `-0.0` is `0.0`.
+    // Write `0.0` instead of `-0.0`.
     text.strip_prefix('-').filter(|rest| is_zero(rest)).map_or(text.clone(), str::to_owned)
 }
 
@@ -55,24 +55,24 @@ fn is_zero(text: &str) -> bool {
     text.chars().all(|digit| matches!(digit, '0' | '.'))
 }
 
-/// A number with its sign.
+/// Formats a number with its sign.
 fn signed(value: f64, decimals: Decimals) -> String {
     let text = number(value, decimals);
     if text.starts_with('-') || is_zero(&text) { text } else { format!("+{text}") }
 }
 
-/// The numbers of the median and the interval of a line, for [`decimals`].
+/// Returns the median and the ends of the interval of a line, for [`decimals`].
 pub(in crate::report) fn of_location(location: Option<Location>) -> impl Iterator<Item = f64> + Clone {
     let ends = location.and_then(|location| location.interval).map(|interval| [interval.low, interval.high]);
     location.map(|location| location.median).into_iter().chain(ends.into_iter().flatten())
 }
 
-/// An interval: `[938.4, 944.9]`.
+/// Formats an interval: `[938.4, 944.9]`.
 pub(in crate::report) fn interval(interval: Interval, decimals: Decimals) -> String {
     format!("[{}, {}]", number(interval.low, decimals), number(interval.high, decimals))
 }
 
-/// A change: `-4.0 %`, or `+3.1 Mbit/s` where the values have no ratio; and its interval.
+/// Formats a change, and its interval: `-4.0 %`, or `+3.1 Mbit/s` if the values have no ratio.
 pub(in crate::report) fn change(
     change: f64,
     interval: Option<Interval>,
@@ -88,12 +88,12 @@ pub(in crate::report) fn change(
     (format!("{}{unit}", signed(change * factor, decimals)), interval.unwrap_or_default())
 }
 
-/// A change by a multiple needs no decimals.
+/// Returns the decimals of a percentage. A change by more than a factor of ten needs none.
 fn percent_decimals(change: f64) -> Decimals {
     Decimals::Fixed(usize::from(change.abs() < 10.0))
 }
 
-/// A part, as a percentage without needless digits: `2 %`.
+/// Formats a fraction as a percentage without unnecessary digits: `2 %`.
 pub(in crate::report) fn percent(part: f64) -> String {
     format!("{} %", (part * 1e6).round() / 1e4)
 }

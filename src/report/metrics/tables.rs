@@ -1,4 +1,4 @@
-//! The cells of a summary: a table for each metric, with a row for each point or run.
+//! Converts a summary to cells: a table for each metric, with a row for each point or run.
 
 use std::collections::BTreeSet;
 
@@ -8,35 +8,35 @@ use crate::report::words;
 use crate::statistics::{Design, Drift, Location, Method, Scale, TrialsNeeded, Verdict};
 use crate::values::{Against, Block, Compared, Line, Metric, Point, Summary, Unusual, Values};
 
-/// So many unusual values of a metric are listed.
+/// The maximum number of unusual values of a metric that are listed.
 const UNUSUAL: usize = 5;
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::report) struct Table {
-    /// The heads of the columns; the first one is the title.
+    /// The column heads. The first one is the title.
     pub(in crate::report) heads: Vec<String>,
-    /// Whether the cells of a column are numbers, which stand to the right.
+    /// For each column, whether its cells are numbers, which are right-aligned.
     pub(in crate::report) is_number: Vec<bool>,
     /// The rows.
     pub(in crate::report) rows: Vec<Vec<String>>,
-    /// What is said below it, a line each.
+    /// The notes below the table, one per line.
     pub(in crate::report) notes: Vec<String>,
 }
 
-/// What a summary is about: how its points and runs are called.
+/// The names of the points and runs of a summary.
 #[derive(Debug, Clone)]
 pub(in crate::report) struct Told<'a> {
     /// The points of each run.
     pub(in crate::report) points: Vec<&'a [Point]>,
     /// The names of the runs, if there are several.
     pub(in crate::report) runs: &'a [String],
-    /// What the lines are compared with.
+    /// The name of what the lines are compared with.
     pub(in crate::report) baseline: String,
 }
 
 impl<'a> Told<'a> {
-    /// Of one run.
+    /// Returns the names for the summary of one run.
     pub(in crate::report) fn of_run(values: &'a Values) -> Self {
         let baseline = values.baseline().unwrap_or_else(|| "the baseline".to_owned());
         Self { points: vec![&values.points], runs: &[], baseline }
@@ -51,14 +51,14 @@ impl<'a> Told<'a> {
         self.runs.get(line.run).cloned().unwrap_or_default()
     }
 
-    /// How a line is called in a note.
+    /// Returns the name of a line in a note.
     fn line(&self, line: &Line) -> String {
         let names = [self.point(line), self.run(line)];
         names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// The tables of a summary. Where nothing is compared and there is one point only, all metrics are in one.
+/// Returns the tables of a summary. If nothing is compared and there is only one point, one table contains all metrics.
 pub(in crate::report) fn tables(summary: &Summary, told: &Told<'_>) -> Vec<Table> {
     let is_plain = |block: &Block| block.lines.len() == 1 && told.point(&block.lines[0]).is_empty();
     if !summary.blocks.is_empty() && summary.blocks.iter().all(is_plain) {
@@ -67,7 +67,7 @@ pub(in crate::report) fn tables(summary: &Summary, told: &Told<'_>) -> Vec<Table
     summary.blocks.iter().map(|block| table(block, told)).collect()
 }
 
-/// The same with at most so many rows, and notes, of all tables together; how many rows are left out.
+/// Returns the tables with at most `rows` rows and as many notes in total, and how many rows are left out.
 pub(in crate::report) fn limited(summary: &Summary, told: &Told<'_>, rows: usize) -> (Vec<Table>, usize) {
     let (mut left, mut left_notes, mut out) = (rows, rows, 0);
     let mut shown = Vec::new();
@@ -87,15 +87,15 @@ pub(in crate::report) fn limited(summary: &Summary, told: &Told<'_>, rows: usize
     (shown, out)
 }
 
-/// What is said of so many rows that are left out.
+/// Returns the note about this number of left-out rows.
 pub(in crate::report) fn more_rows(out: usize) -> Option<String> {
     (out > 0).then(|| format!("and {}, see the `json` report", words::counted(out, "more row")))
 }
 
-/// So many rows of all tables together are shown.
+/// The maximum number of rows of all tables together.
 pub(in crate::report) const ROWS: usize = 200;
 
-/// The metrics of a run with one point.
+/// Returns the table of all metrics of a run with one point.
 fn plain(summary: &Summary, told: &Told<'_>) -> Table {
     let has_workers = summary.blocks.iter().any(|block| block.worker.is_some());
     let lines = || summary.blocks.iter().filter_map(|block| Some((block, block.lines.first()?)));
@@ -116,7 +116,7 @@ fn plain(summary: &Summary, told: &Told<'_>) -> Table {
     Table { is_number: are_numbers(&heads), heads, rows: lines().map(row).collect(), notes: notes.collect() }
 }
 
-/// A metric with several points or runs.
+/// Returns the table of a metric with several points or runs.
 fn table(block: &Block, told: &Told<'_>) -> Table {
     let numbers: Vec<f64> = block.lines.iter().flat_map(|line| of_location(line.location)).collect();
     let decimals = decimals(&numbers);
@@ -139,7 +139,7 @@ fn table(block: &Block, told: &Told<'_>) -> Table {
     Table { is_number: are_numbers(&heads), heads, rows: block.lines.iter().zip(changes).map(row).collect(), notes }
 }
 
-/// `goodput of client, Mbit/s (higher is better)`.
+/// Formats the title of a metric: `goodput of client, Mbit/s (higher is better)`.
 pub(in crate::report) fn metric_title(metric: &Metric, worker: Option<&str>) -> String {
     let worker = worker.map(|worker| format!(" of {worker}")).unwrap_or_default();
     let unit = metric.unit.as_deref().map(|unit| format!(", {}", on_one_line(unit))).unwrap_or_default();
@@ -147,7 +147,7 @@ pub(in crate::report) fn metric_title(metric: &Metric, worker: Option<&str>) -> 
     format!("{}{worker}{unit}{better}", on_one_line(&metric.name))
 }
 
-/// `against qdisc=fq_codel, paired, threshold 2 %`.
+/// Formats the head of the changes: `against qdisc=fq_codel, paired, threshold 2 %`.
 fn against(block: &Block, told: &Told<'_>) -> String {
     let design = match block.design {
         Some(Design::Paired) => ", paired",
@@ -164,10 +164,10 @@ fn against(block: &Block, told: &Told<'_>) -> String {
     format!("against {}{design}, threshold {threshold}", on_one_line(&told.baseline))
 }
 
-/// What stands above the cells of each line.
+/// The heads of the cells of each line.
 const HEADS: [&str; 3] = ["median", "95 % CI", "trials"];
 
-/// The cells of a line: median, interval, and trials as `10`, or `9 of 10`.
+/// Returns the cells of a line: the median, the interval, and the trials as `10` or `9 of 10`.
 fn cells(line: &Line, decimals: Decimals) -> [String; 3] {
     let needed = || format!("needs {} trials", Location::FEWEST);
     let (median, interval) = line.location.map_or_else(
@@ -180,12 +180,12 @@ fn cells(line: &Line, decimals: Decimals) -> [String; 3] {
     [median, interval, if line.counted == line.trials { trials } else { format!("{} of {trials}", line.counted) }]
 }
 
-/// Which columns have numbers.
+/// Returns for each column whether it contains numbers.
 fn are_numbers(heads: &[String]) -> Vec<bool> {
     heads.iter().map(|head| matches!(head.as_str(), "median" | "trials")).collect()
 }
 
-/// What the last column has: `-4.0 %  [-5.1, -2.2]  worse`, each part below that of the other lines.
+/// Returns the last column: `-4.0 %  [-5.1, -2.2]  worse`, with the parts aligned between the lines.
 fn changes(block: &Block, decimals: Decimals) -> Vec<String> {
     let parts: Vec<Result<[String; 3], &str>> = block
         .lines
@@ -221,7 +221,7 @@ fn compared_parts(block: &Block, compared: &Compared, decimals: Decimals) -> [St
     [on_one_line(&change).into_owned(), interval, said]
 }
 
-/// The verdict of a line: `worse`, `undecided, needs about 34 trials`.
+/// Formats the verdict of a line: `worse`, `undecided, needs about 34 trials`.
 pub(in crate::report) fn verdict(verdict: Verdict) -> String {
     match verdict {
         Verdict::Undecided(TrialsNeeded::About(trials)) => format!("undecided, needs about {trials} trials"),
@@ -232,12 +232,12 @@ pub(in crate::report) fn verdict(verdict: Verdict) -> String {
     }
 }
 
-/// The unusual values of a metric, in these lines of it. In a table of several metrics, each is named.
+/// Returns the notes about unusual values in these lines. In a table of several metrics, they name the metric.
 fn unusual<'a>(lines: impl Iterator<Item = (&'a Block, &'a Line)>, told: &Told<'_>, is_named: bool) -> Vec<String> {
     let all: Vec<_> =
         lines.flat_map(|(block, line)| line.unusual.iter().map(move |unusual| (block, line, unusual))).collect();
     let numbers = all.iter().flat_map(|(_, line, own)| [own.value].into_iter().chain(of_location(line.location)));
-    // The values of one metric have the same number of decimals.
+    // The values have the same number of decimals.
     let alike = decimals(&numbers.collect::<Vec<_>>());
     let note = |(block, line, unusual): &(&Block, &Line, &Unusual)| {
         let Unusual { trial, value, notes } = unusual;
@@ -258,19 +258,19 @@ fn unusual<'a>(lines: impl Iterator<Item = (&'a Block, &'a Line)>, told: &Told<'
     notes
 }
 
-/// Notes, each once: a run that is compared with itself has each of them twice.
+/// Removes duplicate notes: if a run is compared with itself, each note occurs twice.
 fn once(notes: impl Iterator<Item = String>) -> Vec<String> {
     let mut told = BTreeSet::new();
     notes.filter(|note| told.insert(note.clone())).collect()
 }
 
-/// The metric that a note is about, where that is said.
+/// Returns the metric of a note as a prefix, if `is_named` is set.
 fn prefix(block: &Block, worker: Option<&str>, is_named: bool) -> String {
     let title = || metric_title(&Metric { better: None, ..block.metric.clone() }, worker) + ": ";
     if is_named { title() } else { String::new() }
 }
 
-/// What is said of a line below the table. In a table of several metrics, each is named.
+/// Returns the notes about a line. In a table of several metrics, they name the metric.
 fn notes(block: &Block, line: &Line, told: &Told<'_>, is_named: bool) -> Vec<String> {
     let name = told.line(line);
     let of_line = if name.is_empty() { String::new() } else { format!(" ({name})") };
@@ -298,7 +298,7 @@ fn notes(block: &Block, line: &Line, told: &Told<'_>, is_named: bool) -> Vec<Str
     notes
 }
 
-/// What is said of intervals and verdicts below comparisons.
+/// Returns the note about intervals and verdicts below comparisons.
 pub(in crate::report) fn footnote(summary: &Summary) -> Option<String> {
     let compared: Vec<_> = summary.compared().collect();
     let adjusted = match summary.judged {

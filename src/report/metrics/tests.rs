@@ -1,4 +1,4 @@
-//! Tests of the tables of metrics, on values made by hand.
+//! Tests of the tables of metrics, with synthetic values.
 
 use snapbox::IntoData as _;
 
@@ -10,7 +10,7 @@ use crate::model::{Better, Phase, Verdict};
 use crate::values::testing::{add, metric, point, series};
 use crate::values::{Kind, Metric, Options, Reading, Summary, Values};
 
-/// The run of the documentation: three queues, ten rounds, one of them unusual and one of them failed.
+/// The run from the documentation: three queues, ten rounds, one of them unusual and one of them failed.
 fn queues() -> Values {
     let points = ["fq_codel", "codel", "pfifo"].map(|value| point(&[("qdisc", value)], Some(0))).to_vec();
     let noise = [0.0, 2.1, -1.7, 3.2, -2.6, 1.1, -0.4, 2.9, -3.1, 0.7];
@@ -26,7 +26,7 @@ fn queues() -> Values {
     values
 }
 
-/// The text of its tables, as in the report.
+/// Formats the tables of these values as in the report.
 fn text(values: &Values) -> String {
     let lines = write_text(&Summary::of_run(values), &Told::of_run(values));
     lines.into_iter().map(|(_, line)| line + "\n").collect()
@@ -63,7 +63,7 @@ fn trials_that_were_run_again_later_are_said_to_be_in_no_pair() {
         "  2 trials (qdisc=codel) were run again later and are not in pairs",
     ];
     assert_eq!(notes, expected, "{text}");
-    // Without pairs, it makes no difference.
+    // Without pairs, there is no such note.
     values.design = crate::statistics::Design::Unpaired;
     assert!(!self::text(&values).contains("run again"));
 }

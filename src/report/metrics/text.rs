@@ -1,10 +1,10 @@
-//! Tables as text, with columns exactly below each other.
+//! Formats tables as text with aligned columns.
 
 use super::tables::{ROWS, Table, Told, footnote, limited, more_rows};
 use crate::report::columns;
 use crate::values::Summary;
 
-/// The lines of a table: the head, the rows, which are indented below it, and the notes.
+/// Returns the lines of a table: the head, the indented rows, and the notes.
 pub(in crate::report) fn aligned(table: &Table) -> Vec<String> {
     let indented = |row: &Vec<String>| {
         row.iter().enumerate().map(|(at, cell)| if at == 0 { format!("  {cell}") } else { cell.clone() }).collect()
@@ -15,7 +15,7 @@ pub(in crate::report) fn aligned(table: &Table) -> Vec<String> {
     lines.chain(table.notes.iter().map(|note| format!("  {note}"))).collect()
 }
 
-/// The lines of all tables of a summary, each behind an empty line; whether a line is a head.
+/// Returns the lines of all tables of a summary, each after an empty line, and whether each line is a head.
 pub(in crate::report) fn write(summary: &Summary, told: &Told<'_>) -> Vec<(bool, String)> {
     let mut lines = Vec::new();
     let (all, left_out) = limited(summary, told, ROWS);

@@ -1,4 +1,4 @@
-//! How the record of a run grows, event by event.
+//! Adds events to the record of a run.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::model::{ConductorTime, Event, Hint, Phase, Plan, Schedule, Slot, Step
 use crate::report::sorted_map::SortedMap;
 use crate::report::trial::{Measured, PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
 
-/// The one of the known ones that is equal to this.
+/// Returns the shared copy of `value`, adding one if there is none.
 fn shared<T: Ord + ToOwned + ?Sized>(known: &mut BTreeSet<Arc<T>>, value: &T) -> Arc<T>
 where
     Arc<T>: From<T::Owned>,
@@ -22,13 +22,13 @@ where
 }
 
 impl Run {
-    /// Takes one event.
+    /// Adds an event.
     pub(in crate::report) fn take(&mut self, at: ConductorTime, event: &Event) {
         self.values.take(event);
         self.record(at, event);
     }
 
-    /// Takes one event without the values of metrics.
+    /// Adds an event, except the values of metrics.
     pub(in crate::report) fn record(&mut self, at: ConductorTime, event: &Event) {
         if let Event::RunResumed { .. } = event {
             self.idle += at.since(self.last);
@@ -47,7 +47,7 @@ impl Run {
                 let slot = Slot { point: *point, round: *round, warm_up: *warm_up };
                 self.trial_started(*trial, *attempt, slot, at);
             }
-            // A worker that left may have been in its Reset before all others.
+            // The Reset of a worker that left may have begun before that of all others.
             Event::PhaseStarted { trial, phase } => self.phase(*trial, *phase, at).start = at,
             Event::PhaseReceived { trial, phase, worker } => {
                 self.in_phase(*trial, *phase, *worker, at);
@@ -89,7 +89,7 @@ impl Run {
         }
     }
 
-    /// Takes an event that is about a trial as a whole.
+    /// Adds an event about a trial as a whole.
     fn take_of_trial(&mut self, at: ConductorTime, event: &Event) {
         match event {
             Event::VersionsPrinted { worker, versions } => _ = self.versions.insert(*worker, versions.clone()),
@@ -103,7 +103,7 @@ impl Run {
                 let metric = shared(&mut self.metric_names, metric);
                 let measured = Measured { at, metric, worker: *worker, unit, measurement: measurement.clone() };
                 let metrics = &mut self.trial(*trial, at).metrics;
-                // Most trials have few.
+                // Most trials have few metrics.
                 metrics.reserve_exact(1);
                 metrics.push(measured);
             }
@@ -117,12 +117,12 @@ impl Run {
                 }
                 self.precision = Some(judgement.clone());
             }
-            // The other events are only for reports that are written during the run.
+            // Only reports that are written during the run need the other events.
             _ => {}
         }
     }
 
-    /// A trial begins. An earlier attempt at it counts no more.
+    /// Begins a trial. An earlier attempt at it no longer counts.
     fn trial_started(&mut self, trial: u32, attempt: u32, slot: Slot, at: ConductorTime) {
         self.trials.remove(trial);
         self.latest = Some(trial);
@@ -130,7 +130,7 @@ impl Run {
         (started.attempt, started.slot) = (attempt, slot);
     }
 
-    /// What kept the run from going on is over.
+    /// Resumes the run. The reasons why it did not continue no longer apply.
     fn resumed(&mut self, plan: &Arc<Plan>, generation: u32) {
         if let Some((known, _)) = &mut self.plan {
             let before = std::mem::replace(known, Arc::clone(plan));
@@ -143,18 +143,18 @@ impl Run {
         self.unreachable.clear();
         self.unwritten.clear();
         (self.interrupted, self.record_ended) = (None, None);
-        // What comes before the next trial is about none.
+        // Warnings before the next trial belong to no trial.
         self.latest = None;
     }
 
     fn spawned_ended(&mut self, at: ConductorTime, step: StepReference, result: &StepResult) {
         let results = &mut self.in_phase(step.trial, step.phase, step.worker, at).results;
-        // Its start may be missing when a connection broke in between; its end is recorded all the same.
+        // The start may be missing if a connection broke in between. The end is recorded nevertheless.
         let recorded = results.or_insert(step.position, || Recorded::new(at, result));
         recorded.end = Some(Box::new((at, result.clone())));
     }
 
-    /// What is recorded of a step, if anything is.
+    /// Returns the recorded result of a step, if there is one.
     fn recorded(&mut self, step: StepReference) -> Option<&mut Recorded> {
         let phase = self.trials.get_mut(step.trial)?.phases.get_mut(step.phase)?;
         phase.workers.get_mut(step.worker)?.results.get_mut(step.position).map(Box::as_mut)
@@ -169,7 +169,7 @@ impl Run {
         Remark { at, trial, phase, worker, text: text.to_owned(), hint }
     }
 
-    /// The trial, which is made when nothing was said of it before.
+    /// Returns the trial, adding it if there is none.
     fn trial(&mut self, number: u32, at: ConductorTime) -> &mut Trial {
         let generation = self.generation;
         let slot = self.plan().map_or_else(|| Schedule::default().slot(number), |plan| plan.schedule.slot(number));
