@@ -20,7 +20,7 @@ const POINTS: usize = 20;
 pub struct Expected {
     /// The name of the earlier run.
     pub run: String,
-    /// The duration of its trials, multiplied to the number of trials of the series.
+    /// The duration of its trials, scaled to the number of trials of the series.
     #[serde(rename = "seconds", with = "in_seconds")]
     pub duration: Duration,
 }

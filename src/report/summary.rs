@@ -15,7 +15,7 @@ use crate::values::Summary;
 /// The maximum number of steps that are repeated with their last lines.
 const REPEATED: usize = 50;
 
-/// The file in the folder of a run that the user is pointed to.
+/// The file in the folder of a run that the last line refers to.
 const PAGE: &str = "report.html";
 
 /// The maximum number of rows of statistics.

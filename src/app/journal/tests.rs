@@ -98,7 +98,7 @@ impl Write for Record {
 /// Why a part of a run stopped before its end.
 enum Stop {
     PowerCut,
-    /// A check failed.
+    /// An assertion of the test failed.
     Wrong(String),
 }
 

@@ -297,7 +297,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Adds the workers whose Reset was not seen to its end to their loss or the interrupt, if that explains it.
+    /// Adds workers whose Reset may not have run to its end to the consequences of their loss or of the interrupt.
     fn not_reset(&mut self, conclusion: Option<&Conclusion>) {
         if conclusion.is_none() || self.run.record_ended.is_some() {
             return;

@@ -88,7 +88,7 @@ pub(in crate::report) fn change(
     (format!("{}{unit}", signed(change * factor, decimals)), interval.unwrap_or_default())
 }
 
-/// Returns the decimals of a percentage. A change by more than a factor of ten needs none.
+/// Returns the decimals of a percentage. A change of 1000 % or more needs none.
 fn percent_decimals(change: f64) -> Decimals {
     Decimals::Fixed(usize::from(change.abs() < 10.0))
 }
