@@ -1,5 +1,5 @@
-//! A control group for each step, where this process may make some: then what belongs to a step is exact, whatever its
-//! processes do to get away, and all of it ends at one stroke. Version 2 only; no controller is used.
+//! A control group for each step, if this process may create any. It identifies the processes of a step exactly, even
+//! if they try to escape, and ends all of them at once. Only version 2 is used, without controllers.
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -17,29 +17,29 @@ use super::fork::lives_in;
 use crate::model;
 use crate::wait::Wait;
 
-/// What the groups of all players are named after.
+/// The prefix of the names of all players' groups.
 const PREFIX: &str = "conductor-";
 
-/// The group that holds those of one player's steps.
+/// The group that contains the groups of one player's steps.
 ///
-/// It is locked by the player and its session processes. One whose lock is free was left by a player that died with all
-/// of its processes.
+/// It is locked by the player and its session processes. If the lock of a group is free, the group was left by a player
+/// that died with all of its processes.
 #[derive(Debug)]
 pub struct CgroupRoot {
     path: PathBuf,
-    /// Copies of this process share the lock: it is free when the last of them is gone.
+    /// Forked processes share the lock: it is released when the last of them has ended.
     lock: OwnedFd,
 }
 
 impl CgroupRoot {
-    /// Makes one for the player of this name, below the group that this process is in.
+    /// Creates the group of the player with this name, below the group of this process.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be; on most machines because it needs the rights of root.
+    /// Returns an error with the reason if this is not possible; on most machines, it requires root privileges.
     pub fn make(name: &str) -> io::Result<Self> {
         let base = own_group()?;
-        // Another player may have this port at another address, and may clear away what it does not see locked yet.
+        // Another player may use this port at another address, and may remove groups that are not locked yet.
         for attempt in 0..100 {
             let path = base.join(format!("{PREFIX}{name}-{attempt}"));
             match fs::create_dir(&path) {
@@ -55,15 +55,15 @@ impl CgroupRoot {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Removes the groups of players that died, and ends what is left in those of the player of this name. Returns the
-    /// processes that it ended.
+    /// Removes the groups of players that died, and ends the remaining processes in those of the player with this name.
+    /// Returns the processes that it ended.
     pub fn remove_stale(player: &str) -> Vec<model::Process> {
         let mut ended = Vec::new();
         let Ok(base) = own_group() else { return ended };
         for path in folders_in(&base) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let Some(_lock) = name.starts_with(PREFIX).then(|| lock(&path).ok()).flatten() else { continue };
-            // A player at another port cleans up what its predecessor left.
+            // A player at another port cleans up its own predecessor's groups.
             if name.starts_with(&format!("{PREFIX}{player}-")) {
                 let processes: Vec<Process> = members(&path).into_iter().filter_map(Process::pin).collect();
                 ended.extend(processes.iter().filter(|process| !process.has_ended()).map(Process::describe));
@@ -74,11 +74,11 @@ impl CgroupRoot {
         ended
     }
 
-    /// Makes a group for a step of this process.
+    /// Creates a group for a step of this process.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be.
+    /// Returns an error with the reason if this is not possible.
     pub fn make_group(&self, number: u32) -> io::Result<Cgroup> {
         let name = format!("{}.{number}", std::process::id());
         let path = self.path.join(&name);
@@ -88,7 +88,7 @@ impl CgroupRoot {
         Ok(Cgroup { path, number, directory, events, was_killed: Cell::new(false) })
     }
 
-    /// The number of the group, made by this process, that another process is in.
+    /// Returns the number of the group that contains `process`, if this process created it.
     pub fn number_of(&self, process: &Process) -> Option<u32> {
         let place = process.cgroup()?;
         let root = self.path.file_name()?.to_str()?;
@@ -97,7 +97,7 @@ impl CgroupRoot {
         (owner.parse() == Ok(std::process::id())).then(|| number.parse().ok())?
     }
 
-    /// Removes the empty groups that were made by other processes than these.
+    /// Removes the empty groups that were created by other processes than those to keep.
     pub fn tidy(&self, keep: impl Fn(u32) -> bool) {
         for path in folders_in(&self.path) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -108,13 +108,13 @@ impl CgroupRoot {
         }
     }
 
-    /// Removes everything that is empty.
+    /// Removes this group and the groups below it, as far as they are empty.
     pub fn remove(&self) {
         remove(&self.path);
     }
 
-    /// Whether a process can begin in such a group. The kernel may not support or permit it; and recent kernels kill processes
-    /// that begin below a group that was killed once, as ours may have been.
+    /// Whether a process can start in such a group. The kernel may not support or permit this. Recent kernels also kill
+    /// processes that start below a group that was once killed, as ours may have been.
     fn works(&self) -> bool {
         let group = self.make_group(0);
         let works = group.is_ok_and(|group| lives_in(group.as_fd()));
@@ -130,11 +130,11 @@ impl CgroupRoot {
     }
 }
 
-/// The group of one step. It is removed when it is dropped, if nobody is in it.
+/// The group of one step. It is removed on drop if it contains no processes.
 #[derive(Debug)]
 pub struct Cgroup {
     path: PathBuf,
-    /// Its number among those of this process.
+    /// Its number among the groups of this process.
     pub number: u32,
     directory: OwnedFd,
     events: File,
@@ -142,16 +142,16 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
-    /// Whether another step may have it: it is empty, was never killed, and is not frozen. Recent kernels kill a process that
-    /// begins in a group that was killed, and a process that begins in a frozen group never starts.
+    /// Whether another step may use it: it is empty, was never killed, and is not frozen. Recent kernels kill a process
+    /// that starts in a group that was killed, and a process that starts in a frozen group never runs.
     pub fn is_as_new(&self) -> bool {
         !self.was_killed.get() && !says(&self.events, b"populated 1") && !says(&self.events, b"frozen 1")
     }
 
-    /// Kills all processes in it at once (Linux 5.14).
+    /// Kills all processes in the group at once (Linux 5.14).
     pub fn kill(&self) {
         self.was_killed.set(true);
-        // If that is not supported, the processes are killed one by one as they are found.
+        // If this is not supported, the processes are killed one by one as they are found.
         let _ = fs::write(self.path.join("cgroup.kill"), "1");
     }
 }
@@ -168,7 +168,7 @@ impl Drop for Cgroup {
     }
 }
 
-/// The folder of the group that this process is in.
+/// Returns the folder of the group of this process.
 fn own_group() -> io::Result<PathBuf> {
     let places = fs::read_to_string("/proc/self/cgroup")?;
     let place = places.lines().find_map(|line| line.strip_prefix("0::")).ok_or(io::ErrorKind::NotFound)?;
@@ -194,19 +194,19 @@ fn folders_in(path: &Path) -> Vec<PathBuf> {
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect()
 }
 
-/// The numbers of the processes in a group and in the groups below it.
+/// Returns the IDs of the processes in a group and in the groups below it.
 fn members(path: &Path) -> Vec<u32> {
     let list = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
     let below = folders_in(path).into_iter().flat_map(|folder| members(&folder));
     list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).chain(below).collect()
 }
 
-/// Kills everything in a group that no player uses any more, and waits for the end of it, but not for long.
+/// Kills all processes in a group that no player uses any more, and waits a short time for their end.
 fn end_all(path: &Path, processes: &[Process]) {
     const LOOKS: u32 = 200;
     const LOOK: Duration = Duration::from_millis(5);
     if fs::write(path.join("cgroup.kill"), "1").is_err() {
-        // A process that was pinned and still is in the group belongs to it.
+        // A pinned process that is still in the group belongs to it.
         let members = members(path);
         let inside = processes.iter().filter(|process| members.contains(&process.pid()));
         inside.for_each(|process| process.end(Signal::KILL));
@@ -226,9 +226,9 @@ fn says(events: &File, line: &[u8]) -> bool {
     bytes[..count].windows(line.len()).any(|window| window == line)
 }
 
-/// Removes a group and those below it, as far as they are empty.
+/// Removes a group and the groups below it, as far as they are empty.
 fn remove(path: &Path) {
-    // Most have none below them.
+    // Most groups have none below them.
     if fs::remove_dir(path).is_err() {
         for folder in folders_in(path) {
             remove(&folder);

@@ -1,5 +1,5 @@
-//! What a new process does until exec. It may share its parent's memory, so that nothing here allocates, touches the state of
-//! the C library, or continues after an error.
+//! The part of a new process that runs before exec. It may share its parent's memory, so nothing here allocates,
+//! touches the state of the C library, or continues after an error.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -12,38 +12,38 @@ use super::raw::call;
 use super::shared::Shared;
 use crate::model::PlayerTime;
 
-/// What a process consists of.
+/// The program that a process executes, and its surroundings.
 #[derive(Debug, Clone)]
 pub struct Image {
     /// The path of the program.
     pub program: CString,
     /// Its arguments; the first one is its name.
     pub arguments: Vec<CString>,
-    /// Its environment, `NAME=value` each.
+    /// Its environment as `NAME=value` strings.
     pub environment: Vec<Rc<CStr>>,
     /// The folder in which it starts.
     pub directory: Option<CString>,
-    /// Where its output goes.
+    /// The destination of its output.
     pub prints_to: PrintsTo,
 }
 
-/// Where the output of a process goes.
+/// The destination of a process's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrintsTo {
-    /// To pipes that we read.
+    /// Pipes that we read.
     Pipes,
-    /// To `/dev/null`: nobody will read it.
+    /// `/dev/null`: nobody will read the output.
     Nowhere,
-    /// To our own standard output and error.
+    /// Our own standard output and error.
     Inherited,
 }
 
-/// How far a child has come when it reports something about its start.
+/// The stage at which a child reports about its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// It executes its program now. The numbers are the time and how late it is, in nanoseconds.
+    /// It is about to execute its program. The numbers are the time and the delay, in nanoseconds.
     Start = 1,
-    /// It has no room for its descriptors. The first number of this and the others is the error's.
+    /// It has no room for its descriptors. In this and the other stages, the first number is that of the error.
     Descriptors,
     /// It cannot enter its folder.
     Directory,
@@ -51,19 +51,19 @@ pub(super) enum Stage {
     Program,
 }
 
-/// Everything that a child needs until exec, in memory that stays where it is.
+/// Everything that a child needs until exec, in memory that does not move.
 #[derive(Debug)]
 pub(super) struct Blueprint {
     pub(super) image: Image,
     /// The arguments of the image, with a null pointer at the end.
     arguments: Vec<*const libc::c_char>,
-    /// The same of its environment.
+    /// The environment of the image, with a null pointer at the end.
     environment: Vec<*const libc::c_char>,
-    /// Standard input, output and error, and one that is closed when it executes its program.
+    /// Standard input, output and error, and a descriptor that is closed on exec.
     descriptors: [RawFd; 4],
-    /// The signals that its parent ignores, the first in the lowest bit.
+    /// The signals that the parent ignores, the first in the lowest bit.
     ignored: u64,
-    /// When to start, and what becomes of it.
+    /// When to start, and the report of the child.
     pub(super) start: Shared<StartState>,
     /// The stack of a child that shares our memory.
     pub(super) stack: Vec<u8>,
@@ -84,23 +84,23 @@ impl Blueprint {
     }
 }
 
-/// When a child is to start its program, and its report about that. It is created before the instant is known: all this is
-/// in memory that it shares with its parent.
+/// When a child is to start its program, and its report about this. The child is created before the time is known, so
+/// this is in memory that it shares with its parent.
 #[derive(Debug, Default)]
 pub(super) struct StartState {
-    /// Zero until the instant is known.
+    /// Zero until the time is known.
     is_given: AtomicU32,
-    /// The instant, in nanoseconds of `CLOCK_BOOTTIME`; zero for at once.
+    /// The time in nanoseconds of `CLOCK_BOOTTIME`; zero means immediately.
     at: AtomicU64,
-    /// The process that gives it.
+    /// The process that sets the time.
     parent: u32,
-    /// The last stage that was reported, with its numbers; zero before that.
+    /// The last stage that was reported, with its numbers; zero if there is none.
     stage: AtomicU8,
     numbers: [AtomicU64; 2],
 }
 
 impl StartState {
-    /// What the child has reported, once it has executed its program or has ended.
+    /// Returns the report of the child, once it has executed its program or has ended.
     pub(super) fn report(&self) -> Option<(Stage, [u64; 2])> {
         let reported = self.stage.load(Ordering::Acquire);
         let stages = [Stage::Start, Stage::Descriptors, Stage::Directory, Stage::Program];
@@ -109,7 +109,7 @@ impl StartState {
     }
 
     fn reports(&self, stage: Stage, numbers: [u64; 2]) {
-        // A child that is killed between the two has reported nothing, rather than the numbers of another stage.
+        // A child that is killed in between has reported nothing, rather than the numbers of another stage.
         self.stage.store(0, Ordering::Relaxed);
         fence(Ordering::Release);
         for (place, number) in self.numbers.iter().zip(numbers) {
@@ -124,15 +124,15 @@ impl StartState {
         end()
     }
 
-    /// Starts the program at this instant, or at once.
+    /// Starts the program at this time, or immediately.
     pub(super) fn give(&self, at: Option<PlayerTime>) {
         self.at.store(at.map_or(0, PlayerTime::nanoseconds), Ordering::Relaxed);
         self.is_given.store(1, Ordering::Release);
-        // SAFETY: the start is there for as long as this runs; nothing is written.
+        // SAFETY: the memory is valid for as long as this runs; nothing is written.
         unsafe { call(libc::SYS_futex, [self.is_given.as_ptr().addr(), libc::FUTEX_WAKE as usize, 1, 0, 0, 0]) };
     }
 
-    /// Waits for it. If the parent ends meanwhile, the child ends too, because nobody else gives the start.
+    /// Waits for the start. If the parent ends meanwhile, the child ends too, because no other process can start it.
     fn wait(&self) -> u64 {
         let ends_with_parent = |signal: i32| {
             let arguments = [libc::PR_SET_PDEATHSIG as usize, signal.unsigned_abs() as usize, 0, 0, 0, 0];
@@ -146,7 +146,7 @@ impl StartState {
                 end();
             }
             while self.is_given.load(Ordering::Acquire) == 0 {
-                // SAFETY: the start is there until the child is another program; it is only read.
+                // SAFETY: the memory is valid until exec; it is only read.
                 unsafe {
                     call(libc::SYS_futex, [self.is_given.as_ptr().addr(), libc::FUTEX_WAIT as usize, 0, 0, 0, 0])
                 };
@@ -157,17 +157,17 @@ impl StartState {
     }
 }
 
-/// The place of the descriptor that is closed when it executes its program, or ends.
+/// The position of the descriptor that is closed on exec or when the child ends.
 const REPORT: usize = 3;
 
-/// Executes the program. Every pointer of the blueprint is valid as long as this runs.
+/// Executes the program. Every pointer of the blueprint must be valid for as long as this runs.
 pub(super) fn become_program(blueprint: &Blueprint) -> ! {
     restore_signals(blueprint.ignored);
-    // SAFETY: system calls on numbers, and on strings that are there until exec.
+    // SAFETY: system calls with numbers, and with strings that are valid until exec.
     unsafe {
         call(libc::SYS_setpgid, [0; 6]);
         arrange(blueprint);
-        // Only now: the folder may not have existed before the start.
+        // Not earlier: the folder may not have existed before the start.
         let at = blueprint.start.wait();
         if let Some(directory) = &blueprint.image.directory {
             let answer = call(libc::SYS_chdir, [directory.as_ptr().addr(), 0, 0, 0, 0, 0]);
@@ -183,9 +183,10 @@ pub(super) fn become_program(blueprint: &Blueprint) -> ! {
     }
 }
 
-/// Gives every signal its default disposition and blocks none. Exec resets handlers, but not ignored signals.
+/// Resets every ignored signal to its default disposition and unblocks all signals. Exec resets handlers, but not
+/// ignored signals.
 fn restore_signals(ignored: u64) {
-    /// The kernel's `struct sigaction` of every architecture fits in, and all zeroes are the default disposition.
+    /// Large enough for the kernel's `struct sigaction` on every architecture. All zeroes are the default disposition.
     const DEFAULT: [u64; 8] = [0; 8];
     const SET_SIZE: usize = 8;
     for signal in (1..=64_usize).filter(|signal| ignored >> (signal - 1) & 1 == 1) {
@@ -193,19 +194,19 @@ fn restore_signals(ignored: u64) {
         unsafe { call(libc::SYS_rt_sigaction, [signal, DEFAULT.as_ptr().addr(), 0, SET_SIZE, 0, 0]) };
     }
     let none = [0_u64; 1];
-    // SAFETY: the set is as long as it says.
+    // SAFETY: the set has the given size.
     unsafe { call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as usize, none.as_ptr().addr(), 0, SET_SIZE, 0, 0]) };
 }
 
-/// Puts the descriptors in their places, and closes all others.
+/// Moves the descriptors to their positions, and closes all others.
 ///
 /// # Safety
 ///
-/// The process must have a table of descriptors of its own.
+/// The process must have its own table of descriptors.
 unsafe fn arrange(blueprint: &Blueprint) {
-    /// Above the four places, so that none is overwritten before it is copied.
+    /// Above the four positions, so that no descriptor is overwritten before it is copied.
     const ABOVE: usize = 10;
-    // SAFETY: plain numbers; the table is this process's own.
+    // SAFETY: plain numbers; the table belongs to this process alone.
     unsafe {
         let copies = blueprint.descriptors.map(|descriptor| {
             let arguments = [descriptor.unsigned_abs() as usize, libc::F_DUPFD as usize, ABOVE, 0, 0, 0];
@@ -220,7 +221,7 @@ unsafe fn arrange(blueprint: &Blueprint) {
     }
 }
 
-/// Waits for the instant, if there is one, and reports when this process started and how late it was ready.
+/// Waits until the start time, if there is one, and reports when this process started and how late it was ready.
 fn report_start(start: &StartState, at: u64) {
     let late = if at > 0 { boot_time_nanoseconds().saturating_sub(at) } else { 0 };
     if late == 0 {
@@ -229,13 +230,13 @@ fn report_start(start: &StartState, at: u64) {
     start.reports(Stage::Start, [boot_time_nanoseconds(), late]);
 }
 
-/// Sleeps until shortly before the instant, and then reads the clock in a loop: sleeping until the end would be late by the time
-/// that it takes to wake a processor.
+/// Sleeps until shortly before the given time, and then reads the clock in a loop: sleeping to the end would add the
+/// time that it takes to wake a processor.
 fn wait_until(at: u64) {
-    /// How long it may take to wake one.
+    /// How long it may take to wake a processor, in nanoseconds.
     const AWAKE: u64 = 200_000;
     let asleep = at.saturating_sub(AWAKE);
-    // The kernel's `struct timespec` of 64 bits.
+    // The kernel's 64-bit `struct timespec`.
     let until = [asleep / 1_000_000_000, asleep % 1_000_000_000];
     let sleep = [libc::CLOCK_BOOTTIME as usize, libc::TIMER_ABSTIME as usize, until.as_ptr().addr(), 0, 0, 0];
     // SAFETY: numbers, and a structure that is only read.
@@ -247,7 +248,7 @@ fn wait_until(at: u64) {
 
 fn end() -> ! {
     loop {
-        // SAFETY: a number; nothing of this process goes on.
+        // SAFETY: a number; this process does not continue.
         unsafe { call(libc::SYS_exit_group, [127, 0, 0, 0, 0, 0]) };
     }
 }

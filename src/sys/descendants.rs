@@ -1,4 +1,4 @@
-//! All processes below this one, as far down as they go.
+//! Finds all processes below this one, at any depth.
 
 use super::Process;
 use super::children::{Status, children_of, direct_children};
@@ -9,29 +9,29 @@ use crate::model::StepId;
 pub struct Descendant {
     /// The process.
     pub process: Process,
-    /// Whether it is our child, because we made it or because we have inherited it.
+    /// Whether it is our child, either created or inherited.
     pub is_child: bool,
-    /// Its group.
+    /// The ID of its process group.
     pub group: u32,
-    /// Whether it is ending: then it says no more about itself.
+    /// Whether it is ending. In that case, less can be found out about it.
     pub is_ending: bool,
     made: u64,
-    /// The step that it comes from, if that can be seen.
+    /// The step that it comes from, if this can be determined.
     pub of: Option<StepId>,
 }
 
 impl Descendant {
-    /// Identifies it, which its number alone does not.
+    /// Identifies the process, which its ID alone does not.
     pub fn identity(&self) -> (u32, u64) {
         (self.process.pid(), self.made)
     }
 }
 
-/// All processes below this one, except the skipped children and what is below them. `of` returns the step that a process
-/// in this group comes from; it gets that of its parent.
+/// Returns all processes below this one, except the children for which `skip` returns true and their descendants. `of`
+/// determines the step of a process from the process, its group and the step of its parent.
 ///
-/// Processes start, end and change their parents meanwhile. The flag says whether none was seen to do that: only then does
-/// an empty list mean something. Each process in the list was a descendant of ours at the moment when it was pinned.
+/// Processes start, end and change their parents meanwhile. The flag says whether none was seen to do so: only then is
+/// an empty list reliable. Each process in the list was a descendant of ours when it was pinned.
 pub fn descendants(
     skip: impl Fn(u32) -> bool,
     of: impl Fn(&Process, u32, Option<StepId>) -> Option<StepId>,
@@ -41,8 +41,8 @@ pub fn descendants(
     let mut next = 0_usize;
     loop {
         let parent = next.checked_sub(1).and_then(|index| found.get(index));
-        // Once the parent has ended, its number may belong to another process, whose children were read then; its own are
-        // inherited by us, or by an ancestor that is a subreaper.
+        // Once the parent has ended, its ID may belong to another process, whose children were read in this case. The
+        // parent's own children are inherited by us, or by an ancestor of theirs that is a subreaper.
         let below: Vec<Descendant> = pids.iter().filter_map(|pid| pin(*pid, parent, &of)).collect();
         is_certain &= below.len() == pids.len();
         found.extend(below);
@@ -52,7 +52,7 @@ pub fn descendants(
     }
 }
 
-/// Pins a process if it is a child of `parent`, or of this process.
+/// Pins a process if it is a child of `parent`, or of this process without a `parent`.
 fn pin(
     pid: u32,
     parent: Option<&Descendant>,
@@ -65,7 +65,7 @@ fn pin(
         return None;
     }
     let of = of(&process, group, parent.and_then(|parent| parent.of));
-    // It may have said nothing because it was ending by then.
+    // The step may be unknown because the process was ending by then.
     let is_ending = is_ending || of.is_none() && process.is_ending();
     Some(Descendant { process, is_child: parent.is_none(), group, is_ending, made, of })
 }

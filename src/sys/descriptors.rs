@@ -1,4 +1,4 @@
-//! How many descriptors this process may have.
+//! The limit of open descriptors of this process.
 
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -7,46 +7,46 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::wait::is_ready;
 
-/// The limit as whoever started us has set it.
+/// The limit with which this process was started.
 #[derive(Debug, Clone, Copy)]
 pub struct DescriptorLimit(Rlimit);
 
 impl DescriptorLimit {
-    /// The limit as it is.
+    /// Returns the current limit.
     pub fn of_this_process() -> Self {
         Self(getrlimit(Resource::Nofile))
     }
 
-    /// Raises the limit as far as we may. The usual one is 1,024, for the sake of programs that use `select`; a thousand
-    /// workers need more.
+    /// Raises the limit as far as possible. The usual limit is 1,024, for programs that use `select`; a thousand
+    /// workers need more. Returns the previous limit.
     pub fn raise() -> Self {
         let Self(limit) = Self::of_this_process();
-        // Whoever may not have more finds out when it is needed, and says so then.
+        // If this is not allowed, an error is reported when more descriptors are needed.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
         Self(limit)
     }
 
-    /// Sets it back: for processes that start others.
+    /// Restores the limit, for processes that start others.
     pub fn restore(self) {
         let _ = setrlimit(Resource::Nofile, self.0);
     }
 }
 
-/// Whether this process may have so many descriptors more than this one, which is its newest: new ones get the least
-/// number that is free.
+/// Whether this process may open `more` descriptors after `newest`, its newest one: a new descriptor gets the lowest
+/// free number.
 pub fn can_have_more(newest: impl AsFd, more: u64) -> bool {
     let number = u64::try_from(newest.as_fd().as_raw_fd()).unwrap_or(0);
     getrlimit(Resource::Nofile).current.is_none_or(|limit| number.saturating_add(more) < limit)
 }
 
-/// Whether this process's standard input has come to its end.
+/// Whether the standard input of this process has ended.
 pub fn input_has_ended() -> bool {
     let input = std::io::stdin();
     is_ready(&input, PollFlags::IN) && matches!(rustix::io::read(input.as_fd(), &mut [0; 64]), Ok(0) | Err(_))
 }
 
-/// Closes every descriptor but standard input, output and error: those that another program left open.
+/// Closes all descriptors that were inherited, except standard input, output and error.
 pub fn close_all_but_standard() {
-    // SAFETY: nothing in this process owns a descriptor yet; the caller has just begun.
+    // SAFETY: nothing in this process owns a descriptor yet; the caller has just started.
     unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
 }

@@ -9,18 +9,19 @@ use super::child::{Blueprint, become_program};
 use super::descriptors::DescriptorLimit;
 use super::raw;
 
-/// The C library's headers may be older than the flag (Linux 5.7).
+/// The flag (Linux 5.7) is defined here because the headers of the C library may be older.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
-/// Forks this process. Returns the number of the child, or `None` in the child.
+/// Forks this process. Returns the process ID of the child, or `None` in the child.
 ///
-/// Only a program with one thread may call it, because the child would lack the other threads. The player has one thread.
+/// Only a program with one thread may call this, because the child would lack the other threads. The player has one
+/// thread.
 ///
 /// # Errors
 ///
-/// If the kernel creates no process.
+/// Returns an error if the kernel creates no process.
 pub fn fork() -> io::Result<Option<u32>> {
-    // SAFETY: the caller's process has one thread, so no lock is held by a thread that the copy lacks.
+    // SAFETY: the process has one thread, so no lock is held by a thread that the child lacks.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(None),
@@ -28,21 +29,22 @@ pub fn fork() -> io::Result<Option<u32>> {
     }
 }
 
-/// Creates a process that executes what the blueprint says, and shares our memory until then: a fork that copies nothing.
-/// The blueprint has to stay until the process has executed its program or has ended. The process begins in `cgroup` if the
-/// kernel supports that; the flag tells whether it does.
+/// Creates a process that executes the blueprint and shares our memory until exec: a fork that copies nothing. The
+/// blueprint must stay valid until the process has executed its program or has ended. The process starts in `cgroup` if
+/// the kernel supports this; the returned flag says whether it does.
 ///
 /// # Errors
 ///
-/// If the kernel creates no process.
+/// Returns an error if the kernel creates no process.
 pub(super) fn fork_beside(blueprint: &mut Blueprint, cgroup: Option<BorrowedFd<'_>>) -> io::Result<(u32, bool)> {
     extern "C" fn child(blueprint: *mut libc::c_void) -> libc::c_int {
-        // SAFETY: the pointer is to the blueprint below, which stays until this process has executed its program.
+        // SAFETY: this is a pointer to the blueprint below, which stays valid until this process has executed its
+        // program.
         become_program(unsafe { &*blueprint.cast::<Blueprint>() })
     }
-    /// The calling conventions require the end of the stack at a multiple of this.
+    /// The calling conventions require the end of the stack to be a multiple of this.
     const ALIGNMENT: usize = 16;
-    /// The child makes few calls, none of them deep.
+    /// The child makes few calls, and none of them is deep.
     const STACK: usize = 16 << 10;
     if !raw::IS_KNOWN {
         return match fork()? {
@@ -56,26 +58,26 @@ pub(super) fn fork_beside(blueprint: &mut Blueprint, cgroup: Option<BorrowedFd<'
     let argument = std::ptr::from_ref(blueprint).cast_mut().cast();
     if let Some(cgroup) = cgroup {
         let arguments = clone_arguments(libc::CLONE_VM, [start.addr(), size], cgroup);
-        // SAFETY: as below. A kernel that refuses has created no process.
+        // SAFETY: as below. If the kernel refuses, it has created no process.
         if let Ok(pid @ 1..) = u32::try_from(unsafe { raw::clone_into(&arguments, child, argument) }) {
             return Ok((pid, true));
         }
     }
     let end = start.wrapping_add(size).cast();
-    // SAFETY: the child uses its own stack, and only what the blueprint says. It makes its system calls itself, because the
-    // C library would write its errors to memory that it shares with us.
+    // SAFETY: the child uses its own stack, and only the contents of the blueprint. It makes system calls without the C
+    // library, which would write its errors to the memory that it shares with us.
     match unsafe { libc::clone(child, end, libc::CLONE_VM | libc::SIGCHLD, argument) } {
         -1 => Err(io::Error::last_os_error()),
         child => Ok((child.unsigned_abs(), false)),
     }
 }
 
-/// Whether a process can begin in this control group, and is not killed there.
+/// Whether a process can start in this control group without being killed.
 pub(super) fn lives_in(cgroup: BorrowedFd<'_>) -> bool {
-    // Without its own stack it is a copy of this process, as after a fork.
+    // Without its own stack, the child is a copy of this process, as after a fork.
     let arguments = clone_arguments(0, [0; 2], cgroup);
     let [address, size] = [arguments.as_ptr().addr(), size_of_val(&arguments)];
-    // SAFETY: the caller's process has one thread, and the copy only ends.
+    // SAFETY: the process has one thread, and the child only exits.
     let child = unsafe { raw::call(libc::SYS_clone3, [address, size, 0, 0, 0, 0]) };
     if child == 0 {
         exit_now(0);
@@ -85,7 +87,8 @@ pub(super) fn lives_in(cgroup: BorrowedFd<'_>) -> bool {
     child > 0 && unsafe { libc::waitpid(child, &raw mut status, 0) } == child && status == 0
 }
 
-/// The kernel's `struct clone_args` for a child with these flags, on this stack (start and size), in this control group.
+/// Returns the kernel's `struct clone_args` for a child with these flags, this stack (start and size) and this control
+/// group.
 fn clone_arguments(flags: i32, stack: [usize; 2], cgroup: BorrowedFd<'_>) -> [u64; 11] {
     let flags = CLONE_INTO_CGROUP | u64::from(flags.unsigned_abs());
     let [start, size] = stack.map(|number| number as u64);
@@ -100,33 +103,33 @@ pub fn start_apart(command: &mut Command, limit: DescriptorLimit) {
         limit.restore();
         Ok(())
     };
-    // SAFETY: the child makes two system calls, and allocates nothing.
+    // SAFETY: the closure only makes two system calls, and allocates nothing.
     unsafe { command.pre_exec(prepare) };
 }
 
-/// Has a command start in its own session and as a child of process 1. The child that `spawn` returns ends at once. Only for
-/// a process with one thread.
+/// Makes a command start in its own session and as a child of process 1. The child that `spawn` returns ends
+/// immediately. Only for a process with one thread.
 pub fn start_detached(command: &mut Command, limit: DescriptorLimit) {
     let fork_again = || {
-        // SAFETY: there is one thread, so nothing is held by another one.
+        // SAFETY: there is only one thread, so no lock is held by another one.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             0 => Ok(()),
             _ => exit_now(0),
         }
     };
-    // SAFETY: the child makes a system call, and allocates nothing.
+    // SAFETY: the closure only calls `fork` and `_exit`, and allocates nothing.
     unsafe { command.pre_exec(fork_again) };
     start_apart(command, limit);
 }
 
-/// Ends this process at once: no destructor runs, and nothing that was inherited from the parent is written twice.
+/// Ends this process immediately: no destructor runs, and no inherited buffer is written twice.
 pub fn exit_now(status: i32) -> ! {
     // SAFETY: `_exit` has no precondition.
     unsafe { libc::_exit(status) }
 }
 
-/// Moves this process to its own session, without a terminal: Ctrl-C there does not reach it and its children.
+/// Moves this process to its own session, without a terminal, so that Ctrl-C does not reach it and its children.
 pub fn own_session() {
     // SAFETY: `setsid` has no precondition; it fails only for a group leader, which then keeps its session.
     unsafe { libc::setsid() };

@@ -5,16 +5,16 @@
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-/// Keeps a few MiB of freed memory for the next use. By default, the C library returns memory to the system whenever 128 KiB
-/// are free; while output is passed on, it would return the same pages and request them again for every few frames
-/// (mallopt(3), `M_TRIM_THRESHOLD`). It also makes the allocator usable after a fork.
+/// Keeps a few MiB of freed memory for the next use. By default, the C library returns memory to the system whenever
+/// 128 KiB are free; while output is passed on, it would return the same pages and request them again for every few
+/// frames (mallopt(3), `M_TRIM_THRESHOLD`). This also makes the allocator usable after a fork.
 pub fn keep_freed_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: it takes two numbers, and only changes when memory is returned.
     unsafe {
         libc::mallopt(libc::M_TRIM_THRESHOLD, 4 << 20);
     }
-    // This one keeps 2 MiB. After a fork, the child can use it even if another thread was using it at that moment.
+    // dlmalloc keeps 2 MiB. After a fork, the child can use it even if another thread was using it at that moment.
     #[cfg(target_env = "musl")]
     // SAFETY: there is no other thread yet.
     unsafe {
@@ -22,12 +22,12 @@ pub fn keep_freed_memory() {
     }
 }
 
-/// Returns freed memory to the system. Otherwise a forked process keeps copies of pages that it does not need, and a process
-/// that has finished a large task keeps its pages for as long as it lives.
+/// Returns freed memory to the system. Otherwise, a forked process keeps copies of pages that it does not need, and a
+/// process that has finished a large task keeps its pages until it ends.
 pub fn give_back_memory() {
-    // Other C libraries reserve little, and have no such call.
+    // Other C libraries reserve little, and have no such function.
     #[cfg(target_env = "gnu")]
-    // SAFETY: it takes a number, and gives back only what nobody uses.
+    // SAFETY: it takes a number, and returns only memory that is not in use.
     unsafe {
         libc::malloc_trim(0);
     }

@@ -1,4 +1,4 @@
-//! System calls that std lacks on Linux. Only this module has `unsafe` code.
+//! System calls that std does not have on Linux. Only this module contains `unsafe` code.
 #![expect(unsafe_code, reason = "fork, exec and signals have no safe interface; each use says why it is sound")]
 
 mod cgroup;

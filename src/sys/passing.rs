@@ -10,14 +10,15 @@ use rustix::net::{
     recvmsg, sendmsg,
 };
 
-/// The most descriptors that are passed at once: two ends of a connection, and what keeps it open elsewhere.
+/// The maximum number of descriptors that are passed at once: both ends of a connection, and one that keeps the
+/// connection open elsewhere.
 const MOST: usize = 3;
 
-/// Sends bytes, and descriptors with them, without waiting. Returns how many bytes were sent.
+/// Sends bytes, and descriptors with them, without blocking. Returns how many bytes were sent.
 ///
 /// # Errors
 ///
-/// As sendmsg(2).
+/// As for sendmsg(2).
 pub fn send_with(stream: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<usize> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -27,11 +28,12 @@ pub fn send_with(stream: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]
     Ok(sendmsg(stream, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
 }
 
-/// Receives bytes, and the descriptors that were sent with them, without waiting. Returns how many bytes there are.
+/// Receives bytes, and the descriptors that were sent with them, without blocking. Returns the number of bytes and the
+/// descriptors.
 ///
 /// # Errors
 ///
-/// As recvmsg(2): `WouldBlock` if nothing is there.
+/// As for recvmsg(2): `WouldBlock` if nothing has arrived.
 pub fn receive_with(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);

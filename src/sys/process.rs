@@ -1,5 +1,5 @@
-//! A process that is not our child: held by a descriptor, so that a signal cannot reach another process that has got its
-//! number, and described by what `/proc` says about it.
+//! A process that need not be our child. It is held by a descriptor, so that a signal cannot reach another process with
+//! the same ID, and is described by the contents of `/proc`.
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,19 +12,19 @@ use super::children::{Status, end_child};
 use crate::model;
 use crate::wait::is_ready;
 
-/// A process, pinned.
+/// A pinned process.
 ///
-/// `/proc` is read by its number, which may belong to another process once it was reaped. It is safe to act on the answer all
-/// the same: a signal goes to the pinned process or to none.
+/// `/proc` is read by process ID, which may belong to another process once this one was reaped. It is still safe to act
+/// on the result: a signal reaches the pinned process or none.
 #[derive(Debug)]
 pub struct Process {
     pid: u32,
-    /// `None` on a kernel that has no such descriptors (before Linux 5.3).
+    /// `None` on a kernel without such descriptors (before Linux 5.3).
     handle: Option<OwnedFd>,
 }
 
 impl Process {
-    /// Pins the process that has this number now, if there is one.
+    /// Pins the process that has this ID now, if there is one.
     pub fn pin(pid: u32) -> Option<Self> {
         match pidfd_open(Pid::from_raw(pid.cast_signed())?, PidfdFlags::empty()) {
             Ok(handle) => Some(Self { pid, handle: Some(handle) }),
@@ -33,30 +33,32 @@ impl Process {
         }
     }
 
-    /// Its number.
+    /// Returns the process ID.
     pub const fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Whether all of it has ended, reaped or not.
+    /// Whether all threads of it have ended, reaped or not.
     pub fn has_ended(&self) -> bool {
         let Some(handle) = &self.handle else { return self.is_ending() };
         is_ready(handle, PollFlags::IN)
     }
 
-    /// Whether it is ending, or has ended.
+    /// Whether it is ending or has ended.
     pub fn is_ending(&self) -> bool {
         self.status().is_none_or(|status| status.is_ending)
     }
 
-    /// Ends it with this signal, even if it was stopped. One that has ended, or that we may not signal, gets none.
+    /// Ends the process with this signal, even if it is stopped. One that has ended, or that we may not signal,
+    /// receives none.
     pub fn end(&self, signal: Signal) {
         if let Some(handle) = &self.handle {
             for signal in [signal, Signal::CONT] {
                 let _ = pidfd_send_signal(handle, signal);
             }
         } else if self.status().is_some_and(|status| status.parent == std::process::id()) {
-            // The number of a child belongs to it until we reap it. Others are signalled when they have become our children.
+            // The ID of a child belongs to it until we reap it. Other processes are signalled once they have become our
+            // children.
             end_child(self.pid, signal);
         }
     }
@@ -65,18 +67,19 @@ impl Process {
         Status::of(self.pid)
     }
 
-    /// The variables with which its program was started, each with a NUL byte after it; empty if we may not read them.
+    /// Returns the variables with which its program was started, each followed by a NUL byte; empty if we may not read
+    /// them.
     pub fn environment(&self) -> Vec<u8> {
         fs::read(self.file("environ")).unwrap_or_default()
     }
 
-    /// Its place in the hierarchy of cgroups, version 2.
+    /// Returns its path in the hierarchy of cgroups, version 2.
     pub fn cgroup(&self) -> Option<String> {
         let places = fs::read_to_string(self.file("cgroup")).ok()?;
         places.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
     }
 
-    /// Whether it can write to one of these pipes; `None` if we may not read that.
+    /// Whether it can write to one of these pipes; `None` if we may not read this.
     pub fn writes_to(&self, pipes: &[PipeId]) -> Option<bool> {
         let names: Vec<String> = pipes.iter().map(|pipe| format!("pipe:[{}]", pipe.0)).collect();
         let descriptors = fs::read_dir(self.file("fd")).ok()?;
@@ -88,14 +91,14 @@ impl Process {
         }))
     }
 
-    /// Who it is, for people.
+    /// Describes the process for messages.
     pub fn describe(&self) -> model::Process {
         model::Process { pid: self.pid, user: self.user(), command: self.command_line() }
     }
 
-    /// Its arguments with spaces between them, or its short name.
+    /// Returns its arguments separated by spaces, or its short name.
     fn command_line(&self) -> String {
-        /// Enough to recognise it.
+        /// Enough to recognize the process.
         const MOST: usize = 300;
         let arguments = fs::read(self.file("cmdline")).unwrap_or_default();
         let mut text = String::from_utf8_lossy(&arguments).trim_end_matches('\0').replace('\0', " ");
@@ -110,14 +113,14 @@ impl Process {
         text
     }
 
-    /// The user whose rights it has: a name of this machine, or the number.
+    /// Returns its effective user: the name on this machine, or the user ID.
     fn user(&self) -> String {
         let status = fs::read_to_string(self.file("status")).unwrap_or_default();
         let numbers = status.lines().find_map(|line| line.strip_prefix("Uid:"));
         let Some(number) = numbers.and_then(|numbers| numbers.split_ascii_whitespace().nth(1)) else {
             return "unknown".to_owned();
         };
-        // Only this machine's own list is read: a directory service may not answer.
+        // Read only the local file: a directory service may not answer.
         let list = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let mut users = list.lines().filter_map(|line| line.split_once(':'));
         let found = users.find(|(_, rest)| rest.split(':').nth(1) == Some(number));
@@ -129,12 +132,12 @@ impl Process {
     }
 }
 
-/// Which pipe a descriptor belongs to; both of its ends have the same.
+/// Identifies a pipe. It is the same for both ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PipeId(u64);
 
 impl PipeId {
-    /// The pipe of this descriptor.
+    /// Returns the pipe of this descriptor.
     pub fn of(descriptor: BorrowedFd<'_>) -> Option<Self> {
         rustix::fs::fstat(descriptor.as_fd()).ok().map(|status| Self(status.st_ino))
     }

@@ -1,22 +1,23 @@
-//! System calls without the C library, for a child that shares its parent's memory while both run: the library would
-//! write the child's errors over the parent's.
+//! System calls without the C library, for a child that shares its parent's memory while both are running: the library
+//! would write the child's errors over the parent's.
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use std::arch::asm;
 
-/// Whether the system calls of this architecture are known here. On others, children have their own memory.
+/// Whether the system calls of this architecture are implemented here. On other architectures, children have their own
+/// memory.
 pub(super) const IS_KNOWN: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
 
-/// Makes a system call; a negative result is the number of an error. The state of the C library is not touched.
+/// Makes a system call. A negative result is an error number. The state of the C library is not touched.
 ///
 /// # Safety
 ///
-/// As the system call that is made.
+/// As for the system call.
 pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> i64 {
     let [first, second, third, fourth, fifth, sixth] = arguments;
     let answer: i64;
-    // SAFETY: the registers are those of the kernel's convention; it keeps all but the one with the answer, and on x86-64
-    // rcx and r11.
+    // SAFETY: the registers are those of the kernel's calling convention. The kernel preserves all but the one with the
+    // result, and on x86-64 rcx and r11.
     unsafe {
         #[cfg(target_arch = "x86_64")]
         asm!(
@@ -39,13 +40,13 @@ pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> i64 {
     answer
 }
 
-/// Creates a process that shares our memory, with the stack and the control group in `arguments`; it calls `function` with
-/// `argument`. Returns its number, or a negative number.
+/// Creates a process that shares our memory, with the stack and the control group in `arguments`, which calls
+/// `function` with `argument`. Returns its process ID, or a negative number.
 ///
 /// # Safety
 ///
-/// As clone3; what the arguments point to has to be valid as long as the function runs, and the end of the stack has to be a
-/// multiple of 16. The architecture has to be known.
+/// As for clone3. What the arguments point to must be valid for as long as the function runs, and the end of the stack
+/// must be a multiple of 16. The architecture must be one for which `IS_KNOWN` is true.
 pub(super) unsafe fn clone_into(
     arguments: &[u64; 11],
     function: extern "C" fn(*mut libc::c_void) -> libc::c_int,
@@ -53,8 +54,8 @@ pub(super) unsafe fn clone_into(
 ) -> i64 {
     let (start, size) = (arguments.as_ptr(), size_of_val(arguments));
     let answer: i64;
-    // SAFETY: as in `call`. Only the child, whose answer is zero, goes on to the call, and it does not come back: it has
-    // a stack of its own, which is empty.
+    // SAFETY: as in `call`. Only the child, whose result is zero, continues to the call, and does not return from it.
+    // It has its own, empty stack.
     unsafe {
         #[cfg(target_arch = "x86_64")]
         asm!(

@@ -1,5 +1,5 @@
-//! Starting the process of a step or a check: in a group of its own, without terminal input, and with no inherited
-//! descriptors but the ones that it needs.
+//! Starts the process of a step or a check in its own group, without terminal input, and with no inherited descriptors
+//! except those that it needs.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -19,42 +19,42 @@ use super::signals::is_ignored;
 use crate::model::PlayerTime;
 use crate::wait::Wait;
 
-/// A process that was created, and our ends of its pipes, none of which blocks.
+/// A new process, and our non-blocking ends of its pipes.
 #[derive(Debug)]
 pub struct Spawned {
-    /// Its number, which is also that of its group.
+    /// Its process ID, which is also the ID of its group.
     pub pid: u32,
-    /// Whether it began in the control group that it was to begin in.
+    /// Whether it started in the requested control group.
     pub in_cgroup: bool,
     /// Its standard output.
     pub stdout: OwnedFd,
     /// Its standard error.
     pub stderr: OwnedFd,
-    /// What it reports about its start.
+    /// Its report about its start.
     pub report: PreparedProcess,
 }
 
-/// A program that was started.
+/// The start of a program.
 #[derive(Debug)]
 pub struct Start {
-    /// When.
+    /// The time of the start.
     pub at: PlayerTime,
-    /// How long the instant at which it was to start had passed when it was ready.
+    /// How long after the requested time the process was ready.
     pub late: Duration,
 }
 
-/// Why a program was not started.
+/// The reason why a program was not started.
 #[derive(Debug)]
 pub enum StartError {
     /// The process cannot enter this folder.
     Directory(CString, io::Error),
-    /// It cannot execute this program.
+    /// The process cannot execute this program.
     Program(CString, io::Error),
-    /// The process could not be created, or not prepared.
+    /// The process could not be created or prepared.
     Process(io::Error),
 }
 
-/// How much of its standard output a step can leave unread.
+/// The size of a step's standard output pipe, in bytes: how much a step can print before it is read.
 const PIPE: usize = 256 << 10;
 
 /// Creates processes.
@@ -66,11 +66,11 @@ pub struct Spawner {
 }
 
 impl Spawner {
-    /// One for this process, which must have one thread.
+    /// Creates a spawner for this process, which must have only one thread.
     ///
     /// # Errors
     ///
-    /// If `/dev/null` cannot be opened.
+    /// Returns an error if `/dev/null` cannot be opened.
     pub fn new() -> io::Result<Self> {
         let ignored = (1..=64).filter(|signal| is_ignored(*signal)).fold(0, |set, signal| set | 1 << (signal - 1));
         Ok(Self { null: File::open("/dev/null")?.into(), ignored })
@@ -78,17 +78,17 @@ impl Spawner {
 
     /// Creates a process with default signals, `/dev/null` as standard input, and pipes as standard output and error.
     ///
-    /// It shares our memory until exec, which saves copying it; we do not wait for that. It begins in the control group if
-    /// one is given and the kernel supports it, and waits for [`PreparedProcess::start`].
+    /// It shares our memory until exec, which saves copying; we do not wait for exec. It starts in the control group if
+    /// one is given and the kernel supports this, and waits for [`PreparedProcess::start`].
     ///
     /// # Errors
     ///
-    /// If the kernel creates no process, no pipe or no shared memory.
+    /// Returns an error if the kernel creates no process, pipe or shared memory.
     pub fn spawn(&mut self, image: Image, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Spawned> {
         let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
         let (report, child_report) = pipe_with(PipeFlags::CLOEXEC)?;
-        // With a larger pipe, the scheduler switches less often between a fast step and us. It also works without.
+        // A larger pipe makes the scheduler switch less often between a fast step and us. A failure does not matter.
         let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE);
         let null = self.null.as_raw_fd();
         let [out, error] = match image.prints_to {
@@ -100,7 +100,7 @@ impl Spawner {
         let mut blueprint = Box::new(Blueprint::new(image, descriptors, self.ignored)?);
         let (pid, in_cgroup) = fork_beside(&mut blueprint, cgroup)?;
         let blueprint = ManuallyDrop::new(blueprint);
-        // SAFETY: both the child and we put it into its group, so that it is there whoever comes first.
+        // SAFETY: both the child and we move it to its group, so that the group exists whichever is first.
         unsafe { libc::setpgid(pid.cast_signed(), pid.cast_signed()) };
         let report = PreparedProcess { pid, descriptor: report, blueprint, is_over: false };
         for ours in [&stdout, &stderr, &report.descriptor] {
@@ -110,34 +110,34 @@ impl Spawner {
     }
 }
 
-/// A process that has not executed its program yet, and what it reports about that.
+/// A process that has not executed its program yet, and its report about this.
 #[derive(Debug)]
 pub struct PreparedProcess {
     pid: u32,
-    /// It ends when the process has executed its program, or has ended: only the process has the other end.
+    /// Reaches its end when the process has executed its program or has ended: only the process has the other end.
     descriptor: OwnedFd,
-    /// The child uses it until it has executed its program, or has ended.
+    /// The child uses it until it has executed its program or has ended.
     blueprint: ManuallyDrop<Box<Blueprint>>,
     is_over: bool,
 }
 
 impl PreparedProcess {
-    /// Starts the program at this instant, or at once.
+    /// Starts the program at this time, or immediately.
     pub fn start(&self, at: Option<PlayerTime>) {
         self.blueprint.start.give(at);
     }
 
-    /// Ends a process that waits to be started.
+    /// Ends a process that is waiting to be started.
     pub fn cancel(&mut self) {
         if !self.is_preparing() {
-            // Somebody else ended it, and it may have been reaped: its number may belong to another process by now.
+            // Somebody else ended it, and it may have been reaped: its ID may belong to another process by now.
             return;
         }
         signal_child(self.pid, Signal::KILL);
-        // Nothing that it does can delay its end by that much.
+        // Nothing that the process does can delay its end for as long as this limit.
         let _ = Wait::PreparedEnd.poll(&mut [PollFd::new(&self.descriptor, PollFlags::IN)], None);
         if !self.is_preparing() {
-            // It has closed its descriptors, so that it only waits to be reaped.
+            // It has closed its descriptors, so it only has to be reaped.
             // SAFETY: no status is requested.
             unsafe { libc::waitpid(self.pid.cast_signed(), std::ptr::null_mut(), 0) };
         }
@@ -148,8 +148,8 @@ impl PreparedProcess {
         self.read().is_none()
     }
 
-    /// How the start went, once that is known. It never blocks: a shell on a file server that does not answer only delays
-    /// its own step. It must not be called again after it has returned a result.
+    /// Returns the result of the start, once it is known. This never blocks: a shell on a file server that does not
+    /// answer only delays its own step. It must not be called again after it has returned a result.
     pub fn read(&mut self) -> Option<Result<Start, StartError>> {
         match rustix::io::retry_on_intr(|| rustix::io::read(&self.descriptor, &mut [0])) {
             Ok(_) => {
@@ -184,9 +184,10 @@ impl AsFd for PreparedProcess {
 
 impl Drop for PreparedProcess {
     fn drop(&mut self) {
-        // A child that hangs before exec, for example on a file server, still uses it: then it is leaked.
+        // A child that hangs before exec, for example on a file server, still uses the blueprint; in that case, it is
+        // leaked.
         if self.is_over {
-            // SAFETY: it is dropped once, here, and nobody uses it any more.
+            // SAFETY: it is dropped only once, here, and is no longer in use.
             unsafe { ManuallyDrop::drop(&mut self.blueprint) };
         }
     }
