@@ -1,4 +1,4 @@
-//! The log: lines of the seed's form or of JSON, on standard error or in a file.
+//! The log: lines in the format of the Python conductor or in JSON, on standard error or in a file.
 
 mod for_reader;
 mod format;
@@ -30,11 +30,11 @@ use log_thread::Queue;
 
 use crate::wait::Wait;
 
-/// Begins to log, without a thread: for a process that will fork. It must be called once, before anything is logged.
+/// Starts the log without a thread, for a process that will fork. It must be called once, before anything is logged.
 ///
 /// # Errors
 ///
-/// Says why the file cannot be written.
+/// Returns an error with the reason if the file cannot be written.
 pub(crate) fn start(levels: LevelFilter, format: LogFormat, file: Option<&Path>) -> Result<(), String> {
     match file {
         None => init(levels, format, Mutex::new(Lines::impatient(io::stderr(), format))),
@@ -43,12 +43,12 @@ pub(crate) fn start(levels: LevelFilter, format: LogFormat, file: Option<&Path>)
     Ok(())
 }
 
-/// Begins to log to a socket (`SOCK_SEQPACKET`), a line in each packet. Returns the end to read from. Neither writing
-/// nor reading blocks. It must be called once, before anything is logged.
+/// Starts the log on a socket (`SOCK_SEQPACKET`), with one line in each packet. Returns the end to read from. Neither
+/// writing nor reading blocks. It must be called once, before anything is logged.
 ///
 /// # Errors
 ///
-/// As socketpair(2).
+/// As for socketpair(2).
 pub(crate) fn start_in_socket(levels: LevelFilter) -> io::Result<File> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
@@ -56,12 +56,12 @@ pub(crate) fn start_in_socket(levels: LevelFilter) -> io::Result<File> {
     Ok(File::from(ours))
 }
 
-/// Begins to log, on a thread of its own. On standard error the lines go above what `screen` has. It must be called once,
-/// before anything is logged; [`flush`] belongs to it.
+/// Starts the log on its own thread. On standard error, the lines are written above the contents of `screen`. It must
+/// be called once, before anything is logged; use [`flush`] at the end.
 ///
 /// # Errors
 ///
-/// Says why the file cannot be written, or the thread cannot be started.
+/// Returns an error with the reason if the file cannot be written or the thread cannot be started.
 pub(crate) fn start_aside(
     levels: LevelFilter,
     format: LogFormat,
@@ -80,8 +80,8 @@ pub(crate) fn start_aside(
     Ok(())
 }
 
-/// A line that cannot be written is counted by its writer. The subscriber must not tell of it as well: it does so on standard
-/// error, and panics when nobody reads that.
+/// Sets the subscriber. A line that cannot be written is counted by its writer. The subscriber must not report it as
+/// well: it would do so on standard error, and panic if nobody reads that.
 fn init(levels: LevelFilter, format: LogFormat, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
     let builder = tracing_subscriber::fmt().log_internal_errors(false).with_max_level(levels);
     builder.event_format(format).with_writer(writer).init();

@@ -1,4 +1,4 @@
-//! A stream that another process reads: a pipe, a socket or a terminal. Whoever writes to it says when it has to wait for the
+//! A stream that another process reads: a pipe, a socket or a terminal. The writer reports when it has to wait for the
 //! reader, and can be told to stop waiting.
 
 use std::io::{self, Write};
@@ -17,19 +17,20 @@ pub(crate) struct ForReader<W> {
     patience: Patience,
     /// A file on a disk has no reader to wait for.
     is_file: bool,
-    /// How often its reader was waited for so long that it was worth a word.
+    /// How often the wait for the reader was long enough to be reported.
     waits: u32,
-    /// How that is said.
+    /// The function that reports it.
     say: fn(&str),
 }
 
 impl<W: Write + AsFd> ForReader<W> {
-    /// The log's own, which cannot say itself that it has to wait: that is said on standard error.
+    /// Creates a stream for the log, whose waits are reported on standard error because the log cannot report them
+    /// itself.
     pub(super) fn of_log(writer: W, name: String) -> Self {
         Self { say: say_if_heard, ..Self::new(writer, name, Wait::OutputRoom, Patience::default()) }
     }
 
-    /// A stream that is written as long as this patience lasts.
+    /// Creates a stream that is written while this patience lasts.
     pub(crate) fn new(writer: W, name: String, wait: Wait, patience: Patience) -> Self {
         let is_file = fstat(&writer).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::RegularFile);
         Self { writer, name, wait, patience, is_file, waits: 0, say: |text| tracing::warn!("{text}") }
@@ -44,7 +45,7 @@ impl<W: Write + AsFd> Write for ForReader<W> {
         let Self { writer, name, wait, patience, waits, say, .. } = self;
         let slow = || {
             *waits += 1;
-            // A reader that is slow all the time is told of ever more seldom.
+            // For a reader that is always slow, report this more and more rarely.
             if waits.is_power_of_two() {
                 say(&format!("waiting for the process that reads {name}"));
             }

@@ -1,4 +1,4 @@
-//! The form of a line of the log.
+//! The format of a log line.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub enum LogFormat {
 }
 
 impl LogFormat {
-    /// A line, with its end.
+    /// Returns a line, including the line break.
     pub(super) fn line(self, level: LogLevel, message: &str) -> String {
         let name = match level {
             LogLevel::Error => "ERROR",
@@ -40,7 +40,7 @@ impl LogFormat {
         }
     }
 
-    /// The line that stands for those that found no room; nothing if there are none.
+    /// Returns the line that reports how many lines were dropped; empty if none were.
     pub(super) fn missing(self, count: usize) -> String {
         if count == 0 {
             return String::new();

@@ -1,5 +1,6 @@
-//! The writer of the log's lines. It never fails: lines that find no room are counted, and the count stands where they would
-//! be. An impatient one leaves lines out rather than wait long: for a process whose one thread has more to do.
+//! The writer of log lines. It never fails: lines for which there is no room are dropped, and their number is written
+//! in their place. An impatient writer drops lines rather than wait long, for a process whose only thread has other
+//! work.
 
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
@@ -10,28 +11,29 @@ use super::format::LogFormat;
 use super::stderr::say_if_heard;
 use crate::wait::{PAGE, Wait};
 
-/// The writer.
+/// The writer of log lines.
 #[derive(Debug)]
 pub(super) struct Lines<W> {
     writer: W,
     format: LogFormat,
-    /// How many lines are left out so far, one that was begun among them.
+    /// How many lines have been dropped so far, including a truncated one.
     missing: usize,
-    /// Whether the last line that was written has no end.
+    /// Whether the last line was written without its end.
     is_cut: bool,
-    /// Whether there is room in the writer, or comes within this time; `None` if the writer itself waits for its reader.
+    /// Returns whether there is room in the writer, waiting at most this long; `None` if the writer itself waits for
+    /// its reader.
     has_room: Option<fn(&W, Duration) -> bool>,
-    /// The file that is written, until people were told that it cannot be.
+    /// The log file, until it has been reported that it cannot be written.
     file: Option<PathBuf>,
 }
 
 impl<W: Write> Lines<W> {
-    /// One that waits for its reader.
+    /// Creates a writer that waits for its reader.
     pub(super) fn patient(writer: W, format: LogFormat) -> Self {
         Self { writer, format, missing: 0, is_cut: false, has_room: None, file: None }
     }
 
-    /// One that does not wait for its reader.
+    /// Creates a writer that does not wait long for its reader.
     pub(super) fn impatient(writer: W, format: LogFormat) -> Self
     where
         W: AsFd,
@@ -39,20 +41,20 @@ impl<W: Write> Lines<W> {
         Self { has_room: Some(|writer, time| Wait::LogRoom.has_room(writer, time)), ..Self::patient(writer, format) }
     }
 
-    /// One of this file: if it cannot be written, a message on standard error says so, once.
+    /// Sets the log file. If it cannot be written, this is reported once on standard error.
     pub(super) fn of_file(self, path: &Path) -> Self {
         Self { file: Some(path.to_owned()), ..self }
     }
 
-    /// The part of the text to write now; nothing if there is no room. A reader that did not make any in time is not
-    /// waited for again until there is some.
+    /// Returns the part of the text to write now, which is empty if there is no room. If a reader did not make room in
+    /// time, later calls do not wait until there is room again.
     fn next<'t>(&self, text: &'t [u8]) -> &'t [u8] {
         let Some(has_room) = self.has_room else { return text };
         let time = if self.missing == 0 { Wait::LogRoom.time() } else { Duration::ZERO };
         if has_room(&self.writer, time) { &text[..text.len().min(PAGE)] } else { &[] }
     }
 
-    /// How much of the text finds room.
+    /// Writes as much of the text as possible. Returns how many bytes were written.
     fn put(&mut self, text: &[u8]) -> usize {
         let mut written = 0;
         while written < text.len() {

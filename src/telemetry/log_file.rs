@@ -1,5 +1,5 @@
-//! The file of a log. When it is moved away or removed, the next line begins a new one under its name, in each process that
-//! writes it.
+//! The file of a log. If it is moved away or removed, each process that writes it creates or opens a file with the same
+//! name for its next line.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -9,27 +9,27 @@ use std::path::{Path, PathBuf};
 
 use super::stderr::say_if_heard;
 
-/// A log file, open to append.
+/// A log file, opened for appending.
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
     file: File,
-    /// Whether there was no file of that name at the last line, and none could be made.
+    /// Whether no file of that name existed at the last line and none could be created.
     is_refused: bool,
 }
 
 impl LogFile {
-    /// The open file of this name.
+    /// Creates the log file from the open file of this name.
     ///
     /// # Errors
     ///
-    /// When the name is relative and the current folder cannot be read.
+    /// Returns an error if the name is relative and the current folder cannot be read.
     pub(super) fn new(path: &Path, file: File) -> io::Result<Self> {
         Ok(Self { path: std::path::absolute(path)?, file, is_refused: false })
     }
 
-    /// Goes on in the file that has the name now. Where there cannot be one, the old one is written as before, and people are
-    /// told so on standard error, once.
+    /// Switches to the file that has the name now. If there can be none, the old file is still written, and this is
+    /// reported once on standard error.
     fn follow(&mut self) {
         let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
         let named = fs::metadata(&self.path).map(identity).ok();
@@ -50,7 +50,7 @@ impl LogFile {
     }
 }
 
-/// Opens it, or makes it. A pipe that nobody reads is not waited for.
+/// Opens or creates the file. Does not wait for the reader of a pipe.
 fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).custom_flags(libc::O_NONBLOCK).open(path)
 }

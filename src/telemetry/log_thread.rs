@@ -1,4 +1,4 @@
-//! The thread that writes a conductor's log: whoever logs must not wait for whoever reads that.
+//! The thread that writes a conductor's log, so that code that logs does not wait for the reader of the log.
 
 use std::convert::Infallible;
 use std::io::{self, Write};
@@ -13,33 +13,33 @@ use crate::wait::Wait;
 
 use super::format::LogFormat;
 
-/// So many lines wait for a reader, a few megabytes at most; those beyond are counted, and left out.
+/// The maximum number of lines that wait for a reader: a few megabytes at most. Further lines are counted and dropped.
 const BOUND: usize = 10_000;
 
-/// How long the end of the program waits for a queue with room, and then for its lines to be written.
+/// How long the end of the program waits for room in the queue, and then for its lines to be written.
 const PATIENCE: Duration = Wait::LogWritten.time();
 
-/// The queue of this process, for those that want it to be written.
+/// The queue of this process, for [`flush`].
 static QUEUE: OnceLock<Queue> = OnceLock::new();
 
-/// Where lines are left for the thread.
+/// The queue of lines for the thread.
 #[derive(Debug, Clone)]
 pub(super) struct Queue {
     entries: Sender<Entry>,
     format: LogFormat,
-    /// How many lines found no room.
+    /// How many lines were dropped.
     missing: Arc<AtomicUsize>,
 }
 
 #[derive(Debug)]
 enum Entry {
     Line(Vec<u8>),
-    /// All lines before it are written once this is dropped.
+    /// All lines before it have been written when this is dropped.
     Flush(#[expect(dead_code, reason = "its end is what it tells")] Sender<Infallible>),
 }
 
 impl Queue {
-    /// Starts the thread, which writes with this for as long as the program runs.
+    /// Starts the thread, which uses this writer for as long as the program runs.
     pub(super) fn start(writer: Box<dyn Write + Send>, format: LogFormat) -> io::Result<Self> {
         let (entries, received) = bounded(BOUND);
         std::thread::Builder::new().name("log".to_owned()).spawn(move || write(&received, writer))?;
@@ -54,7 +54,7 @@ impl Queue {
         }
     }
 
-    /// Says how many lines are not there, where they would be.
+    /// Reports how many lines were dropped, in their place.
     fn tell_of_missing(&self) {
         let count = self.missing.swap(0, Ordering::Relaxed);
         let note = self.format.missing(count);
@@ -64,7 +64,7 @@ impl Queue {
     }
 }
 
-/// Waits until all that was logged is written; not for ever.
+/// Waits until everything that was logged has been written, for a limited time.
 pub(crate) fn flush() {
     let Some(queue) = QUEUE.get() else { return };
     queue.tell_of_missing();
@@ -77,7 +77,7 @@ pub(crate) fn flush() {
 fn write(entries: &Receiver<Entry>, mut writer: Box<dyn Write + Send>) {
     for entry in entries {
         if let Entry::Line(line) = entry {
-            // The writer counts what it cannot write.
+            // The writer counts lines that it cannot write.
             let _ = writer.write_all(&line);
         }
     }

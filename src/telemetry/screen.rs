@@ -1,4 +1,4 @@
-//! The terminal as it is shared: the live view is at its foot, and whatever else is written goes above it.
+//! The terminal, which is shared: the live view is at the bottom, and everything else is written above it.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -12,22 +12,22 @@ use super::log_thread;
 use crate::model::display_width;
 use crate::wait::{Patience, Wait};
 
-/// The terminal. A copy is the same terminal.
+/// The terminal. A clone refers to the same terminal.
 #[derive(Clone, Default)]
 pub(crate) struct Screen(Arc<Mutex<Option<View>>>);
 
-/// The lines at the foot of the terminal, each with its colour or none.
+/// The lines at the bottom of the terminal, each with its colour, which may be empty.
 #[derive(Default)]
 struct View(Vec<(String, &'static str)>);
 
 impl Screen {
-    /// Begins a view at the foot of the terminal.
+    /// Starts a view at the bottom of the terminal.
     pub(crate) fn begin(&self) {
         *self.lock() = Some(View::default());
     }
 
-    /// Draws the view: lines, each with its colour or none, that leave the last column free. A terminal may begin a new line
-    /// behind that.
+    /// Draws the view: lines, each with its colour, which may be empty. They must leave the last column free, because a
+    /// terminal may start a new line after it.
     pub(crate) fn draw(&self, mut lines: Vec<(String, &'static str)>) {
         let Some(view) = &mut *self.lock() else { return };
         let too_many = lines.len().saturating_sub(terminal_size().1.into());
@@ -36,14 +36,14 @@ impl Screen {
         write(&(beginning + &view.text()));
     }
 
-    /// Takes the view away.
+    /// Removes the view.
     pub(crate) fn end(&self) {
         if let Some(view) = self.lock().take() {
             view.wipe();
         }
     }
 
-    /// Writes what `write` writes above the view.
+    /// Writes the output of `write` above the view.
     fn above<T>(&self, write: impl FnOnce() -> T) -> T {
         let view = &*self.lock();
         view.iter().for_each(View::wipe);
@@ -58,32 +58,33 @@ impl Screen {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Standard output, for whole lines. Unless it is a terminal it shares nothing with the view and the log, which would
-    /// otherwise wait for whoever reads it. Where it is the same file as standard error, what was logged before stands before.
+    /// Standard output, written in whole lines. If it is not a terminal, it shares no lock with the view and the log,
+    /// so a slow reader does not block them. If it is the same file as standard error, pending log lines are written
+    /// first.
     pub(crate) fn stdout(&self, patience: Patience) -> Box<dyn Write + Send> {
         if io::stdout().is_terminal() {
             return Box::new(Above { screen: self.clone(), writer: io::stdout(), log_first: is_one_file() });
         }
         match plain_stdout(Wait::OutputRoom, patience) {
             Ok(writer) => Box::new(Above { screen: Self::default(), writer, log_first: is_one_file() }),
-            // It is closed: the library takes what is written, and nobody misses it.
+            // Standard output is closed: the library discards the output.
             Err(_) => Box::new(io::stdout()),
         }
     }
 
-    /// Standard error, for whole lines.
+    /// Standard error, written in whole lines.
     pub(super) fn stderr(&self) -> impl Write + Send + 'static {
         Above { screen: self.clone(), writer: io::stderr(), log_first: false }
     }
 }
 
-/// Standard output, without the library's buffer and lock.
+/// Standard output without the library's buffer and lock.
 fn plain_stdout(wait: Wait, patience: Patience) -> io::Result<ForReader<File>> {
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     Ok(ForReader::new(file, "standard output".to_owned(), wait, patience))
 }
 
-/// Standard output for an answer other than the report of a run.
+/// Standard output for output other than the report of a run.
 pub(crate) fn answer_to_stdout(patience: Patience) -> Box<dyn Write> {
     match plain_stdout(Wait::PlainOutput, patience) {
         Ok(writer) => Box::new(writer),
@@ -100,14 +101,15 @@ pub(crate) fn is_one_file() -> bool {
 }
 
 impl View {
-    /// Moves the cursor from the view's end to its beginning. A terminal that was made narrower has broken the lines.
+    /// Returns the sequence that moves the cursor from the end of the view to its beginning. A terminal that was made
+    /// narrower has wrapped the lines.
     fn beginning(&self) -> String {
         let columns = usize::from(terminal_size().0);
         let rows: usize = self.0.iter().map(|(line, _)| display_width(line).div_ceil(columns).max(1)).sum();
         if rows > 1 { format!("\r\x1b[{}A", rows - 1) } else { "\r".to_owned() }
     }
 
-    /// The lines, which replace what stands in their place and below.
+    /// Returns the lines, which replace the text in their place and below.
     fn text(&self) -> String {
         let toned = |(line, color): &(String, &str)| match *color {
             "" => line.clone(),
@@ -121,16 +123,16 @@ impl View {
     }
 }
 
-/// Writes to the terminal at once. Nobody can be told that it could not be written.
+/// Writes to the terminal immediately. Errors are ignored, because they cannot be reported.
 fn write(text: &str) {
     let mut terminal = io::stderr().lock();
     let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
 }
 
-/// The size of a terminal that does not tell it.
+/// The assumed size of a terminal that does not report its size.
 const USUAL: (u16, u16) = (80, 24);
 
-/// Columns and rows of the terminal on standard error.
+/// Returns the columns and rows of the terminal on standard error.
 pub(crate) fn terminal_size() -> (u16, u16) {
     match rustix::termios::tcgetwinsize(io::stderr()) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
@@ -138,7 +140,7 @@ pub(crate) fn terminal_size() -> (u16, u16) {
     }
 }
 
-/// Whether the terminal knows neither colours nor a cursor, or nobody said what it is (`TERM`).
+/// Whether the terminal supports neither colours nor cursor movement, or its type is unknown (`TERM`).
 pub(crate) fn terminal_is_dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty())
 }
@@ -147,12 +149,12 @@ pub(crate) fn terminal_is_dumb() -> bool {
 struct Above<W> {
     screen: Screen,
     writer: W,
-    /// Whether the log is written up to here before.
+    /// Whether pending log lines are written before each output.
     log_first: bool,
 }
 
 impl<W> Above<W> {
-    /// The log is not written while the terminal is held.
+    /// Writes pending log lines, if necessary. The terminal must not be locked meanwhile.
     fn write_log(&self) {
         if self.log_first {
             log_thread::flush();
