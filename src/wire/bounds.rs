@@ -48,7 +48,7 @@ use thiserror::Error;
 
 use crate::model::{LARGEST_PLAN, LONGEST_NAME, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES};
 
-/// The most of one thing that a peer can make us keep.
+/// A limit on how much of one thing a peer can make us store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bound {
     what: &'static str,
@@ -63,15 +63,15 @@ enum Beyond {
     AtFault,
     /// The rest is left out.
     Cut,
-    /// The peer is told that there is no more.
+    /// The peer is told that no more is possible.
     Refused,
-    /// The rest waits where it is, and takes no memory.
+    /// The rest stays where it is, and uses no memory.
     Waits,
-    /// What came first makes room.
+    /// The oldest entry makes room.
     OldestGoes,
-    /// What has made no progress for the longest time makes room.
+    /// The entry that has made no progress for the longest time makes room.
     SlowestGoes,
-    /// What takes most makes room.
+    /// The largest entry makes room.
     LargestGoes,
 }
 
@@ -80,119 +80,120 @@ impl Bound {
         Self { what, most, beyond }
     }
 
-    /// How much it is.
+    /// Returns the limit.
     pub const fn most(&self) -> usize {
         self.most
     }
 
-    /// Whether so much is within it.
+    /// Checks that this amount is within the bound.
     ///
     /// # Errors
     ///
-    /// Says that the peer has passed this bound.
+    /// Returns an error if the peer has exceeded the bound.
     pub fn check(&self, amount: usize) -> Result<(), TooMuch> {
         if amount <= self.most { Ok(()) } else { Err(TooMuch(*self)) }
     }
 }
 
-/// A peer has passed a bound.
+/// The error that a peer has exceeded a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("too many {}: at most {} are allowed", .0.what, .0.most)]
 pub struct TooMuch(Bound);
 
-/// The payload of a session's frame, in bytes.
+/// The payload of a session frame, in bytes.
 pub const FRAME: Bound = Bound::new("bytes in a frame", super::MAX_FRAME, Beyond::AtFault);
 
-/// A message that comes in parts, in bytes: a plan is the longest.
+/// A message that is sent in parts, in bytes. A plan is the longest.
 pub const MESSAGE: Bound = Bound::new("bytes in a message of several parts", LARGEST_PLAN, Beyond::AtFault);
 
 /// A text for people, in bytes.
 pub const TEXT: Bound = Bound::new("bytes in a text for people", 4 << 10, Beyond::Cut);
 
-/// What identifies a run, a worker, a session or a player, in bytes.
+/// A name that identifies a run, a worker, a session or a player, in bytes.
 pub const NAME: Bound = Bound::new("bytes in a name", LONGEST_NAME, Beyond::AtFault);
 
-/// A path on the player's machine, or a pattern of paths, in bytes: as long as Linux takes one.
+/// A path on the player's machine, or a pattern of paths, in bytes: the limit of Linux.
 pub const PATH: Bound = Bound::new("bytes in a path", LONGEST_PATH, Beyond::AtFault);
 
-/// A player's answer to a `hello`, in bytes: it has room for all the sentences of a welcome.
+/// A player's answer to a `hello`, in bytes. It has room for all the messages of a welcome.
 pub const ANSWER: Bound = Bound::new("bytes in the answer to `hello`", 1 << 20, Beyond::AtFault);
 
-/// What a `hello` says that its sender can do.
+/// The protocols or the features in a `hello`.
 pub const ABILITIES: Bound = Bound::new("protocols or features", 64, Beyond::Cut);
 
-/// Clock probes whose answers the peer has not read. An honest conductor sends the next one when the last is answered, or
-/// with a sign of life.
+/// Clock probes whose answers the peer has not read. A correct conductor sends the next one when the last is answered,
+/// or instead of a heartbeat.
 pub const PROBES: Bound = Bound::new("unanswered clock probes", 64, Beyond::AtFault);
 
-/// Messages that wait to be sent, or to be acknowledged, in bytes. What steps print is data, and not among them.
+/// Messages that wait to be sent or acknowledged, in bytes. The output of steps is data, and does not count.
 pub const MESSAGES: Bound = Bound::new("bytes of unacknowledged messages", 16 << 20, Beyond::AtFault);
 
-/// Data on its way, in bytes: behind it the spool fills, and then the steps wait.
+/// Data that has not been acknowledged, in bytes. Further output goes to the spool; when that is full, the steps wait.
 pub const DATA: Bound = Bound::new("bytes of unacknowledged data", super::WINDOW, Beyond::Waits);
 
 /// The steps of one phase of a worker.
 pub const STEPS: Bound = Bound::new("steps in a phase", MOST_STEPS, Beyond::AtFault);
 
-/// The environment variables of a worker. Each worker of a run is one of them.
+/// The environment variables of a worker. There is at least one for each worker of the run.
 pub const VARIABLES: Bound = Bound::new("variables in a plan", MOST_VARIABLES, Beyond::AtFault);
 
 /// The processes that hold an output, that could not be stopped, or that were left running.
 pub const PROCESSES: Bound = Bound::new("processes in one list", 256, Beyond::Cut);
 
-/// The attempts of an `until:` step; the last is always among them.
+/// The attempts of an `until:` step. The last one is always kept.
 pub const ATTEMPTS: Bound = Bound::new("attempts of a step", 10_000, Beyond::Cut);
 
-/// What a player tells the next conductor of earlier runs.
+/// The messages of a player to the next conductor about earlier runs.
 pub const SENTENCES: Bound = Bound::new("messages about earlier runs in a welcome", 64, Beyond::Cut);
 
-/// Connections that have not said what they want: silent ones shut nobody out.
+/// Connections without a complete first message. Silent ones do not shut others out.
 pub const CALLERS: Bound = Bound::new("connections without a complete first message", 256, Beyond::SlowestGoes);
 
-/// What those connections have sent; at least twice the largest message that the player takes.
+/// The bytes that these connections have sent; at least twice the maximum message size of the player.
 pub const CALLERS_BYTES: Bound = Bound::new("bytes from all of these connections", 64 << 20, Beyond::LargestGoes);
 
-/// Connections of those who may not connect, which have their answers.
+/// Connections from addresses that may not connect, which have been answered.
 pub const STRANGERS: Bound = Bound::new("refused connections that are still open", 32, Beyond::OldestGoes);
 
-/// The sessions that a player holds at a time; each is a process.
+/// The sessions that a player holds at the same time; each is a process.
 pub const SESSIONS: Bound = Bound::new("sessions of a player", 1024, Beyond::Refused);
 
-/// Sessions that are over, and whose processes keep for an hour what they could not deliver.
+/// Sessions that have ended, whose processes keep undelivered results for an hour.
 pub const UNDELIVERED: Bound = Bound::new("ended sessions with undelivered results", 64, Beyond::OldestGoes);
 
-/// The phases that a player keeps for Python conductors, until their results are delivered.
+/// The phases that a player keeps for Python conductors until their results are delivered.
 pub const PHASES: Bound = Bound::new("phases of a Python conductor", 256, Beyond::Refused);
 
-/// The memory that these phases take.
+/// The memory of these phases.
 pub const PHASE_BYTES: Bound = Bound::new("bytes of a Python conductor's phases", 64 << 20, Beyond::Refused);
 
-/// The files of a `fetch:` step that were announced and are not whole. A player that sends many small ones does not wait for
-/// each answer.
+/// The files of a `fetch:` step that were announced and are incomplete. A player that sends many small files does not
+/// wait for each answer.
 pub const FILES: Bound = Bound::new("files of a step in transfer", 256, Beyond::AtFault);
 
-/// What a conductor holds back until the output of a step is there, in bytes of texts and lists: control overtakes data.
+/// The messages that a conductor holds back until the output of a step has arrived, in bytes of texts and lists:
+/// control messages overtake data.
 pub const HELD: Bound = Bound::new("bytes of messages that wait for the output of a step", 4 << 20, Beyond::AtFault);
 
-/// What a step has printed at its end and the player still has: its spool has half of it.
+/// The output that a step has printed by its end and that the player has not sent yet. The spool holds half of it.
 pub const ANNOUNCED: Bound = Bound::new("bytes of output that has not arrived", 2 << 30, Beyond::AtFault);
 
-/// The processes that a conductor keeps of one list, in bytes of their command lines.
+/// The processes of one list that a conductor keeps, in bytes of their command lines.
 pub const PROCESS_BYTES: Bound = Bound::new("bytes of command lines in one list of processes", 64 << 10, Beyond::Cut);
 
-/// The sentences of a player that a conductor passes on.
+/// The warnings of a player that a conductor passes on.
 pub const WARNINGS: Bound = Bound::new("warnings in a trial that are shown", 200, Beyond::Cut);
 
-/// The sentences of a player, passed on or not.
+/// The warnings of a player, whether passed on or not.
 pub const WARNINGS_SENT: Bound = Bound::new("warnings in a trial", 10_000, Beyond::AtFault);
 
-/// The lines of a player's log that a conductor adds to its own. Warnings and errors among them count as `WARNINGS`.
+/// The lines of a player's log that a conductor adds to its own. Warnings and errors in it count as `WARNINGS`.
 pub const LOG_DETAILS: Bound = Bound::new("details of a player's log in a second", 1000, Beyond::Cut);
 
-/// What a player says of itself and of its phases: that it is ready, through, about to leave.
+/// The messages of a player about itself and its phases: that it is ready, has finished, or is about to leave.
 pub const STAGES: Bound = Bound::new("messages about the stages of a trial", 64, Beyond::AtFault);
 
-/// All of them, in the order of the table.
+/// All bounds, in the order of the table.
 #[cfg(test)]
 const ALL: &[Bound] = &[
     FRAME,

@@ -1,4 +1,4 @@
-//! What connects the two sides of a session: its two directions, and the connection that carries them while there is one.
+//! The two directions of a session, and the connection that carries them while there is one.
 
 #[cfg(test)]
 mod tests;
@@ -8,29 +8,29 @@ use serde::de::DeserializeOwned;
 use super::{Inbox, Link, LinkError, Outbox, Received, WireError};
 use crate::model::Reading;
 
-/// What connects the two sides of a session. It outlives connections: what was not acknowledged when one broke goes over
-/// the next one again, and what comes twice is taken once.
+/// The two directions of a session. They outlive connections: what was not acknowledged when a connection broke is sent
+/// again on the next one, and duplicates are ignored.
 #[derive(Debug)]
 pub struct Channel<T> {
-    /// What has arrived.
+    /// The receiving direction.
     pub inbox: Inbox,
-    /// What is to be sent.
+    /// The sending direction.
     pub outbox: Outbox,
     link: Option<Link<T>>,
     heard: T,
 }
 
 impl<C: Copy + Ord> Channel<Reading<C>> {
-    /// One on which nothing was said, and that has no connection yet.
+    /// Creates an unused channel without a connection.
     pub fn new(now: Reading<C>) -> Self {
         Self { inbox: Inbox::default(), outbox: Outbox::default(), link: None, heard: now }
     }
 
-    /// Goes on with this connection, whose peer expects frame `next` of us.
+    /// Continues on this connection, whose peer expects frame `next` of us.
     ///
     /// # Errors
     ///
-    /// Says when the peer cannot be the one that we spoke with.
+    /// Returns an error if the peer cannot be the one of the earlier connections.
     pub fn connect(&mut self, link: Link<Reading<C>>, next: u64) -> Result<(), WireError> {
         self.outbox.reconnect(next)?;
         self.heard = link.heard();
@@ -43,22 +43,22 @@ impl<C: Copy + Ord> Channel<Reading<C>> {
         self.link = None;
     }
 
-    /// The connection, while there is one.
+    /// Returns the connection, if there is one.
     pub fn link(&self) -> Option<&Link<Reading<C>>> {
         self.link.as_ref()
     }
 
-    /// When the peer was last heard of.
+    /// Returns when something was last received from the peer.
     pub fn heard(&self) -> Reading<C> {
         self.heard
     }
 
-    /// Whether everything was delivered, and the peer has said so.
+    /// Whether everything was delivered and acknowledged.
     pub fn is_settled(&self) -> bool {
         self.outbox.is_settled() && self.link.as_ref().is_none_or(|link| !link.wants_to_write())
     }
 
-    /// Reads what has come. When that is the end of the connection there is none any more.
+    /// Reads what has arrived. If this is the end of the connection, the connection is dropped.
     pub fn read<M: DeserializeOwned>(&mut self, clock: impl Fn() -> Reading<C>) -> Received<M, Reading<C>> {
         let Some(link) = &mut self.link else { return Received::default() };
         let received = link.read(&mut self.inbox, &mut self.outbox, clock);
@@ -69,7 +69,7 @@ impl<C: Copy + Ord> Channel<Reading<C>> {
         received
     }
 
-    /// Tells the peer what was taken, and closes the connection.
+    /// Acknowledges everything that was taken, and closes the connection.
     pub fn close(&mut self, clock: impl Fn() -> Reading<C>) {
         if let Some(mut link) = self.link.take() {
             link.acknowledge_now(clock());
@@ -77,11 +77,11 @@ impl<C: Copy + Ord> Channel<Reading<C>> {
         }
     }
 
-    /// Writes what may be written, and looks what time it is.
+    /// Handles the time that has passed, and writes what may be written.
     ///
     /// # Errors
     ///
-    /// Says why there is no connection any more.
+    /// Returns an error with the reason if the connection has ended.
     pub fn write(&mut self, clock: impl Fn() -> Reading<C>) -> Result<(), LinkError> {
         let Some(link) = &mut self.link else { return Ok(()) };
         let done = link.time_passed(clock()).and_then(|()| link.write(&self.inbox, &mut self.outbox, clock));

@@ -1,4 +1,4 @@
-//! A connection: a descriptor to read from and one to write to, whatever they are.
+//! A connection: one descriptor to read from and one to write to.
 
 use std::fmt::Debug;
 use std::io;
@@ -13,49 +13,49 @@ use socket2::{Domain, SockRef, Socket, Type};
 use super::FrameDecoder;
 use super::trace::Tap;
 
-/// How much may wait unsent in the kernel: what is urgent then waits behind little that is not.
+/// How much unsent data may be in the kernel, so that urgent messages do not wait for much other data.
 const UNSENT: u32 = 64 << 10;
 
-/// Listens on a port, 0 for any, on all addresses of this machine, even if its sockets for IPv6 accept no IPv4
+/// Listens on a port (0 for any) on all addresses of this machine, even if its IPv6 sockets accept no IPv4 by default
 /// (`net.ipv6.bindv6only`).
 ///
 /// # Errors
 ///
-/// As bind(2) and listen(2).
+/// As for bind(2) and listen(2).
 pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
     let listen = || -> io::Result<TcpListener> {
         let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
         socket.set_only_v6(false)?;
-        // As the standard library does: a program that is started again gets its port at once.
+        // As in the standard library: a restarted program gets its port immediately.
         socket.set_reuse_address(true)?;
         socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into())?;
         socket.listen(128)?;
         Ok(socket.into())
     };
-    // A machine without IPv6 has no `::`; any other error is reported for the address that people know.
+    // A machine without IPv6 has no `::`. Any other error is reported for the IPv4 address, which users know.
     listen().or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))
 }
 
-/// A connection that never blocks. Its ends are one socket, or two descriptors such as those of pipes. A copy is the same
-/// connection.
+/// A connection that never blocks. Its ends are one socket, or two descriptors such as those of pipes. A clone is the
+/// same connection.
 #[derive(Debug, Clone)]
 pub struct Connection {
     input: Arc<OwnedFd>,
     output: Arc<OwnedFd>,
-    /// What keeps the connection open elsewhere, and is closed with it.
+    /// A descriptor that keeps the connection open elsewhere, and is closed with it.
     companion: Option<Arc<OwnedFd>>,
-    /// What is dropped after the last copy is closed.
+    /// A value that is dropped after the last clone is closed.
     _guard: Option<Arc<dyn Debug + Send + Sync>>,
-    /// Records the frames.
+    /// Records the frames, if requested.
     tap: Arc<Tap>,
 }
 
 impl Connection {
-    /// Over a descriptor to read from and one to write to.
+    /// Creates a connection from a descriptor to read from and one to write to.
     ///
     /// # Errors
     ///
-    /// As fcntl(2).
+    /// As for fcntl(2).
     pub fn new(input: OwnedFd, output: Option<OwnedFd>) -> io::Result<Self> {
         let input = Arc::new(input);
         let output = output.map_or_else(|| Arc::clone(&input), Arc::new);
@@ -66,11 +66,11 @@ impl Connection {
         Ok(Self { input, output, companion: None, _guard: None, tap: Arc::new(Tap::new(peer)) })
     }
 
-    /// Over the descriptors that another process has passed: those of [`Self::descriptors`].
+    /// Creates a connection from descriptors that another process has passed: those of [`Self::descriptors`].
     ///
     /// # Errors
     ///
-    /// As fcntl(2); `InvalidInput` when there are none.
+    /// As for fcntl(2); `InvalidInput` if there are none.
     pub fn passed(descriptors: Vec<OwnedFd>) -> io::Result<Self> {
         let mut descriptors = descriptors.into_iter();
         let input = descriptors.next().ok_or(io::ErrorKind::InvalidInput)?;
@@ -78,50 +78,50 @@ impl Connection {
         Ok(Self { companion: descriptors.next().map(Arc::new), ..connection })
     }
 
-    /// The same, and drops `guard` after the last copy is closed.
+    /// Makes the connection drop `guard` after its last clone is closed.
     #[must_use]
     pub fn with_guard(self, guard: impl Debug + Send + Sync + 'static) -> Self {
         Self { _guard: Some(Arc::new(guard)), ..self }
     }
 
-    /// Over a TCP connection, which then sends small messages at once.
+    /// Creates a connection from a TCP stream, and makes it send small messages immediately.
     ///
     /// # Errors
     ///
-    /// As setsockopt(2).
+    /// As for setsockopt(2).
     pub fn tcp(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT)?;
         Self::new(stream.into(), None)
     }
 
-    /// Both ends of a connection within this process, over two pipes.
+    /// Creates both ends of a connection within this process, with two pipes.
     ///
     /// # Errors
     ///
-    /// As pipe(2).
+    /// As for pipe(2).
     pub fn pair() -> io::Result<(Self, Self)> {
         let ((near_input, far_output), (far_input, near_output)) = (io::pipe()?, io::pipe()?);
         let near = Self::new(near_input.into(), Some(near_output.into()))?;
         Ok((near, Self::new(far_input.into(), Some(far_output.into()))?))
     }
 
-    /// Reads what is there.
+    /// Reads what has arrived.
     ///
     /// # Errors
     ///
-    /// As read(2): `WouldBlock` when nothing is there.
+    /// As for read(2): `WouldBlock` if nothing has arrived.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = rustix::io::read(&self.input, &mut *buffer)?;
         self.tap.received(&buffer[..count]);
         Ok(count)
     }
 
-    /// Has a decoder read what is there.
+    /// Reads what has arrived into a decoder.
     ///
     /// # Errors
     ///
-    /// As [`Self::read`].
+    /// As for [`Self::read`].
     pub fn read_into(&self, decoder: &mut FrameDecoder) -> io::Result<usize> {
         let count = decoder.read(&self.input)?;
         self.tap.received(decoder.newest(count));
@@ -132,40 +132,40 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As write(2): `WouldBlock` when there is no room.
+    /// As for write(2): `WouldBlock` if there is no room.
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         let count = rustix::io::write(&self.output, bytes)?;
         self.tap.sent(&bytes[..count]);
         Ok(count)
     }
 
-    /// Tells the other side that nothing more will be written. A pipe cannot say it before it is closed.
+    /// Tells the other side that nothing more will be written. With a pipe, this is only possible by closing it.
     ///
     /// # Errors
     ///
-    /// As shutdown(2).
+    /// As for shutdown(2).
     pub fn end_writing(&self) -> io::Result<()> {
         Ok(shutdown(&self.output, Shutdown::Write)?)
     }
 
-    /// What to wait for: that something can be read, or written if that is wanted.
+    /// Returns what to wait for: that the connection can be read from, or written to if `is_writing`.
     pub fn waits_for(&self, is_writing: bool) -> impl Iterator<Item = PollFd<'_>> {
         let output = is_writing.then(|| PollFd::new(&self.output, PollFlags::OUT));
         [PollFd::new(&self.input, PollFlags::IN)].into_iter().chain(output)
     }
 
-    /// The descriptors that another process needs to go on with the connection: [`Self::passed`] takes them.
+    /// Returns the descriptors that another process needs to continue the connection with [`Self::passed`].
     pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         let is_one = self.input.as_raw_fd() == self.output.as_raw_fd() && self.companion.is_none();
         let output = (!is_one).then(|| self.output.as_fd());
         [self.input.as_fd()].into_iter().chain(output).chain(self.companion.as_deref().map(AsFd::as_fd)).collect()
     }
 
-    /// The addresses of the other side and of this side.
+    /// Returns the addresses of the other side and of this side.
     ///
     /// # Errors
     ///
-    /// As getpeername(2); fails for anything but a TCP connection.
+    /// As for getpeername(2). Fails for anything except a TCP connection.
     pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
         Ok((
             getpeername(&self.input)?.ok_or(io::ErrorKind::NotConnected)?.try_into()?,

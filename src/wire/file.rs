@@ -1,4 +1,4 @@
-//! A file on its way from one side to the other: how it is announced, read, checked and put into place.
+//! The transfer of a file from one side to the other: how it is announced, read, checked and put in place.
 
 mod error;
 mod incoming;
@@ -16,7 +16,7 @@ pub use message::{FileEndedMessage, FileMessage, FileName};
 pub use outgoing::{OutgoingFile, Piece};
 pub use unplaced::UnplacedFile;
 
-/// The SHA-256 of what came so far, and how many bytes that were.
+/// The SHA-256 of the bytes so far, and their number.
 #[derive(Debug, Default)]
 struct Digest {
     hash: Sha256,
@@ -29,7 +29,7 @@ impl Digest {
         self.length += bytes.len() as u64;
     }
 
-    /// As hexadecimal digits.
+    /// Returns the digest in hexadecimal digits.
     fn text(&self) -> String {
         hex(self.hash.clone().finalize().as_slice())
     }

@@ -5,14 +5,14 @@ use std::os::fd::AsFd;
 
 use thiserror::Error;
 
-/// The largest payload of a session's frame, in bytes.
+/// The maximum payload of a session frame, in bytes.
 pub const MAX_FRAME: usize = 64 << 10;
 
-/// Puts the length in front of a payload.
+/// Prepends the length to a payload.
 ///
 /// # Panics
 ///
-/// Never for our own messages: a payload of 4 GiB or more is a bug.
+/// Panics if the payload has 4 GiB or more, which no message of ours has.
 pub fn frame(payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(4 + payload.len());
     #[expect(clippy::expect_used, reason = "no part of the program makes a payload of 4 GiB")]
@@ -22,15 +22,16 @@ pub fn frame(payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Why bytes are not a frame. The texts are those of the Python program, because its conductors get them as answers.
+/// Why bytes are not a frame. The texts are those of the Python program, because its conductors receive them as
+/// answers.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FrameError {
-    /// The length is over the limit.
+    /// The length exceeds the limit.
     #[error("Message too large: {length} bytes (max: {limit})")]
     TooLarge {
-        /// What the header says, in bytes.
+        /// The length in the header, in bytes.
         length: u64,
-        /// The most that is taken.
+        /// The maximum length, in bytes.
         limit: u64,
     },
     /// The stream ended before a frame began.
@@ -44,49 +45,49 @@ pub enum FrameError {
     InPayload,
 }
 
-/// Cuts a stream of bytes into frames, however the bytes arrive.
+/// Splits a stream of bytes into frames, however the bytes arrive.
 #[derive(Debug)]
 pub struct FrameDecoder {
     limit: u64,
     buffer: Vec<u8>,
     from: usize,
-    /// Whether all the room was taken by what was read last.
+    /// Whether the last read filled all the room.
     is_busy: bool,
 }
 
-/// What a usual message needs.
+/// The room for a usual message, in bytes.
 const IDLE: usize = 4 << 10;
 
 impl FrameDecoder {
-    /// Takes payloads of at most `limit` bytes.
+    /// Creates a decoder of payloads of at most `limit` bytes.
     pub fn new(limit: u64) -> Self {
         Self { limit, buffer: Vec::new(), from: 0, is_busy: false }
     }
 
-    /// Changes the limit for the frames that were not yet taken.
+    /// Changes the limit for the frames that have not been taken yet.
     pub fn set_limit(&mut self, limit: u64) {
         self.limit = limit;
     }
 
-    /// Adds bytes that arrived.
+    /// Adds bytes that have arrived.
     pub fn push(&mut self, bytes: &[u8]) {
         self.compact();
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Makes the space of the frames that were taken usable again.
+    /// Makes the space of frames that were taken usable again.
     fn compact(&mut self) {
         self.buffer.drain(..self.from);
         self.from = 0;
     }
 
-    /// Reads once from a socket, into memory that is used again and again: little, until more comes.
+    /// Reads once from a socket, into memory that is reused. The memory stays small until more data arrives.
     ///
     /// # Errors
     ///
-    /// Says why the socket cannot be read, or that it would block.
+    /// Returns an error if the socket cannot be read, or if it would block.
     pub fn read(&mut self, socket: impl AsFd) -> io::Result<usize> {
-        /// A frame of a session and a little more.
+        /// A session frame and a little more.
         const ROOM: usize = 80 << 10;
         if self.from == self.buffer.len() || self.buffer.capacity() - self.buffer.len() < ROOM {
             self.compact();
@@ -98,17 +99,17 @@ impl FrameDecoder {
         Ok(count)
     }
 
-    /// The bytes that were read last, so many of them.
+    /// Returns the last `count` bytes that were read.
     pub(super) fn newest(&self, count: usize) -> &[u8] {
         &self.buffer[self.buffer.len() - count..]
     }
 
-    /// Whether the socket may have more than was read last.
+    /// Whether the socket may contain more than was read last.
     pub fn is_busy(&self) -> bool {
         self.is_busy
     }
 
-    /// Gives memory back that a large message took: for whoever waits for the next one.
+    /// Releases the memory that a large message required, before waiting for the next one.
     pub fn rest(&mut self) {
         self.is_busy = false;
         if self.buffer.capacity() > 2 * IDLE && self.from == self.buffer.len() {
@@ -116,21 +117,21 @@ impl FrameDecoder {
         }
     }
 
-    /// The bytes that belong to no frame yet.
+    /// Returns the bytes that do not belong to a complete frame yet.
     pub fn pending(&self) -> &[u8] {
         &self.buffer[self.from..]
     }
 
-    /// The next whole payload, if it is there.
+    /// Returns the next payload, if it is complete.
     ///
     /// # Errors
     ///
-    /// Says when the next frame is over the limit, as soon as its length is there.
+    /// Returns an error if the next frame exceeds the limit, as soon as its length has arrived.
     pub fn next_frame(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
         Ok(self.next_payload()?.map(<[u8]>::to_vec))
     }
 
-    /// The same without a copy.
+    /// Returns the next payload without copying it.
     ///
     /// # Errors
     ///
@@ -152,7 +153,7 @@ impl FrameDecoder {
         Ok(Some(&self.buffer[start..self.from]))
     }
 
-    /// What the end of the stream means at this point.
+    /// Returns what the end of the stream means at this point.
     pub fn end(&self) -> FrameError {
         match self.pending().len() {
             0 => FrameError::Closed,

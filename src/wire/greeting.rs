@@ -1,4 +1,4 @@
-//! The first message each way, in the seed's envelope.
+//! The first message in each direction, in the seed's envelope.
 
 use serde::de::Error;
 use serde::{Deserialize, Serialize};
@@ -7,60 +7,60 @@ use serde_json::json;
 use super::secret::Secret;
 use super::{bounds, peer};
 
-/// How the conductor opens a connection.
+/// The first message of the conductor on a connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// The protocols that it speaks.
+    /// The protocols that the conductor supports.
     #[serde(deserialize_with = "peer::protocols")]
     pub protocols: Vec<u32>,
-    /// Optional abilities, by name.
+    /// Optional features, by name.
     #[serde(default, deserialize_with = "peer::names")]
     pub features: Vec<String>,
-    /// The run.
+    /// The name of the run.
     #[serde(deserialize_with = "peer::name")]
     pub run: String,
-    /// The worker's name.
+    /// The name of the worker.
     #[serde(deserialize_with = "peer::name")]
     pub worker: String,
-    /// Who may take this session over: made for this worker and run.
+    /// The secret for resuming this session, created for this worker and run.
     pub secret: Secret,
-    /// Who may add sessions to this run: made once a run, and the same for all of its workers.
+    /// The secret for adding sessions to this run, created once for each run and shared by all of its workers.
     #[serde(default)]
     pub run_secret: Secret,
-    /// Counts this worker's sessions in the run, from 1: a lost worker comes back in another one.
+    /// Counts this worker's sessions in the run, from 1: a lost worker returns in another session.
     #[serde(default = "one")]
     pub session: u64,
-    /// Counts the session's connections, from 1; a higher one takes over from a lower one.
+    /// Counts the session's connections, from 1. A higher one replaces a lower one.
     pub attempt: u64,
     /// The number of the player's frame that is expected next.
     pub next: u64,
-    /// The player's incarnation, once a `welcome` has named it: only that one has the session.
+    /// The player's incarnation, once it is known from a `welcome`: only that incarnation has the session.
     #[serde(default, deserialize_with = "peer::name_if_any")]
     pub incarnation: Option<String>,
-    /// Who asks, for people: user, machine, process.
+    /// A description of the conductor for messages: user, machine, process.
     #[serde(default, deserialize_with = "peer::text")]
     pub conductor: String,
-    /// Whether it only asks how the player is; then no session is made.
+    /// Whether this only asks for the player's state. In that case, no session is created.
     #[serde(default)]
     pub check: bool,
-    /// How long the player goes on without its conductor, in nanoseconds.
+    /// How long the player continues without its conductor, in nanoseconds.
     #[serde(default)]
     pub lease: u64,
 }
 
 impl Hello {
-    /// Whether its sender has this ability.
+    /// Whether the sender has this feature.
     pub fn has(&self, feature: &str) -> bool {
         self.features.iter().any(|name| name == feature)
     }
 
-    /// Whose session it is about, for people.
+    /// Describes the session for messages.
     pub fn describe(&self) -> String {
         let Self { worker, run, conductor, .. } = self;
         format!("worker {worker} of run {run} of {conductor}")
     }
 
-    /// Whether the other one is from a worker of the same run. Another run may have the same name.
+    /// Whether `other` is from a worker of the same run. Another run may have the same name.
     pub fn is_of_same_run(&self, other: &Self) -> bool {
         self.run == other.run && self.run_secret == other.run_secret
     }
@@ -70,71 +70,72 @@ fn one() -> u64 {
     1
 }
 
-/// How a player takes a session.
+/// The answer of a player that accepts a session or a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
-    /// The protocol that will be spoken.
+    /// The protocol that will be used.
     pub protocol: u32,
     /// The player's version.
     #[serde(deserialize_with = "peer::text")]
     pub version: String,
-    /// The name of its machine.
+    /// The name of the player's machine.
     #[serde(deserialize_with = "peer::text")]
     pub host: String,
-    /// A number that is another one each time that the session begins anew.
+    /// Identifies one start of the player.
     #[serde(deserialize_with = "peer::name")]
     pub incarnation: String,
-    /// What it has for the conductor.
+    /// The result for the conductor.
     pub state: WelcomeState,
     /// The number of the conductor's frame that is expected next.
     pub next: u64,
-    /// What it can take.
+    /// The limits of the player.
     pub limits: Limits,
     /// The player's `CLOCK_BOOTTIME` when it answered, in nanoseconds.
     #[serde(default)]
     pub clock: u64,
-    /// Who holds the player, in the answer to a check.
+    /// The holder of the player, in the answer to a check.
     pub holder: Option<Holder>,
-    /// What earlier runs left, one sentence each.
+    /// What earlier runs left, as one message each.
     #[serde(default, deserialize_with = "peer::sentences")]
     pub leftovers: Vec<String>,
-    /// What does not work on the machine, in the answer to a check, one sentence each.
+    /// What does not work on the machine, as one message each, in the answer to a check.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "peer::sentences")]
     pub remarks: Vec<String>,
-    /// What it can do that earlier versions could not, by name.
+    /// The features that earlier versions do not have, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "peer::names")]
     pub features: Vec<String>,
-    /// The number of the player's process, if it serves only this session: `player --stdio` can be run from there again.
+    /// The process ID of the player, if it serves only this session: `player --stdio` can be run again through this
+    /// process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<u32>,
-    /// The operating system of its machine, for people.
+    /// The operating system of the player's machine, for messages.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::text_if_any")]
     pub system: Option<String>,
-    /// The kernel of its machine, for people.
+    /// The kernel of the player's machine, for messages.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::text_if_any")]
     pub kernel: Option<String>,
 }
 
-/// What a player can take.
+/// The limits of a player.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// The largest payload in bytes.
+    /// The maximum payload in bytes.
     pub frame: u64,
-    /// How many bytes of data may be on the way.
+    /// The maximum amount of unacknowledged data in bytes.
     pub window: u64,
 }
 
-/// What a player that answers `welcome` has for the conductor.
+/// The result in a `welcome`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WelcomeState {
     /// A new session.
     New,
-    /// The session, which goes on.
+    /// The existing session, which continues.
     Resumed,
-    /// In the answer to a check: nobody holds it.
+    /// In the answer to a check: the player is free.
     Free,
-    /// In the answer to a check: a run holds it.
+    /// In the answer to a check: a run holds the player.
     Busy,
     /// A state of a later version.
     #[serde(other)]
@@ -145,35 +146,35 @@ pub enum WelcomeState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HolderState {
-    /// Its conductor is there.
+    /// Its conductor is connected.
     #[default]
     Live,
-    /// Its conductor is not heard of, and the player waits for it.
+    /// Nothing is received from its conductor, and the player waits for it.
     Silent,
     /// The player cleans up after it.
     Orphaned,
-    /// Its process on the player does not respond: it was stopped, or hangs.
+    /// Its process on the player does not respond: it was stopped, or it hangs.
     Unresponsive,
     /// A state of a later version.
     #[serde(other)]
     Other,
 }
 
-/// Why a player refuses a session.
+/// The kind of reason why a player refuses a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalReason {
-    /// Another run, or an earlier session of this worker, holds it.
+    /// Another run, or an earlier session of this worker, holds the player.
     Busy,
-    /// It speaks no protocol that the conductor speaks.
+    /// The player supports none of the conductor's protocols.
     Protocol,
     /// The secret is wrong.
     Secret,
-    /// A connection with a higher number came first.
+    /// A connection with a higher number arrived first.
     Attempt,
     /// There is no such session.
     Unknown,
-    /// It has as many sessions as it takes.
+    /// The player already has the maximum number of sessions.
     Full,
     /// A reason of a later version.
     #[serde(other)]
@@ -183,27 +184,27 @@ pub enum RefusalReason {
 /// The run that holds a player.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// The run; empty for a conductor that names none, which is a Python conductor.
+    /// The name of the run; empty for a conductor that gives none, such as a Python conductor.
     #[serde(deserialize_with = "peer::text")]
     pub run: String,
-    /// Its conductor, for people.
+    /// A description of its conductor for messages.
     #[serde(deserialize_with = "peer::text")]
     pub conductor: String,
     /// For how many seconds it has held the player.
     pub seconds: u64,
-    /// How it is.
+    /// The state of the run.
     #[serde(default)]
     pub state: HolderState,
-    /// In how many seconds the player is free at the latest, when it is not a live one.
+    /// In how many seconds the player is free at the latest, if the state is not `Live`.
     #[serde(default)]
     pub free_within: u64,
-    /// In how many seconds its lease is over, while its conductor is silent; only then the player cleans up after it.
+    /// In how many seconds its lease expires, while its conductor is silent. The player cleans up only after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_within: Option<u64>,
 }
 
 impl Holder {
-    /// Who it is, for people.
+    /// Describes the holder for messages.
     pub fn describe(&self) -> String {
         match (self.run.as_str(), self.conductor.as_str()) {
             ("", conductor) => conductor.to_owned(),
@@ -213,15 +214,15 @@ impl Holder {
     }
 }
 
-/// Why a player takes no session.
+/// The answer of a player that refuses a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The kind of reason.
     pub reason: RefusalReason,
-    /// The sentence for people.
+    /// The reason as a message.
     #[serde(deserialize_with = "peer::reason")]
     pub message: String,
-    /// Who holds it, when it is busy.
+    /// The holder, if the player is busy.
     pub holder: Option<Holder>,
 }
 
@@ -229,13 +230,13 @@ pub struct Refusal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
 pub enum Greeting {
-    /// From the conductor.
+    /// The request of the conductor.
     Hello(Hello),
-    /// From the player: yes.
+    /// The player accepts.
     Welcome(Welcome),
-    /// From the player: no.
+    /// The player refuses.
     Refused(Refusal),
-    /// From a seed player, or from ours about something that it does not understand.
+    /// The answer of a seed player, or of a Rust player to a message that it does not understand.
     Result {
         /// The seed's code.
         code: i64,
@@ -245,7 +246,7 @@ pub enum Greeting {
     },
 }
 
-/// What stands around every first message, as in version 1.
+/// The envelope of every first message, as in version 1.
 #[derive(Serialize)]
 struct Envelope<'a> {
     version: u32,
@@ -254,16 +255,16 @@ struct Envelope<'a> {
 }
 
 impl Greeting {
-    /// The payload in the seed's envelope.
+    /// Returns the payload in the seed's envelope.
     pub fn encode(&self) -> Vec<u8> {
         json!(Envelope { version: 1, greeting: self }).to_string().into_bytes()
     }
 
-    /// Reads a payload.
+    /// Decodes a payload.
     ///
     /// # Errors
     ///
-    /// Says why it is none of these messages.
+    /// Returns an error if it is none of these messages.
     pub fn decode(payload: &[u8]) -> serde_json::Result<Self> {
         bounds::ANSWER.check(payload.len()).map_err(serde_json::Error::custom)?;
         serde_json::from_slice(payload)

@@ -1,20 +1,20 @@
-//! What has arrived: the other direction of a session.
+//! The receiving direction of a session.
 
 use serde::de::DeserializeOwned;
 
 use super::session_frame::parse;
 use super::{Body, Data, Part, WireError, bounds};
 
-/// Takes numbered frames in their order, each once.
+/// Takes numbered frames in order, and each once.
 #[derive(Debug, Default)]
 pub struct Inbox {
     next: u64,
     parts: String,
-    /// Whether nothing is wanted any more.
+    /// Whether further frames are only counted.
     is_closed: bool,
 }
 
-/// What a frame brought.
+/// The content of a frame.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Taken<M> {
     /// A message.
@@ -24,21 +24,21 @@ pub enum Taken<M> {
 }
 
 impl Inbox {
-    /// The number that is expected next, for acknowledgements.
+    /// Returns the number of the frame that is expected next, for acknowledgements.
     pub fn next(&self) -> u64 {
         self.next
     }
 
-    /// From now on whatever comes is counted and thrown away, and so are the parts of a message that are here.
+    /// Discards incomplete messages and all further frames, which are only counted.
     pub fn close(&mut self) {
         (self.parts, self.is_closed) = (String::new(), true);
     }
 
-    /// Takes a frame. It brings nothing if it came before, or is a part of something.
+    /// Takes a frame. Returns `None` for a duplicate or an incomplete message.
     ///
     /// # Errors
     ///
-    /// Says when a number was left out, or when parts make no message, or one that is too long.
+    /// Returns an error if a number was skipped, or if parts do not make a valid message or exceed its maximum size.
     pub fn take<M: DeserializeOwned>(&mut self, number: u64, body: Body<M>) -> Result<Option<Taken<M>>, WireError> {
         if number < self.next {
             return Ok(None);

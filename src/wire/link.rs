@@ -1,7 +1,7 @@
-//! One connection of a session, the same on both sides: it never blocks, gives signs of life and watches for them, and
-//! stamps clock probes at the socket call.
+//! One connection of a session, the same on both sides. It never blocks, sends heartbeats and checks for those of the
+//! peer, and timestamps clock probes at the socket call.
 //!
-//! What has to outlive a connection, its two directions with their numbers, is not the link's: see [`Inbox`] and
+//! The state that has to outlive a connection, the two directions with their frame numbers, is in [`Inbox`] and
 //! [`Outbox`].
 
 #[cfg(test)]
@@ -22,16 +22,16 @@ use super::{
 };
 use crate::model::{Attention, Reading, words};
 
-/// How many silent intervals break a connection.
+/// After how many silent intervals a connection counts as broken.
 const SILENCE: u32 = 3;
-/// How much is read before it is looked at.
+/// How many bytes are read before they are handled.
 const READ: usize = 256 << 10;
-/// How much memory a connection keeps that has nothing to send: a conductor has a thousand of them.
+/// How much memory an idle connection keeps for writing: a conductor has a thousand connections.
 const IDLE: usize = 4 << 10;
-/// How much data is taken before it is acknowledged, at the latest: a quarter of the credit.
+/// How much data is taken before it is acknowledged at the latest: a quarter of the credit.
 const ACKNOWLEDGE: usize = WINDOW / 4;
 
-/// How often signs of life are given: three missing ones still leave half of the lease for another connection.
+/// Returns the interval of heartbeats. Three missing ones still leave half of the lease for another connection.
 pub fn interval(lease: Duration) -> Duration {
     Duration::from_secs(2).min(lease / 6).max(Duration::from_millis(10))
 }
@@ -40,38 +40,40 @@ pub fn interval(lease: Duration) -> Duration {
 #[derive(Debug)]
 pub struct Link<T> {
     connection: Connection,
-    /// Who is at the other end, for people.
+    /// A description of the peer for messages.
     peer: &'static str,
     decoder: FrameDecoder,
     interval: Duration,
-    /// What the peer knows to have been taken, how much data was since, and when it is told at the latest.
+    /// The frame number of the last acknowledgement, how much data was taken since, and when to acknowledge it at the
+    /// latest.
     acknowledged: u64,
     taken: usize,
     acknowledge_at: Option<T>,
-    /// Bytes on their way into the connection, and when it took some, or there were none.
+    /// Bytes to be written, how many of them were written, and when some were last written or there were none.
     pending: Vec<u8>,
     written: usize,
     moved: T,
     heard: T,
-    /// Since when silence counts: whoever was held up itself has to listen first.
+    /// Since when silence counts: after this side itself was held up, it must listen first.
     attention: Attention<T>,
     since: T,
     beat_at: T,
     beat: bool,
-    /// Whether a sign of life is a probe, how many are to be sent, and the stamps of those on their way.
+    /// Whether heartbeats are probes, how many further probes to send, and the timestamps of unanswered ones.
     probing: bool,
     probes: usize,
     probed: VecDeque<u64>,
-    /// Probes to answer, with when they came.
+    /// Probes to answer, with the time of their arrival.
     answers: Vec<(u64, T)>,
 }
 
-/// What was read.
+/// The result of reading a connection.
 #[derive(Debug)]
 pub struct Received<M, T> {
-    /// Messages and data, in their order.
+    /// Messages and data, in order.
     pub taken: Vec<Taken<M>>,
-    /// Answers to probes: when the probe was sent, came, was answered, and when its answer was here.
+    /// Answers to probes: when the probe was sent, when it was received, when it was answered, and when the answer
+    /// arrived.
     pub answers: Vec<(u64, u64, u64, T)>,
     /// Why the connection has ended, if it has.
     pub broken: Option<LinkError>,
@@ -84,7 +86,7 @@ impl<M, T> Default for Received<M, T> {
 }
 
 impl<C: Copy + Ord> Link<Reading<C>> {
-    /// Takes over a connection on which the first messages were said, with the bytes that came behind them.
+    /// Takes over a connection after its first messages. `decoder` may contain bytes that arrived after these.
     pub fn new(
         connection: Connection,
         peer: &'static str,
@@ -121,43 +123,43 @@ impl<C: Copy + Ord> Link<Reading<C>> {
         self.pending.extend_from_slice(&frame(payload));
     }
 
-    /// Whether bytes wait to be written.
+    /// Whether bytes are waiting to be written.
     pub fn wants_to_write(&self) -> bool {
         self.written < self.pending.len()
     }
 
-    /// What to wait for.
+    /// Returns what to wait for.
     pub fn waits_for(&self) -> impl Iterator<Item = PollFd<'_>> {
         self.connection.waits_for(self.wants_to_write())
     }
 
-    /// When something was last heard.
+    /// Returns when something was last received.
     pub fn heard(&self) -> Reading<C> {
         self.heard
     }
 
-    /// Has the peer's clock probed so often, one probe after the other, and then with each sign of life.
+    /// Probes the clock of the peer `times` times in succession, and then with each heartbeat.
     pub fn probe(&mut self, times: usize) {
         self.probing = true;
         self.probes = self.probes.max(times);
     }
 
-    /// Has what was taken acknowledged with the next write.
+    /// Makes the next write acknowledge everything that was taken.
     pub fn acknowledge_now(&mut self, now: Reading<C>) {
         self.acknowledge_at = Some(now);
     }
 
-    /// When it wants to be told that time has passed.
+    /// Returns when [`Self::time_passed`] must be called.
     pub fn next_deadline(&self) -> Reading<C> {
         let silent = self.heard.max(self.since).plus(self.interval * SILENCE);
         self.acknowledge_at.into_iter().fold(self.beat_at.min(silent), Ord::min)
     }
 
-    /// Gives a sign of life when it is time for one.
+    /// Schedules a heartbeat if one is due.
     ///
     /// # Errors
     ///
-    /// Says when the peer has been silent, or has read nothing, for too long.
+    /// Returns an error if the peer has been silent, or has read nothing, for too long.
     pub fn time_passed(&mut self, now: Reading<C>) -> Result<(), LinkError> {
         let limit = self.interval * SILENCE;
         if self.attention.look(now).is_some() {
@@ -178,7 +180,7 @@ impl<C: Copy + Ord> Link<Reading<C>> {
         Ok(())
     }
 
-    /// Reads what has come.
+    /// Reads what has arrived.
     pub fn read<M: DeserializeOwned>(
         &mut self,
         inbox: &mut Inbox,
@@ -197,7 +199,7 @@ impl<C: Copy + Ord> Link<Reading<C>> {
         clock: impl Fn() -> Reading<C>,
         received: &mut Received<M, Reading<C>>,
     ) -> Result<(), LinkError> {
-        // What arrived together with the first message was read before.
+        // Handle what arrived together with the first message.
         self.take_frames(inbox, outbox, received)?;
         let mut count = 0;
         while count < READ {
@@ -234,7 +236,7 @@ impl<C: Copy + Ord> Link<Reading<C>> {
                     self.answers.push((sent, self.heard));
                 }
                 SessionFrame::Signal(Signal::ProbeAnswer { sent, received: came, answered }) => {
-                    // Answers come in the order of the probes, and each once.
+                    // Answers arrive in the order of the probes, and each once.
                     let is_ours = self.probed.iter().position(|probe| *probe == sent);
                     self.probed.drain(..=is_ours.ok_or(WireError::UnknownProbe)?);
                     received.answers.push((sent, came, answered, self.heard));
@@ -253,11 +255,11 @@ impl<C: Copy + Ord> Link<Reading<C>> {
         Ok(())
     }
 
-    /// Writes as much as the connection takes.
+    /// Writes as much as the connection accepts.
     ///
     /// # Errors
     ///
-    /// Says why the connection has ended.
+    /// Returns an error with the reason if the connection has ended.
     pub fn write(
         &mut self,
         inbox: &Inbox,
@@ -289,7 +291,8 @@ impl<C: Copy + Ord> Link<Reading<C>> {
         }
     }
 
-    /// What goes before everything else, stamped now, that is: right before the connection gets it.
+    /// Adds signals, which precede everything else. `now` is taken immediately before they are written to the
+    /// connection.
     fn put_signals(&mut self, inbox: &Inbox, outbox: &Outbox, now: Reading<C>) {
         for (sent, came) in std::mem::take(&mut self.answers) {
             self.put(Signal::ProbeAnswer { sent, received: came.nanoseconds(), answered: now.nanoseconds() });
@@ -318,27 +321,27 @@ impl<C: Copy + Ord> Link<Reading<C>> {
     }
 }
 
-/// Why a connection has ended, with the name of the peer, for people.
+/// The reason why a connection has ended, as a message with the name of the peer.
 #[derive(Debug, Error)]
 pub enum LinkError {
-    /// The peer was silent for as long as this.
+    /// The peer was silent for this long.
     #[error("nothing was received from {} for {}", .0, shown(.1))]
     Silent(&'static str, Duration),
-    /// The peer has read nothing for as long as this.
+    /// The peer has read nothing for this long.
     #[error("{} has not read for {}", .0, shown(.1))]
     Stuck(&'static str, Duration),
-    /// The peer closed it.
+    /// The peer closed the connection.
     #[error("the connection was closed by {0}")]
     Closed(&'static str),
-    /// It cannot be read from or written to.
+    /// The connection cannot be read from or written to.
     #[error("the connection broke: {}", words(.0))]
     Broken(#[from] io::Error),
-    /// The peer sent what it must not. Another connection would not help.
+    /// The peer violated the protocol. Another connection would not help.
     #[error(transparent)]
     Fault(#[from] WireError),
 }
 
-/// A limit for people: three intervals can be a nanosecond less than what they are meant to be.
+/// Formats a limit for messages: three intervals can be a nanosecond shorter than intended.
 fn shown(limit: &Duration) -> humantime::FormattedDuration {
     humantime::format_duration(Duration::from_millis(
         u64::try_from((limit.as_micros() + 500) / 1000).unwrap_or(u64::MAX),

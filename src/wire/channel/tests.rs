@@ -1,4 +1,4 @@
-//! Two channels against each other, over connections that break at any byte and repeat what they carried.
+//! Tests of two channels with each other, over connections that break at any byte and repeat frames.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -11,24 +11,24 @@ use super::*;
 use crate::model::ConductorTime;
 use crate::wire::{Body, Connection, Data, FrameDecoder, MAX_DATA, MAX_FRAME, SessionFrame, Signal, Taken, WINDOW};
 
-/// A message whose text comes whole, however long it is.
+/// A message whose text is received complete, however long it is.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Said {
     Warning { text: String },
 }
 
-/// One who speaks and listens, and remembers both.
+/// One side, which records what it has sent and received.
 struct Side {
     channel: Channel<ConductorTime>,
     said: Vec<String>,
     heard: Vec<String>,
-    /// How far each stream was sent, and how far it has come.
+    /// How much of each stream was sent, and how much has arrived.
     sent: BTreeMap<u32, u64>,
     come: BTreeMap<u32, u64>,
 }
 
-/// The bytes that a stream has from an offset on.
+/// Returns the bytes of a stream at an offset.
 fn bytes(stream: u32, offset: u64, length: usize) -> Vec<u8> {
     vec![offset.wrapping_mul(31).to_le_bytes()[0] ^ stream.to_le_bytes()[0]; length]
 }
@@ -52,7 +52,7 @@ impl Side {
         *offset += length as u64;
     }
 
-    /// Takes what has come, and writes what may be written.
+    /// Handles what has arrived, and writes what may be written.
     fn turn(&mut self, now: ConductorTime) {
         for taken in self.channel.read::<Said>(|| now).taken {
             match taken {
@@ -69,22 +69,22 @@ impl Side {
     }
 }
 
-/// One direction of the connection in between, and what it saw.
+/// One direction of the connection, and what was observed there.
 #[derive(Default)]
 struct Way {
     decoder: Option<FrameDecoder>,
-    /// What was read and does not fit yet.
+    /// What was read and has not been passed on yet.
     left: Vec<u8>,
-    /// Whole frames of any connection, to be sent again.
+    /// Complete frames of any connection, for repetition.
     frames: Vec<Vec<u8>>,
-    /// Data on its way, by number, as far as the one who sends it can know.
+    /// Unacknowledged data by frame number, as far as the sender can know.
     unacknowledged: BTreeMap<u64, usize>,
 }
 
 struct World {
     now: Cell<ConductorTime>,
     sides: [Side; 2],
-    /// The middle of the connection, by the side at the other end, while there is one.
+    /// The ends of the connection between the sides, by the side at the other end, while there is one.
     middle: Option<[Connection; 2]>,
     ways: [Way; 2],
 }
@@ -98,7 +98,7 @@ impl World {
         world
     }
 
-    /// Makes another connection, as `hello` and `welcome` do; what was on the last one is gone.
+    /// Creates another connection, as `hello` and `welcome` do. Data in the previous one is lost.
     fn connect(&mut self) {
         let (now, expected) = (self.now.get(), [0, 1].map(|side| self.sides[side].channel.inbox.next()));
         let middle = [0, 1].map(|side| {
@@ -114,7 +114,7 @@ impl World {
         self.middle = Some(middle);
     }
 
-    /// Carries at most so many bytes that a side has sent.
+    /// Passes on at most `most` bytes of a side.
     fn carry(&mut self, from: usize, most: usize) {
         let Some(middle) = &self.middle else { return };
         let mut buffer = vec![0; most];
@@ -129,14 +129,14 @@ impl World {
         let count = match middle[1 - from].write(&left) {
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-            // One that was sent something out of its order has closed the connection.
+            // A side that has received something out of order has closed the connection.
             Err(_) => return self.middle = None,
         };
         self.see(from, &left[..count]);
         self.ways[from].left = left[count..].to_vec();
     }
 
-    /// Looks at what is carried: data may be on its way as far as there is credit.
+    /// Checks the data that is passed on: there may only be as much as there is credit.
     fn see(&mut self, from: usize, bytes: &[u8]) {
         let decoder = self.ways[from].decoder.as_mut().unwrap();
         decoder.push(bytes);
@@ -160,14 +160,14 @@ impl World {
         }
     }
 
-    /// Sends again what was carried before, on this connection or an earlier one.
+    /// Sends a frame again that was sent before, on this connection or an earlier one.
     fn repeat(&mut self, from: usize, which: usize) {
         let way = &self.ways[from];
         let whole = way.left.is_empty() && way.decoder.as_ref().is_some_and(|decoder| decoder.pending().is_empty());
         if let Some(middle) = self.middle.as_ref().filter(|_| whole && !way.frames.is_empty()) {
             let frame = &way.frames[which % way.frames.len()];
             let written = middle[1 - from].write(frame);
-            // Half a frame would be an error of the network that TCP does not make.
+            // Half a frame would be a network error that TCP does not allow.
             if written.is_ok_and(|count| count < frame.len()) {
                 self.middle = None;
             }

@@ -1,4 +1,4 @@
-//! Why a file cannot be transferred.
+//! The reasons why a file cannot be transferred.
 
 use std::io;
 
@@ -6,41 +6,41 @@ use thiserror::Error;
 
 use crate::model::words;
 
-/// Why a file cannot be sent, or cannot be put into place. The text does not name the file.
+/// The reason why a file cannot be sent or put in place. The text does not name the file.
 #[derive(Debug, Error)]
 pub enum FileError {
-    /// It is a folder, a device, or the like.
+    /// It is a folder, a device, or similar.
     #[error("it is not a regular file")]
     NotRegular,
     /// Its name is not that of a file in the folder.
     #[error("its name points outside the folder")]
     LeadsOut,
-    /// There is a file of this name, which is not replaced.
+    /// A file of this name exists, and is not replaced.
     #[error("it already exists")]
     Exists,
-    /// The system refuses it.
+    /// The operating system reported an error.
     #[error("{}", words(.0))]
     System(#[from] io::Error),
     /// Bytes are missing in the middle.
     #[error("byte {found} arrived instead of byte {expected}")]
     Gap {
-        /// The offset of the bytes that came.
+        /// The offset of the bytes that arrived.
         found: u64,
-        /// The offset that had to come.
+        /// The offset that was expected.
         expected: u64,
     },
-    /// Not as many bytes came as were announced.
+    /// The number of bytes differs from the announced one.
     #[error("{received} bytes arrived instead of {announced}")]
     Length {
-        /// How many came.
+        /// How many bytes arrived.
         received: u64,
-        /// How many were announced.
+        /// How many bytes were announced.
         announced: u64,
     },
-    /// The digest of what came is not that of what was sent.
+    /// The digest of the received data is not that of the sent data.
     #[error("the received data differs from the data that was sent (wrong digest)")]
     Digest,
-    /// The sender could not read it, for this reason.
+    /// The sender could not read the file, for this reason.
     #[error("{0}")]
     Sender(String),
 }

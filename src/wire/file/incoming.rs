@@ -1,4 +1,4 @@
-//! A file that arrives: it gets its name when it is whole.
+//! A file that is being received. It gets its name once it is complete.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use super::unplaced::{UnplacedFile, is_there};
 use super::{Digest, FileEndedMessage, FileError};
 use crate::wire::Data;
 
-/// A file that arrives. What is not put into place is removed again.
+/// A file that is being received. It is removed if it is not put in place.
 #[derive(Debug)]
 pub struct IncomingFile {
     name: OsString,
@@ -21,12 +21,12 @@ pub struct IncomingFile {
 }
 
 impl IncomingFile {
-    /// Begins a file of this name in this folder. One that is there already is replaced, or is the reason why this one is
-    /// not taken. A name that leads out of the folder is refused, whoever sent it.
+    /// Starts a file of this name in this folder. An existing file is replaced if `replace`, and an error otherwise. A
+    /// name that points outside the folder is refused, whoever sent it.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be written, without its name.
+    /// Returns an error with the reason, without the name, if the file cannot be written.
     pub fn create(folder: OwnedFd, name: &OsStr, replace: bool) -> Result<Self, FileError> {
         if matches!(name.as_bytes(), b"" | b"." | b"..") || name.as_bytes().contains(&b'/') {
             return Err(FileError::LeadsOut);
@@ -38,16 +38,16 @@ impl IncomingFile {
         Ok(Self { name: name.to_owned(), replace, file, digest: Digest::default() })
     }
 
-    /// How many bytes have come.
+    /// Returns how many bytes have arrived.
     pub fn received(&self) -> u64 {
         self.digest.length
     }
 
-    /// Takes bytes.
+    /// Appends bytes.
     ///
     /// # Errors
     ///
-    /// Says why they cannot be written, or that others had to come.
+    /// Returns an error if they cannot be written, or if other bytes were expected.
     pub fn append(&mut self, data: &Data) -> Result<(), FileError> {
         let received = self.received();
         if data.offset != received {
@@ -57,11 +57,11 @@ impl IncomingFile {
         Ok(self.file.file().write_all(&data.bytes)?)
     }
 
-    /// Gives the file its permissions and its name, when it is what was sent.
+    /// Gives the file its permissions and its name, if it is what was sent.
     ///
     /// # Errors
     ///
-    /// Says why not; there is no such file then.
+    /// Returns an error with the reason if this is not possible. In that case, no such file is created.
     pub fn place(mut self, ended: &FileEndedMessage, mode: u32) -> Result<(), FileError> {
         if let Some(why) = &ended.failed {
             return Err(FileError::Sender(why.clone()));

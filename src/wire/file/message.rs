@@ -9,7 +9,7 @@ use crate::model::StepId;
 use crate::model::hex;
 use crate::wire::{bounds, peer};
 
-/// A file is sent: its bytes come as data of this stream, and behind them its end.
+/// Announces a file. Its bytes are sent as data of this stream, followed by its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileMessage {
     /// The step that transfers it.
@@ -17,45 +17,45 @@ pub struct FileMessage {
     pub step: StepId,
     /// The stream, numbered by the side that sends.
     pub stream: u32,
-    /// What it is called: below the pattern's fixed part, or by itself.
+    /// Its name: relative to the fixed part of the pattern, or without a folder.
     pub name: FileName,
     /// Its permissions.
     pub mode: u32,
 }
 
-/// All of a file was sent, or no more of it will be. It may overtake the file's data.
+/// Reports that all of a file was sent, or that no more of it will be. It may overtake the file's data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEndedMessage {
     /// The stream.
     pub stream: u32,
-    /// How many bytes it had.
+    /// How many bytes the file had.
     #[serde(default)]
     pub length: u64,
-    /// Their SHA-256, in hexadecimal digits.
+    /// The SHA-256 of these bytes, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "peer::name")]
     pub digest: String,
-    /// Whether it was longer at last than at first; what it had at first was sent.
+    /// Whether the file has grown meanwhile. Only its initial length was sent.
     #[serde(default)]
     pub grew: bool,
-    /// Why it is not whole, if it is not.
+    /// Why the file is incomplete, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::reason_if_any")]
     pub failed: Option<String>,
 }
 
 impl FileEndedMessage {
-    /// No more of the file will be sent, for this reason.
+    /// Creates the message that no more of the file will be sent, for this reason.
     pub fn failed(stream: u32, why: String) -> Self {
         Self { stream, length: 0, digest: String::new(), grew: false, failed: Some(why) }
     }
 }
 
-/// The name of a file: any bytes. On the wire it is a string where it can be, and otherwise `{"hex": …}`.
+/// The name of a file, as any bytes. On the wire it is a string if possible, and otherwise `{"hex": …}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Written", try_from = "Written")]
 pub struct FileName(Vec<u8>);
 
 impl FileName {
-    /// Its bytes.
+    /// Returns the bytes of the name.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -67,7 +67,7 @@ impl From<&OsStr> for FileName {
     }
 }
 
-/// A name as it is written.
+/// A name as it is written on the wire.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Written {

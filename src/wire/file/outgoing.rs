@@ -9,36 +9,36 @@ use super::{Digest, FileEndedMessage, FileError};
 use crate::model::words;
 use crate::wire::{Data, MAX_DATA};
 
-/// A file that is read piece by piece. What it had when it was opened is sent: a log that is still being written comes as
-/// far as it was then.
+/// A file that is read piece by piece. Only its initial length is sent: of a log that is still being written, the part
+/// that existed when it was opened.
 #[derive(Debug)]
 pub struct OutgoingFile {
     file: File,
     /// The stream of its bytes.
     pub stream: u32,
     first: Metadata,
-    /// Up to where it is read; what lies in `/proc` does not tell how long it is.
+    /// Up to where it is read. Unknown for files in `/proc`, which do not report their length.
     limit: Option<u64>,
     digest: Digest,
 }
 
-/// What comes next of a file.
+/// The next piece of a file.
 #[derive(Debug)]
 pub enum Piece {
     /// Some of its bytes.
     Data(Data),
-    /// Its end; nothing comes behind it.
+    /// Its end. Nothing follows.
     End(FileEndedMessage),
 }
 
 impl OutgoingFile {
-    /// Opens a regular file; its bytes get this stream.
+    /// Opens a regular file, whose bytes will be sent on this stream.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be sent, without its name.
+    /// Returns an error with the reason, without the name, if the file cannot be sent.
     pub fn open(path: &Path, stream: u32) -> Result<Self, FileError> {
-        // A device may do something when it is opened, so that it is looked at first. Nothing is waited for.
+        // Opening a device may have side effects, so check the type first. Nothing here blocks.
         let regular = |metadata: Metadata| {
             if metadata.is_file() { Ok(metadata) } else { Err(FileError::NotRegular) }
         };
@@ -49,12 +49,12 @@ impl OutgoingFile {
         Ok(Self { file, stream, first, limit, digest: Digest::default() })
     }
 
-    /// Its permissions, without what would give them to others.
+    /// Returns its permissions, without the set-user-ID, set-group-ID and sticky bits.
     pub fn mode(&self) -> u32 {
         self.first.mode() & 0o777
     }
 
-    /// Reads on.
+    /// Reads the next piece.
     pub fn piece(&mut self) -> Piece {
         let offset = self.digest.length;
         let left = self.limit.map_or(u64::MAX, |limit| limit - offset);
@@ -73,14 +73,14 @@ impl OutgoingFile {
         bytes.truncate(count);
         self.digest.update(&bytes);
         if self.limit.is_none() {
-            // It was empty, and is a real file after all.
+            // It was empty, and is a regular file after all.
             let length = self.file.metadata().map_or(0, |now| now.len());
             self.limit = Some(length).filter(|length| *length > 0).map(|length| length.max(self.digest.length));
         }
         Piece::Data(Data { stream: self.stream, offset, bytes })
     }
 
-    /// Whether it ended before what it had at first was read. What lies in `/sys` says that it is longer than it is.
+    /// Whether it ended before its initial length was read. Files in `/sys` report a greater length than they have.
     fn shrank(&self) -> bool {
         let is_short = self.limit.is_some_and(|limit| self.digest.length < limit);
         let same = |now: Metadata| {

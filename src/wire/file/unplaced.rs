@@ -1,8 +1,8 @@
-//! A file that has no name until it is whole.
+//! A file that has no name until it is complete.
 //!
-//! Where the file system can make a file without a name (`O_TMPFILE`), nothing is left of it when the process is killed.
-//! Elsewhere it has a temporary name, which is removed when the file is dropped. Both are made new: a link or a file that
-//! somebody put there is neither followed nor used.
+//! If the file system can create a file without a name (`O_TMPFILE`), nothing is left of it when the process is killed.
+//! Otherwise, it has a temporary name, which is removed when the file is dropped. Both kinds are newly created: an
+//! existing link or file is neither followed nor used.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -13,21 +13,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, openat, renameat, renameat_with, statat, unlinkat};
 use rustix::io::Errno;
 
-/// A file of a folder that has no name of its own yet.
+/// A file in a folder that does not have its final name yet.
 #[derive(Debug)]
 pub struct UnplacedFile {
     folder: OwnedFd,
     file: File,
-    /// Its name until it is placed, where the file system wants one.
+    /// Its temporary name until it is placed, if the file system requires one.
     temporary: Option<String>,
 }
 
 impl UnplacedFile {
-    /// Begins a file in this folder, with these permissions as far as the process's mask allows them.
+    /// Creates a file in this folder, with these permissions as far as the process's umask allows them.
     ///
     /// # Errors
     ///
-    /// Says why the folder cannot take a file.
+    /// Returns an error with the reason if the file cannot be created.
     pub fn create(folder: OwnedFd, mode: u32) -> io::Result<Self> {
         let mode = Mode::from_raw_mode(mode);
         let flags = OFlags::WRONLY | OFlags::CLOEXEC;
@@ -42,23 +42,24 @@ impl UnplacedFile {
         Ok(Self { folder, file: File::from(file), temporary: Some(temporary) })
     }
 
-    /// The file, to write to.
+    /// Returns the file to write to.
     pub fn file(&mut self) -> &mut File {
         &mut self.file
     }
 
-    /// Gives the file its name. What has that name already is replaced, or is the error [`io::ErrorKind::AlreadyExists`].
+    /// Gives the file its name. An existing file of that name is replaced, or results in the error
+    /// [`io::ErrorKind::AlreadyExists`].
     ///
     /// # Errors
     ///
-    /// The reason why the file cannot get that name; it does not exist then.
+    /// Returns an error with the reason if the file cannot get that name. In that case, it does not exist afterwards.
     pub fn place(mut self, name: &OsStr, replace: bool) -> io::Result<()> {
         if self.temporary.is_none() {
             match self.link(name) {
                 Err(Errno::EXIST) if replace => {}
                 done => return Ok(done?),
             }
-            // Only renaming replaces, and only what has a name can be renamed.
+            // Only renaming replaces a file, and only a file with a name can be renamed.
             self.temporary = Some(with_temporary_name(|temporary| self.link(OsStr::new(temporary)))?.0);
         }
         if let Some(temporary) = &self.temporary {
@@ -78,7 +79,7 @@ impl UnplacedFile {
             return renameat(folder, from, folder, to);
         }
         match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
-            // Not every file system can do it in one step.
+            // Not every file system can do this atomically.
             Err(Errno::INVAL | Errno::NOSYS) if is_there(folder, to) => Err(Errno::EXIST),
             Err(Errno::INVAL | Errno::NOSYS) => renameat(folder, from, folder, to),
             done => done,
@@ -94,7 +95,7 @@ impl Drop for UnplacedFile {
     }
 }
 
-/// Whether something has this name, be it a link to nowhere.
+/// Whether something has this name, even if it is a broken link.
 pub(super) fn is_there(folder: &OwnedFd, name: &OsStr) -> bool {
     statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
 }
@@ -103,14 +104,14 @@ fn through_proc(file: &impl AsRawFd) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
-/// Makes something under the first temporary name that is free.
+/// Calls `make` with temporary names until one is free.
 fn with_temporary_name<T>(mut make: impl FnMut(&str) -> Result<T, Errno>) -> Result<(String, T), Errno> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     loop {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let temporary = format!(".conductor-{}-{count}", std::process::id());
         match make(&temporary) {
-            // Another process of this number was killed here, or somebody guessed the name.
+            // Another process with this ID was killed here, or somebody guessed the name.
             Err(Errno::EXIST) => {}
             Err(error) => return Err(error),
             Ok(file) => return Ok((temporary, file)),
@@ -132,7 +133,7 @@ mod tests {
         file
     }
 
-    /// The same with a temporary name, as where the file system wants one.
+    /// As `begin`, but with a temporary name, as on file systems that require one.
     fn begin_named(folder: &Path, text: &str) -> UnplacedFile {
         let mut file = begin(folder, text);
         if file.temporary.is_none() {

@@ -1,4 +1,4 @@
-//! The rules about time of a connection, in virtual time, over two pipes.
+//! Tests of the time limits of a connection, in virtual time, over two pipes.
 
 use super::*;
 use crate::model::ConductorTime;
@@ -18,14 +18,14 @@ fn at(milliseconds: u64) -> ConductorTime {
 }
 
 impl Scene {
-    /// A link whose signs of life come every second.
+    /// Creates a link with a heartbeat every second.
     fn new() -> Self {
         let (near, peer) = Connection::pair().unwrap();
         let link = Link::new(near, "its peer", FrameDecoder::new(1 << 16), SECOND, at(0));
         Self { link, peer, inbox: Inbox::default(), outbox: Outbox::default() }
     }
 
-    /// Lets the time pass in steps that are short enough, and writes.
+    /// Lets time pass in steps that are short enough, and writes.
     fn pass(&mut self, from: u64, to: u64) -> Result<(), LinkError> {
         for now in (from..=to).step_by(100) {
             self.link.time_passed(at(now))?;
@@ -34,13 +34,13 @@ impl Scene {
         Ok(())
     }
 
-    /// The peer sends this payload.
+    /// Sends this payload from the peer.
     fn say(&self, payload: &[u8]) {
         let bytes = frame(payload);
         assert_eq!(self.peer.write(&bytes).unwrap(), bytes.len());
     }
 
-    /// The peer says something, and it is heard.
+    /// Sends a signal from the peer, and reads it.
     fn hear(&mut self, signal: &Signal, now: u64) {
         self.say(to_json(signal).as_bytes());
         let heard = self.link.heard();
@@ -50,7 +50,7 @@ impl Scene {
         }
     }
 
-    /// What the peer was told since it was asked last.
+    /// Returns what was sent to the peer since the last call.
     fn told(&mut self) -> Vec<String> {
         let mut decoder = FrameDecoder::new(1 << 17);
         while decoder.read(&self.peer).is_ok_and(|count| count > 0) {}
@@ -78,7 +78,7 @@ fn a_silence_is_told_without_what_its_limit_lost_in_being_divided() {
 fn whoever_was_held_up_itself_listens_first() {
     let mut scene = Scene::new();
     scene.pass(0, 1_000).unwrap();
-    // A stopped process, or a suspended machine.
+    // A stopped process or a suspended machine.
     scene.pass(60_000, 62_900).unwrap();
     assert!(scene.pass(63_000, 63_000).is_err());
 }
