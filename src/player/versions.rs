@@ -1,6 +1,6 @@
-//! Runs the commands of `versions`, one after the other, before the plan is accepted: nothing else of the run is there yet.
-//! All of them together have a time limit, so that the session is not away for long: with a short lease, its connection would
-//! break.
+//! Runs the commands of `versions`, one after another, before the plan is accepted, while nothing else of the run is
+//! active. They have a common time limit, so that the session is not blocked for long: with a short lease, its
+//! connection would break.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -16,10 +16,10 @@ use super::watch::BEAT;
 use crate::wait::Wait;
 use crate::wire::PlanMessage;
 
-/// So much is kept of what a command prints.
+/// How many bytes of a command's output are kept.
 const MOST: usize = 1 << 10;
 
-/// The line that each command of the plan printed, or why there is none.
+/// Returns the line that each command of the plan printed, or why there is none.
 pub(super) fn printed(plan: &PlanMessage) -> Vec<String> {
     let end = Instant::now() + Wait::Versions.time().min(Duration::from_nanos(plan.lease) / 4);
     plan.versions.iter().map(|command| run(plan, command, end)).collect()
@@ -34,7 +34,7 @@ fn run(plan: &PlanMessage, command: &str, end: Instant) -> String {
     let read = read(&output, end);
     let left = end.saturating_duration_since(Instant::now());
     let ended = read.as_ref().and_then(|_| Wait::Versions.end_of(&mut child, left).ok());
-    // Nothing of it stays, also if it has started others.
+    // Leave no processes behind, even if the command has started others.
     if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
         let _ = kill_process_group(group, Signal::KILL);
     }
@@ -52,7 +52,7 @@ fn run(plan: &PlanMessage, command: &str, end: Instant) -> String {
     }
 }
 
-/// Starts a command as a step would be, in a group of its own; both of its outputs are one.
+/// Starts a command like a step, in its own group. Standard output and standard error are combined.
 fn spawn(plan: &PlanMessage, command: &str) -> io::Result<(Child, io::PipeReader)> {
     let (output, input) = io::pipe()?;
     rustix::io::ioctl_fionbio(&output, true)?;
@@ -65,7 +65,8 @@ fn spawn(plan: &PlanMessage, command: &str) -> io::Result<(Child, io::PipeReader
     Ok((prepared.spawn()?, output))
 }
 
-/// What is printed until nobody holds the output any more, as much as is kept; nothing if that is not before this time.
+/// Returns the output up to its end, truncated. If it does not end before `end`, returns what was printed by then, or
+/// `None` if that is nothing.
 fn read(output: &impl AsFd, end: Instant) -> Option<Vec<u8>> {
     let (mut text, mut buffer) = (Vec::new(), [0; MOST]);
     loop {
@@ -84,7 +85,7 @@ fn read(output: &impl AsFd, end: Instant) -> Option<Vec<u8>> {
             return (!text.is_empty()).then_some(text);
         }
         let mut descriptors = [PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN)];
-        // Whatever this says, the next turn looks again.
+        // Whatever this returns, the next iteration checks again.
         let _ = Wait::Versions.poll(&mut descriptors, Some(left.min(BEAT)));
     }
 }

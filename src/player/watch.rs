@@ -1,4 +1,4 @@
-//! The watch over the listener's processes: each gives a sign of life every second, and one that gives none for as long as its
+//! Checks the listener's processes: each sends a heartbeat every second, and one that sends none for as long as its
 //! limit is given up. Pure.
 
 use std::time::Duration;
@@ -6,62 +6,63 @@ use std::time::Duration;
 use crate::model::{PlayerTime, nanoseconds};
 use crate::wait::Wait;
 
-/// How often a process gives a sign of life, at least.
+/// The maximum time between two heartbeats of a process.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
 
-/// The shortest limit: on a loaded machine, a healthy process may wait for a processor.
+/// The minimum limit: on a loaded machine, a healthy process may wait for a processor.
 const LEAST: Duration = Wait::SignOfLife.time();
 
-/// The longest limit of a process without a lease.
+/// The maximum limit of a process without a lease.
 pub(super) const MOST: Duration = Duration::from_mins(1);
 
-/// How often a process is checked within its limit, at least.
+/// The minimum number of checks of a process within its limit.
 ///
-/// It is given up after so many checks in a row without a new sign, and not after a time: if the whole machine was suspended,
-/// or the listener was stopped, that is one check, and the process has time until the next ones.
+/// A process is given up after this many checks in a row without a heartbeat, and not after a certain time: if the
+/// whole machine was suspended, or the listener was stopped, this counts as one check, and the process has time until
+/// the next ones.
 const LOOKS: u32 = 4;
 
-/// The longest time between two checks.
+/// The maximum time between two checks.
 const RARELY: Duration = Duration::from_secs(15);
 
-/// After so many checks in a row without a new sign, a process is reported as unresponsive.
+/// After this many checks in a row without a heartbeat, a process is reported as unresponsive.
 const DOUBTFUL: u64 = 2;
 
 /// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
-    /// It has given a sign of life, or may be about to.
+    /// It has sent a heartbeat, or may be about to.
     Alive,
     /// It does not respond, and will be given up at this time.
     Doubtful(PlayerTime),
-    /// It has given no sign of life for so long. This is reported once.
+    /// It has sent no heartbeat for this long. This is reported once.
     GivenUp(Duration),
 }
 
-/// The watch over one process.
+/// The checks of one process.
 #[derive(Debug)]
 pub(super) struct Watch {
     limit: Duration,
-    /// When the next check is due, unless it was given up.
+    /// When the next check is due, unless the process was given up.
     pub(super) next: Option<PlayerTime>,
     seen: u64,
     silent_looks: u64,
 }
 
 impl Watch {
-    /// Over a process that is created now, with this limit.
+    /// Creates the checks of a new process with this limit.
     pub(super) fn new(limit: Duration, now: PlayerTime) -> Self {
         let limit = Wait::SignOfLife.given(limit);
         Self { limit, next: Some(now.plus(interval(limit))), seen: 0, silent_looks: 0 }
     }
 
-    /// Sets the shortest limit.
+    /// Sets the minimum limit.
     pub(super) fn hasten(&mut self, now: PlayerTime) {
         self.limit = LEAST;
         self.next = self.next.map(|next| next.min(now.plus(interval(LEAST))));
     }
 
-    /// Checks the count of signs, if that is due.
+    /// Checks the heartbeat counter, if a check is due.
     pub(super) fn look(&mut self, count: u64, now: PlayerTime) -> Option<Found> {
         self.next.filter(|next| *next <= now)?;
         let interval = interval(self.limit);
@@ -97,7 +98,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_mins(1);
 
-    /// Has a watch of a minute, begun at 0, look at these seconds and counts.
+    /// Lets a watch with a limit of one minute, created at 0, look at these counts at these seconds.
     fn looks(looks: &[(u64, u64)]) -> Vec<Option<Found>> {
         let mut watch = Watch::new(LIMIT, at(0));
         looks.iter().map(|(second, count)| watch.look(*count, at(*second))).collect()

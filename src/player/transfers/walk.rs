@@ -1,4 +1,4 @@
-//! Finds the files of a pattern, one after the other, in the order of their names. Each folder is read once.
+//! Finds the files of a pattern, one after another, in the order of their names. Each folder is read once.
 
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::model::{FilePattern, PatternComponent, on_one_line, words};
 use crate::player::step_image;
 
-/// What the next step of the search has found.
+/// The result of one step of the search.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// A file: where it is, and its path below the pattern's fixed part.
+    /// A file: its path, and its path relative to the fixed part of the pattern.
     File(PathBuf, PathBuf),
     /// No file yet.
     Nothing,
@@ -23,7 +23,7 @@ pub(super) enum Found {
 pub(super) struct Walk {
     text: String,
     pattern: FilePattern,
-    /// What is still to be checked, in reverse order.
+    /// The candidates that have not been checked, in reverse order.
     stack: Vec<Candidate>,
     any_file: bool,
     any_folder: bool,
@@ -31,8 +31,8 @@ pub(super) struct Walk {
     error: Option<String>,
 }
 
-/// Something that may be a file of the pattern, or have such files below it, with the components that may come next. Those
-/// that are reached through `**` do not apply to links.
+/// A file or folder that may match the pattern or contain matches, with the components that may come next. Those
+/// reached through `**` do not apply to links.
 #[derive(Debug)]
 struct Candidate {
     name: PathBuf,
@@ -41,15 +41,15 @@ struct Candidate {
 }
 
 impl Walk {
-    /// One for this pattern.
+    /// Creates a search for this pattern.
     ///
     /// # Errors
     ///
-    /// If no file can match it.
+    /// Returns an error if no file can match it.
     pub(super) fn new(text: &str, directory: Option<&str>) -> Result<Self, String> {
         let pattern = FilePattern::new(text, directory).map_err(|(what, hint)| format!("{what}: {hint}"))?;
         if let Some(directory) = directory.filter(|_| !text.starts_with('/')) {
-            // `.` also shows whether it can be entered.
+            // `.` also shows whether the folder can be entered.
             let entered = std::fs::metadata(Path::new(directory).join("."));
             entered.map_err(|error| step_image::not_entered(directory, &error))?;
         }
@@ -61,13 +61,13 @@ impl Walk {
         Ok(walk)
     }
 
-    /// Searches a little further.
+    /// Continues the search with one candidate.
     pub(super) fn step(&mut self) -> Found {
         let Some(candidate) = self.stack.pop() else { return Found::End };
         let path = self.pattern.fixed.join(&candidate.name);
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) => metadata,
-            // It was deleted, or is a broken link.
+            // It was deleted, or it is a broken link.
             Err(error) if error.kind() == ErrorKind::NotFound => return Found::Nothing,
             Err(error) => return self.fail(&path, &words(&error)),
         };
@@ -92,7 +92,7 @@ impl Walk {
         Found::Nothing
     }
 
-    /// Why the search has failed, if it has.
+    /// Returns why the search has failed, if it has.
     pub(super) fn failure(&self) -> Option<String> {
         let text = on_one_line(&self.text);
         match &self.error {
@@ -117,7 +117,7 @@ impl Walk {
         let mut names: Vec<OsString> = Vec::new();
         let known = states.iter().map(|state| components[*state].name());
         if let Some(known) = known.collect::<Option<Vec<_>>>() {
-            // If the names are known, the folder is not read: it may be possible to enter it but not to read it.
+            // If the names are known, do not read the folder: it may be possible to enter it but not to read it.
             names.extend(known.into_iter().map(OsString::from));
         } else {
             match std::fs::read_dir(&at) {
@@ -157,7 +157,7 @@ impl Walk {
         candidate
     }
 
-    /// Adds a component that may come next, and the one after it if it is a `**`, which may stand for no folder.
+    /// Adds a component that may come next, and the one after it if it is a `**`, which may match no folder.
     fn arrive(&self, state: usize, states: &mut Vec<usize>) {
         if !states.contains(&state) {
             states.push(state);
