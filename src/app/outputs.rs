@@ -72,7 +72,7 @@ impl Outputs {
         })
     }
 
-    /// The folder of this run's results, if they are kept.
+    /// Returns the folder of this run's results, if they are kept.
     pub(super) fn folder(&self, run: &RunId) -> Option<PathBuf> {
         self.results.as_ref().map(|results| results.join(run.as_str()))
     }
