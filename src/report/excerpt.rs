@@ -26,7 +26,7 @@ pub(super) struct Excerpt {
 }
 
 impl Excerpt {
-    /// Keeps at most `limit` bytes.
+    /// Creates an excerpt of at most `limit` bytes.
     pub(super) fn new(output: &Output, limit: u64) -> Self {
         let length = output.length();
         if length <= limit {

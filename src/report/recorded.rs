@@ -274,7 +274,7 @@ pub(super) fn range() -> Vec<Stamped> {
     run.ended(Verdict::Failed, vec![Reason::Failed("measure failed on node02".to_owned())])
 }
 
-/// A run that never connected.
+/// A run whose player could not be reached.
 pub(super) fn not_carried_out() -> Vec<Stamped> {
     let run = Recording::of(plan(vec![worker("dut", Vec::new(), vec![Step::plain("work", "work")])]));
     let reason = "dut at 127.0.0.1:6970 cannot be reached: connection refused";

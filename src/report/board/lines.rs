@@ -21,7 +21,7 @@ const LONGEST_CAUSE: usize = 3;
 pub(crate) struct BoardLine {
     /// The line, without control characters.
     pub(crate) text: String,
-    /// Whether its worker failed or is slow.
+    /// Whether it needs attention: it shows a cause, a failure, or a worker that is lost, reconnecting or slow.
     pub(crate) bad: bool,
 }
 

@@ -229,7 +229,7 @@ impl Finder<'_> {
         incomplete
     }
 
-    /// The first of these causes that left the results of the trial incomplete.
+    /// Returns the first of these causes that left the results of the trial incomplete.
     fn first_of_trial(&mut self, incomplete: &BTreeMap<Trials, Vec<Key>>, trial: &Trial) -> Option<&mut Cause> {
         let keys =
             [Trials::All, Trials::One(trial.number)].into_iter().filter_map(|trials| incomplete.get(&trials)).flatten();
