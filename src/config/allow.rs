@@ -1,26 +1,26 @@
-//! `# conductor: allow(name)`: a comment that silences the warnings of that name in the line below it.
+//! `# conductor: allow(name)`: a comment that suppresses the warnings with that name in the next line.
 //!
-//! There can be several such comments above one line, and one can have several names. Errors cannot be silenced: `conduct`
-//! would still refuse the test.
+//! Several such comments can precede a line, and each can contain several names. Errors cannot be suppressed: `conduct`
+//! would still reject the test.
 
 use super::{Diagnostic, Diagnostics, Directive, Document, Lint, Place, Severity, Span, nearest, quoted};
 
-/// One name in one comment.
+/// A name in such a comment.
 #[derive(Debug, Clone)]
 struct Allow {
-    /// The name as it was written.
+    /// The name as written.
     name: String,
     span: Span,
-    /// What it allows; `None` when nothing has that name.
+    /// The lint that it allows; `None` if no lint has that name.
     lint: Option<Lint>,
-    /// The line, from 1, in which it allows it.
+    /// The number, from 1, of the line in which it allows the lint.
     line: usize,
-    /// Whether it silenced something.
+    /// Whether it suppressed a finding.
     used: bool,
 }
 
-/// Removes the findings that the file's comments allow, and reports comments without effect. `was_checked` tells whether a
-/// lint was looked for at all: a comment for one that was not may have an effect elsewhere.
+/// Removes the findings that the file's comments allow, and reports comments without effect. `was_checked` returns
+/// whether a lint was checked at all: a comment for another lint may have an effect elsewhere.
 pub(super) fn apply(document: &Document, was_checked: impl Fn(Option<Lint>) -> bool, diagnostics: &mut Diagnostics) {
     let mut allows = allows(document);
     diagnostics.silence(document.source.order(), |finding| {
@@ -49,7 +49,7 @@ fn useless(document: &Document, allow: &Allow) -> Diagnostic {
     Diagnostic::new(Lint::UnusedAllow, place, message, hint)
 }
 
-/// All allowances of a file. A comment above another one allows it in the line below both.
+/// Returns all names in such comments of a file. A comment above another one applies to the line below both.
 fn allows(document: &Document) -> Vec<Allow> {
     let source = &document.source;
     let mut found: Vec<Allow> = Vec::new();

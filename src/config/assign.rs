@@ -1,5 +1,5 @@
-//! Finds out for which workers the sections of a test file are, such as `[server:Run]`, and reports those that are for none
-//! and those of equal rank.
+//! Finds the workers that the sections of a test file, such as `[server:Run]`, apply to. Reports sections that apply to
+//! no worker, and those of equal rank.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,12 +11,13 @@ use super::{
     CLIENTS, Diagnostic, Document, Lint, Place, Scope, Section, WORKER_FILE, WORKERS, nearest, quoted, quoted_section,
 };
 
-/// Finds the sections of all workers of a test file, and reports those that are for no worker, and those of which nothing
-/// says which one holds. `is_complete` means that these are all workers.
+/// Finds the sections of all workers of a test file. Reports sections that apply to no worker, and those whose
+/// precedence is undefined. `is_complete` means that `workers` contains all workers.
 pub(super) fn assign(scope: &mut Scope<'_>, workers: &[Worker], is_complete: bool) -> WorkerSections {
     let mut found = WorkerSections::default();
     let mut index = Index::new(workers);
-    // Such a test may be older than these sections: what is for no worker was an unknown section then, and still is.
+    // Such a test may predate these sections: a section that applies to no worker is then an unknown section, as
+    // before.
     let may_be_older = workers.iter().all(|worker| !matches!(worker.file, FileName::Absent));
     for (section, at) in scope.document.sections.iter().zip(0..) {
         let Some(parts) = parts(&section.name) else { continue };
@@ -53,8 +54,8 @@ pub(super) fn assign(scope: &mut Scope<'_>, workers: &[Worker], is_complete: boo
     found
 }
 
-/// Refuses two sections of equal rank, once for all workers that have them. In a test that may be older, they have no
-/// effect.
+/// Reports sections of equal rank, once for all workers that they apply to. It is an error, except in a test that may
+/// predate such sections: there, they are ignored with a warning.
 fn report_conflicts(scope: &mut Scope<'_>, sections: &mut WorkerSections, workers: &[Worker], may_be_older: bool) {
     let mut conflicts: BTreeMap<(usize, usize), (&Worker, usize)> = BTreeMap::new();
     for worker in workers {
@@ -80,7 +81,7 @@ fn report_conflicts(scope: &mut Scope<'_>, sections: &mut WorkerSections, worker
     }
 }
 
-/// Reports a section whose name differs from the known one by upper and lower case, or by blanks.
+/// Reports a section whose name differs from a known one in case or in spaces.
 fn report_name(scope: &mut Scope<'_>, section: &Section, parts: &Parts<'_>, may_be_older: bool) {
     let written = parts.written();
     let message = format!("unknown section {}", quoted_section(&section.name));
@@ -94,35 +95,35 @@ fn report_name(scope: &mut Scope<'_>, section: &Section, parts: &Parts<'_>, may_
     });
 }
 
-/// The workers of a test by what selects them.
+/// The workers of a test, by the selectors that match them.
 struct Index<'a> {
     workers: &'a [Worker],
     names: HashMap<&'a str, usize>,
     keys: HashMap<&'a str, Vec<usize>>,
-    /// By names in lower case; only for messages.
+    /// The workers by name in lower case; only for messages.
     folded: HashMap<String, usize>,
-    /// For how many unknown names the nearest known one was looked for, which takes long.
+    /// The number of unknown names for which the nearest known one was searched, which is slow.
     searches: usize,
 }
 
-/// For how many unknown names the nearest known one is looked for.
+/// The maximum number of unknown names for which the nearest known one is searched.
 const MOST_SEARCHES: usize = 100;
 
-/// The workers that a section is for.
+/// The workers that a section applies to.
 struct Selected {
     rank: Rank,
     workers: Vec<usize>,
 }
 
-/// Why a section is for no worker.
+/// Why a section applies to no worker.
 struct Wrong {
     message: String,
-    /// The part of the name before the colon that is meant, if there is one.
+    /// The intended selector before the colon, if it can be guessed.
     meant: Option<String>,
-    /// The worker that is meant.
+    /// The intended worker.
     worker: Option<usize>,
     lint: Lint,
-    /// Also if there are other workers, which could not be read.
+    /// Whether this is a mistake even if some workers could not be read.
     in_any_case: bool,
 }
 
@@ -136,13 +137,13 @@ impl<'a> Index<'a> {
         Self { workers, names, keys, folded: HashMap::new(), searches: 0 }
     }
 
-    /// The workers that a selector is for: the name of a worker, or a range.
+    /// Returns the workers that match a selector: the name of a worker, or a range.
     fn select(&mut self, selector: &str) -> Result<Selected, Wrong> {
         if !selector.contains('[') {
             let worker = self.worker(selector, selector)?;
             return Ok(Selected { rank: Rank::Name, workers: vec![worker] });
         }
-        // A range of `[Workers]` is known as it stands there, also `node[*]`.
+        // A range is looked up as written in `[Workers]`, including `node[*]`.
         if let Some(workers) = self.keys.get(selector) {
             return Ok(Selected { rank: Rank::Range, workers: workers.clone() });
         }

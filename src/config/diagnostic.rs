@@ -1,11 +1,11 @@
-//! One finding: what is wrong with a configuration, where, and what to do.
+//! A finding: what is wrong with a configuration, where, and what to do.
 
 use std::path::{Path, PathBuf};
 
 use super::{Lint, Place, Position, Severity};
 use crate::model::on_one_line;
 
-/// What is wrong and what to do about it, wherever it is.
+/// What is wrong and what to do about it, without a location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reason {
     pub(super) lint: Lint,
@@ -18,77 +18,77 @@ impl Reason {
         Self { lint, message: message.into(), hint: hint.into() }
     }
 
-    /// A finding with this reason at a place.
+    /// Creates a finding with this reason at a place.
     pub(super) fn at(self, place: Place) -> Diagnostic {
         let (path, order) = (place.source.path().to_owned(), place.source.order());
         Diagnostic { place: Some(place), ..self.of_file(path, order) }
     }
 
-    /// A finding about a file as a whole, which perhaps could not even be read.
+    /// Creates a finding about a whole file, which may be unreadable.
     pub(super) fn of_file(self, path: impl Into<PathBuf>, order: usize) -> Diagnostic {
         let Self { lint, message, hint } = self;
         Diagnostic { lint, message, path: path.into(), order, place: None, others: Vec::new(), hint }
     }
 }
 
-/// One finding.
+/// A finding.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
-    /// What kind of finding it is.
+    /// The kind of finding.
     pub lint: Lint,
-    /// What is wrong, in one line.
+    /// The problem, in one line.
     pub message: String,
-    /// The file that it is about.
+    /// The file that contains the problem.
     pub path: PathBuf,
-    /// The file's place among all files, for sorting.
+    /// The position of the file among all files, for sorting.
     pub(super) order: usize,
-    /// The place in the file, when the file could be read.
+    /// The place in the file, if the file could be read.
     pub place: Option<Place>,
-    /// Other places that belong to it, each with what it is.
+    /// Related places, each with a label.
     pub others: Vec<(Place, String)>,
-    /// What to do.
+    /// The hint for the user.
     pub hint: String,
 }
 
 impl Diagnostic {
-    /// A finding at a place.
+    /// Creates a finding at a place.
     pub(super) fn new(lint: Lint, place: Place, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Reason::new(lint, message, hint).at(place)
     }
 
-    /// Adds a place that belongs to it.
+    /// Adds a related place.
     pub(super) fn other(mut self, place: Place, label: impl Into<String>) -> Self {
         self.others.push((place, label.into()));
         self
     }
 
-    /// Its lint's name.
+    /// Returns the name of its lint.
     pub fn name(&self) -> &'static str {
         self.lint.name()
     }
 
-    /// How bad it is.
+    /// Returns its severity.
     pub fn severity(&self) -> Severity {
         self.lint.severity()
     }
 
-    /// Where it is, in lines and columns.
+    /// Returns its position as line and column.
     pub fn position(&self) -> Option<Position> {
         self.place.as_ref().map(Place::position)
     }
 
-    /// The byte of its file at which it stands.
+    /// Returns its byte offset in its file.
     pub(super) fn start(&self) -> usize {
         self.place.as_ref().map_or(0, |place| place.span.start)
     }
 }
 
-/// A piece of the user's text for a message: in backticks, on one line, not too long.
+/// Formats a piece of the user's text for a message: in backticks, on one line, and shortened.
 pub(super) fn quoted(text: &str) -> String {
     format!("`{}`", shown(text))
 }
 
-/// A section's name for a message.
+/// Formats the name of a section for a message.
 pub(super) fn quoted_section(name: &str) -> String {
     format!("`[{}]`", shown(name))
 }
@@ -100,7 +100,7 @@ fn shown(text: &str) -> String {
     format!("{}{cut}", on_one_line(&kept))
 }
 
-/// A file's name for a message. Of a long one the end is kept, which tells files apart.
+/// Formats the name of a file for a message. If it is too long, its end is kept, since that distinguishes files.
 pub(super) fn quoted_path(path: &Path) -> String {
     const LONGEST: usize = 200;
     let text = path.to_string_lossy();

@@ -1,31 +1,31 @@
-//! All findings in a configuration: in the order of files and places, each once, without those that are allowed.
+//! All findings in a configuration: ordered by file and place, without duplicates and allowed ones.
 //!
-//! Findings that only matter to the Python program are kept apart, so that they are shown only where they are wanted.
+//! Findings that only affect the Python program are stored separately, so that they are shown only on request.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Diagnostic, Lint, Reason, Severity};
 
-/// How many findings of one file are kept: a file with more is not a configuration.
+/// The maximum number of findings per file: a file with more is not a configuration.
 const MAX_PER_FILE: usize = 1000;
 
 /// All findings.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {
     own: Found,
-    /// What only matters to the Python program.
+    /// The findings that only affect the Python program.
     about_python: Found,
 }
 
 /// Findings of one kind.
 #[derive(Debug, Clone, Default)]
 struct Found {
-    /// By file and place; those of one place are in the order in which they came.
+    /// The findings by file and place; those of the same place are in the order of arrival.
     found: BTreeMap<(usize, usize), Vec<Diagnostic>>,
     files: HashMap<usize, FileCount>,
 }
 
-/// What was found in one file.
+/// The numbers of findings in one file.
 #[derive(Debug, Clone, Copy, Default)]
 struct FileCount {
     all: usize,
@@ -38,19 +38,19 @@ impl Diagnostics {
         findings.into_iter().for_each(|finding| self.push(finding));
     }
 
-    /// Adds a finding, unless it is there already, or its file has too many.
+    /// Adds a finding, unless it is a duplicate or its file has too many.
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
         let kind = if diagnostic.lint.is_about_python() { &mut self.about_python } else { &mut self.own };
         kind.push(diagnostic);
     }
 
-    /// All findings, in order.
+    /// Returns all findings, in order.
     pub(super) fn into_all(self) -> impl Iterator<Item = Diagnostic> {
         let both = [self.own, self.about_python].into_iter();
         both.flat_map(|kind| kind.found.into_values().flatten())
     }
 
-    /// Removes the warnings about the file of `order` for which `is_allowed` is true.
+    /// Removes the warnings about the file with this `order` for which `is_allowed` returns true.
     pub(super) fn silence(&mut self, order: usize, mut is_allowed: impl FnMut(&Diagnostic) -> bool) {
         for kind in [&mut self.own, &mut self.about_python] {
             for (_, found) in kind.found.range_mut((order, 0)..(order + 1, 0)) {
@@ -59,7 +59,7 @@ impl Diagnostics {
         }
     }
 
-    /// Shows also what only matters to the Python program.
+    /// Includes the findings that only affect the Python program in those that are shown.
     #[must_use]
     pub fn with_python(mut self) -> Self {
         for finding in std::mem::take(&mut self.about_python).found.into_values().flatten() {
@@ -68,37 +68,37 @@ impl Diagnostics {
         self
     }
 
-    /// What only matters to the Python program, in order.
+    /// Iterates over the findings that only affect the Python program, in order.
     pub fn about_python(&self) -> impl Iterator<Item = &Diagnostic> {
         self.about_python.iter()
     }
 
-    /// The findings that are shown, in order.
+    /// Iterates over the findings that are shown, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.own.iter()
     }
 
-    /// Whether there is an error, so that the test cannot run.
+    /// Returns whether there is an error, so that the test cannot run.
     pub fn has_errors(&self) -> bool {
         self.own.files.values().any(|count| count.errors > 0)
     }
 
-    /// Whether there is an error in the file of `order`.
+    /// Returns whether there is an error in the file with this `order`.
     pub(super) fn has_errors_in(&self, order: usize) -> bool {
         self.own.files.get(&order).is_some_and(|count| count.errors > 0)
     }
 
-    /// How many errors there are.
+    /// Returns the number of errors.
     pub fn errors(&self) -> usize {
         self.count(Severity::Error)
     }
 
-    /// How many warnings are shown.
+    /// Returns the number of warnings that are shown.
     pub fn warnings(&self) -> usize {
         self.count(Severity::Warning)
     }
 
-    /// Whether there is nothing to show.
+    /// Returns whether there is nothing to show.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
@@ -123,7 +123,7 @@ impl Found {
             found.push(Diagnostic { place: diagnostic.place.clone(), ..end });
         }
         let is_error = diagnostic.severity() == Severity::Error;
-        // The first error is shown in any case: a file with errors must not pass.
+        // The first error is always kept: a file with errors must not pass.
         if count.all < MAX_PER_FILE || (is_error && count.errors == 0) {
             count.errors += usize::from(is_error);
             found.push(diagnostic);

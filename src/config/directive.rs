@@ -2,20 +2,20 @@
 
 use super::{Document, Span};
 
-/// What such a comment says about its names.
+/// The kind of such a comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Directive {
-    /// The next line may have these findings.
+    /// These findings are allowed in the next line.
     Allow,
-    /// Only the command line sets these variables.
+    /// These variables are set only on the command line.
     Required,
 }
 
 impl Directive {
-    /// Both.
+    /// All kinds.
     pub(super) const ALL: [Self; 2] = [Self::Allow, Self::Required];
 
-    /// How it begins after `conductor:`.
+    /// Returns the text that follows `conductor:`.
     pub(super) const fn opening(self) -> &'static str {
         match self {
             Self::Allow => "allow(",
@@ -23,7 +23,7 @@ impl Directive {
         }
     }
 
-    /// The names of all such comments of a file: the comment, and its names with their places.
+    /// Iterates over all such comments of a file, each with its names and their places.
     pub(super) fn of(self, document: &Document) -> impl DoubleEndedIterator<Item = (Span, Vec<(&str, Span)>)> {
         document.directives.iter().filter_map(move |comment| {
             let text = &document.source.text()[comment.start..comment.end];
@@ -33,7 +33,7 @@ impl Directive {
     }
 }
 
-/// The names between the brackets of a comment that begins at `start`.
+/// Returns the names in the parentheses of a comment that begins at `start`.
 fn names(text: &str, start: usize) -> Vec<(&str, Span)> {
     let Some(open) = text.find('(').map(|at| at + 1) else { return Vec::new() };
     let end = text[open..].find(')').map_or(text.len(), |length| open + length);

@@ -1,4 +1,4 @@
-//! Durations as people write them: `30` (seconds), `0.5`, `30s`, `1m30s`, `250ms`.
+//! Durations as written in configuration files: `30` (seconds), `0.5`, `30s`, `1m30s`, `250ms`.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 const HINT: &str = "write `30` or `30s`, `1m30s`, `250ms`";
 
-/// Reads a duration, which may be zero.
+/// Parses a duration, which may be zero.
 pub(crate) fn duration(text: &str) -> Result<Duration, Refusal> {
     let text = text.trim();
     let refusal = |problem: &str| Refusal::new(problem, HINT);
@@ -28,7 +28,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, Refusal> {
         let seconds: f64 = text.parse().map_err(|_| refusal("is not a duration"))?;
         Duration::try_from_secs_f64(seconds).map_err(|_| too_long())?
     } else {
-        // `1M` is a month in `humantime`, and a minute to whoever writes it in a test.
+        // `1M` is a month in `humantime`, but the author of a test means a minute.
         let is_refused =
             |unit: &&str| unit.starts_with("month") || ["M", "y", "yr", "yrs", "year", "years"].contains(unit);
         if let Some(unit) = text.split(|character: char| !character.is_alphabetic()).find(is_refused) {
@@ -43,28 +43,28 @@ pub(crate) fn duration(text: &str) -> Result<Duration, Refusal> {
     if duration > LONGEST { Err(too_long()) } else { Ok(duration) }
 }
 
-/// Reads a duration that is not zero.
+/// Parses a duration that is not zero.
 pub(crate) fn positive(text: &str) -> Result<Duration, Refusal> {
     let found = duration(text)?;
     if found.is_zero() { Err(Refusal::new("must be longer than zero", HINT)) } else { Ok(found) }
 }
 
-/// Reads how long a player continues without its conductor.
+/// Parses a lease: how long a player continues without its conductor.
 pub(crate) fn lease(text: &str) -> Result<Duration, Refusal> {
     let found = positive(text)?;
     if found > LONGEST_LEASE { Err(Refusal::new("is longer than a day", HINT)) } else { Ok(found) }
 }
 
-/// A limit that can be lifted: `None` means none.
+/// An optional limit: `None` means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(pub Option<Duration>);
 
-/// Reads a duration, or `none` for no limit.
+/// Parses a duration, or `none` for no limit.
 pub(crate) fn optional_duration(text: &str) -> Result<Limit, Refusal> {
     or_none(text, duration)
 }
 
-/// Reads a duration that is not zero, or `none` for no limit.
+/// Parses a duration that is not zero, or `none` for no limit.
 pub(crate) fn limit(text: &str) -> Result<Limit, Refusal> {
     or_none(text, positive)
 }

@@ -1,4 +1,4 @@
-//! Reads the files of a configuration, each once, by whatever name.
+//! Reads the files of a configuration. Each file is read once, even under several names.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -13,35 +13,35 @@ use crate::model::words;
 /// The largest file that is read: more is not a configuration.
 const MAX_FILE: u64 = 16 << 20;
 
-/// Something to be checked.
+/// An input to check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// A file.
     File(PathBuf),
-    /// A text that is not in a file, or why it cannot be read, and the name for it in findings and test files.
+    /// A text that is not in a file, or the error of reading it, and its name in findings and test files.
     Text(PathBuf, Result<Vec<u8>, String>),
 }
 
 impl Input {
-    /// Reads a text to its end, if it is no longer than a file may be.
+    /// Reads a text to its end, unless it is larger than a file may be.
     pub fn read(name: &Path, input: impl Read) -> Self {
         Self::Text(name.to_owned(), bytes(input, 0).map_err(|error| words(&error)))
     }
 }
 
-/// The files that were read so far.
+/// The files that have been read.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    /// What each name came to: the document, or why it cannot be read.
+    /// The result for each name: the document, or why it cannot be read.
     known: HashMap<PathBuf, Result<Arc<Document>, String>>,
-    /// Files by device and number, which tell that two names mean one file.
+    /// Files by device and inode number, which show that two names refer to the same file.
     identities: HashMap<(u64, u64), Arc<Document>>,
     documents: Vec<Arc<Document>>,
     count: usize,
 }
 
 impl Files {
-    /// Reads what the command line names.
+    /// Reads an input of the command line.
     pub(super) fn input(&mut self, input: &Input, diagnostics: &mut Diagnostics) -> Option<Arc<Document>> {
         let path = match input {
             Input::File(path) => path,
@@ -56,7 +56,7 @@ impl Files {
         self.read(path, None, diagnostics)
     }
 
-    /// Reads a file, and reports what is wrong with its lines. `referred` is the place that names it, if one does.
+    /// Reads a file, and reports mistakes in its lines. `referred` is the place that names the file, if any.
     pub(super) fn read(
         &mut self,
         path: &Path,
@@ -82,18 +82,18 @@ impl Files {
         None
     }
 
-    /// Whether there is a file of this name, as far as that can be seen.
+    /// Returns whether a file with this name may exist.
     pub(super) fn may_be_there(&self, path: &Path) -> bool {
-        // What cannot even be looked at is left to the reading, which says why.
+        // If that cannot be determined, reading the file reports why.
         self.known.contains_key(path) || !matches!(path.try_exists(), Ok(false))
     }
 
-    /// Whether there is a file of this name that can be read by it.
+    /// Returns whether a regular file with this name exists.
     pub(super) fn is_there(&self, path: &Path) -> bool {
         self.known.contains_key(path) || path.is_file()
     }
 
-    /// All files that were read.
+    /// Returns all files that were read.
     pub(super) fn documents(&self) -> &[Arc<Document>] {
         &self.documents
     }
@@ -120,8 +120,8 @@ impl Files {
     }
 }
 
-/// Opens a file without waiting for a pipe's other end. Only the command line may name something else than a file: it
-/// is the user then who is waited for.
+/// Opens a file without waiting for the other end of a pipe. Only the command line may name something other than a
+/// regular file: then, the user decides when to provide its contents.
 fn open(path: &Path, is_referred: bool) -> io::Result<(File, Metadata)> {
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
     let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
@@ -134,7 +134,7 @@ fn open(path: &Path, is_referred: bool) -> io::Result<(File, Metadata)> {
     Ok((file, metadata))
 }
 
-/// Everything that can be read, unless it is too much.
+/// Reads everything, up to the size limit.
 fn bytes(input: impl Read, expected: u64) -> io::Result<Vec<u8>> {
     let capacity = usize::try_from(expected.min(MAX_FILE)).unwrap_or(0);
     let mut bytes = Vec::with_capacity(capacity + 1);
@@ -145,7 +145,7 @@ fn bytes(input: impl Read, expected: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The definitions of the command line, as a document with nothing but `[DEFAULT]`; a later one wins.
+/// Converts the definitions of the command line to a document with only `[DEFAULT]`; a later one takes precedence.
 pub(super) fn defines(definitions: &[(String, String)]) -> Document {
     let lines = definitions.iter().map(|(name, value)| [name, "=", value, "\n"].concat()).collect::<String>();
     let source = Arc::new(Source::verbatim(Path::new("<command line>"), 0, lines));

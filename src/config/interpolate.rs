@@ -1,7 +1,7 @@
-//! Variables in values: `%(name)s` becomes the variable's value, `%%` a per cent sign.
+//! Variables in values: `%(name)s` becomes the variable's value, `%%` a percent sign.
 //!
-//! The rules are those of Python 3.11, `BasicInterpolation` in `configparser`, except that a single per cent sign, which
-//! Python refuses, is kept and reported.
+//! The rules are those of Python 3.11, `BasicInterpolation` in `configparser`, except that a single percent sign, which
+//! Python rejects, is kept and reported.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -9,85 +9,85 @@ use std::sync::Arc;
 
 use super::{DEFAULT, Diagnostic, Document, Entry, Lint, Place, Section, Severity, Span, Text, quoted};
 
-/// How deep variables may refer to variables: Python's limit.
+/// The maximum depth of variables that refer to variables: Python's limit.
 const MAX_DEPTH: usize = 10;
-/// How many references one value may lead to, all levels together; Python has no limit, and takes all memory.
+/// The maximum number of references that one value expands to, on all levels. Python has no limit, and exhausts memory.
 const MAX_REFERENCES: usize = 10_000;
-/// How many bytes the variables of one value may add.
+/// The maximum number of bytes that the variables of one value may add.
 const MAX_ADDED: usize = 1 << 20;
 
-/// The variables that each worker has. No other worker's address has such a name.
+/// The predefined variables of each worker. An address cannot be referred to by such a name.
 pub(super) const PREDEFINED: [&str; 4] = ["worker", "index", "player", "conductor"];
 
-/// How many mistakes in one value are reported.
+/// The maximum number of mistakes that are reported for one value.
 const MAX_FINDINGS: usize = 20;
 
-/// Where the variables of values come from.
+/// The sources of the variables in values.
 #[derive(Debug, Clone, Default)]
 pub struct Variables<'a> {
-    /// What is searched before the value's own section, in this order.
+    /// The layers that are searched before the value's own section, in this order.
     pub(super) first: Vec<Layer<'a>>,
-    /// What is searched after the value's own section, in this order.
+    /// The layers that are searched after the value's own section, in this order.
     pub layers: Vec<Layer<'a>>,
-    /// The names of variables that only the command line sets.
+    /// The variables that are set only on the command line.
     pub(super) required: &'a [Required],
-    /// The names of parameters, where they cannot be used.
+    /// The names of parameters, if they cannot be used in the value.
     pub(super) misplaced: &'a [String],
 }
 
-/// Some variables.
+/// A source of variables.
 #[derive(Debug, Clone, Copy)]
 pub enum Layer<'a> {
-    /// `[DEFAULT]` of a file, or what the command line defines.
+    /// `[DEFAULT]` of a file, or the definitions of the command line.
     Default(&'a Document),
-    /// Names and values that are known without being written; the values are taken as they are. Without a value, only the
-    /// command line sets what the value depends on.
+    /// Predefined names and values, which are used verbatim. `None` means that the value depends on a variable that
+    /// only the command line sets.
     Known(&'a [(&'static str, Option<String>)]),
-    /// The addresses of workers by their names in lower case.
+    /// The addresses of workers by name in lower case.
     Addresses(&'a Addresses),
-    /// The parameters of a point with their values, which are taken as they are.
+    /// The parameters of a point with their values, which are used verbatim.
     Parameters(&'a [(String, String)]),
 }
 
 /// A variable that only the command line sets, as a comment declares it.
 #[derive(Debug, Clone)]
 pub(super) struct Required {
-    /// Its name in lower case.
+    /// The name in lower case.
     pub(super) key: String,
-    /// Where the comment names it.
+    /// The place of the name in the comment.
     pub(super) place: Place,
 }
 
-/// The addresses of workers by their names in lower case; without one where only the command line sets it.
+/// The addresses of workers by name in lower case; `None` if only the command line sets the address.
 pub(super) type Addresses = HashMap<String, Option<String>>;
 
 impl<'a> Variables<'a> {
-    /// The variables of a file alone.
+    /// Creates the variables of a file alone.
     pub fn of(document: &'a Document) -> Self {
         Self { layers: vec![Layer::Default(document)], ..Self::default() }
     }
 }
 
-/// What stands for the value of a variable that only the command line sets, while a file is checked without it: a word, a
-/// number and the name of a file.
+/// The substitute for a variable that only the command line sets, while a file is checked without it: it is valid as a
+/// word, a number and the name of a file.
 pub(super) const PLACEHOLDER: &str = "1";
 
-/// A value whose variables were replaced.
+/// A value after its variables were replaced.
 #[derive(Debug, Default)]
 pub struct Interpolated {
     /// The text; `None` if there is an error.
     pub text: Option<Text>,
-    /// What is wrong with the variables, perhaps in the value of another variable.
+    /// The mistakes in the variables, possibly in the value of another variable.
     pub findings: Vec<Diagnostic>,
-    /// How many references to variables that took.
+    /// The number of references that were expanded.
     pub(super) references: usize,
-    /// The text has a placeholder for a value that only the command line sets.
+    /// Whether the text contains a placeholder for a value that only the command line sets.
     pub(super) has_placeholder: bool,
-    /// The required variables that are not set: where each is first referred to, and where the comment names it.
+    /// The required variables that are not set: the place of the first reference, and the name in the comment.
     pub(super) unset: Vec<(Place, Place)>,
 }
 
-/// Replaces the variables of a value that stands in `section`.
+/// Replaces the variables of a value in `section`.
 pub fn interpolate(value: &Text, section: Option<&Section>, variables: &Variables<'_>) -> Interpolated {
     let text = Text::new(value.source(), value.span(0..0));
     let mut work = Work { section, variables, added: 0, over: false, text, result: Interpolated::default() };
@@ -102,9 +102,9 @@ struct Work<'a> {
     section: Option<&'a Section>,
     variables: &'a Variables<'a>,
     added: usize,
-    /// Nothing more is to be expanded.
+    /// Whether expansion was stopped.
     over: bool,
-    /// What there is of the text so far.
+    /// The text so far.
     text: Text,
     result: Interpolated,
 }
@@ -112,7 +112,7 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn report(&mut self, value: &Text, range: Range<usize>, lint: Lint, message: &str, hint: &str) {
         let place = value.place_of(range);
-        // One report for all single signs of a value is enough, and one for each reference.
+        // Single percent signs are reported once per value; other mistakes once per reference.
         let is_same =
             |at: &Place| Arc::ptr_eq(&at.source, &place.source) && (lint == Lint::LonePercent || at.span == place.span);
         if !self.result.findings.iter().any(|known| known.lint == lint && known.place.as_ref().is_some_and(is_same)) {
@@ -121,7 +121,7 @@ impl<'a> Work<'a> {
         self.over |= self.result.findings.len() == MAX_FINDINGS;
     }
 
-    /// Appends the value's text; what came in through a reference is recorded as the reference's.
+    /// Appends the value's text. Text that a reference inserts is recorded with the place of the reference.
     fn expand(&mut self, value: &Text, reference: Option<Span>, depth: usize) {
         let whole = value.as_str();
         let mut at = 0;
@@ -147,7 +147,7 @@ impl<'a> Work<'a> {
         self.keep(value, at..whole.len(), reference);
     }
 
-    /// Appends what the reference at `at` stands for, and returns the reference's length.
+    /// Appends the value of the reference at `at`, and returns the length of the reference.
     fn reference(&mut self, value: &Text, at: usize, outer: Option<Span>, depth: usize) -> usize {
         let rest = &value.as_str()[at..];
         let name = rest[2..].find(')').map(|end| &rest[2..2 + end]);
@@ -214,7 +214,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// A variable, which is given in lower case, for the reference in this range of a value.
+    /// Finds the variable `name`, in lower case, for the reference in this range of a value.
     fn find(&mut self, value: &Text, range: Range<usize>, name: &str) -> Option<Found<'a>> {
         let written = |entry: &'a Entry| match entry.value.as_str() {
             text if text.contains('%') => Found::Refers(&entry.value),
@@ -229,7 +229,7 @@ impl<'a> Work<'a> {
         };
         let own = self.section.and_then(|section| section.entry(name));
         if let Some(first) = self.variables.first.iter().find_map(in_layer) {
-            // A step cannot mean itself.
+            // A step cannot refer to itself.
             if own.is_some_and(|own| !std::ptr::eq(&raw const own.value, value)) {
                 let message =
                     format!("{} is the parameter, address or variable of the command line, not the step", quoted(name));
@@ -252,7 +252,7 @@ impl<'a> Work<'a> {
         found.or_else(|| required().map(|required| Found::Unset(Some(required))))
     }
 
-    /// How to define a variable.
+    /// Returns a hint on how to define a variable.
     fn definition(&self, name: &str) -> String {
         let is_of_worker = || self.variables.layers.iter().any(|layer| matches!(layer, Layer::Known([_, ..])));
         match name {
@@ -265,10 +265,10 @@ impl<'a> Work<'a> {
 
 /// The value of a variable.
 enum Found<'a> {
-    /// It is taken as it is.
+    /// The value contains no reference and is used verbatim.
     Plain(&'a str),
-    /// It refers to other variables.
+    /// The value refers to other variables.
     Refers(&'a Text),
-    /// Only the command line sets it, and has not done so: a required variable, or a value that depends on one.
+    /// Only the command line sets it, and it is not set: a required variable, or a value that depends on one.
     Unset(Option<&'a Required>),
 }

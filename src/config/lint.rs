@@ -1,16 +1,16 @@
-//! The lints: everything that can be found in a configuration, by name. This table is the only one.
+//! The lints: every kind of finding in a configuration, by name. This table is the only one.
 //!
-//! A name stays the same from version to version, for `# conductor: allow(name)` and for whoever reads findings by
-//! program. `validate --list`, the table in `docs/lints.md`, and the tests that want an example of each lint are made from it.
+//! A name never changes between versions, for `# conductor: allow(name)` and for programs that read findings. `validate
+//! --list`, the table in `docs/lints.md`, and the tests that require an example of each lint are generated from it.
 
 use crate::model::named;
 
-/// How serious a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// The test cannot be run.
     Error,
-    /// It can, but perhaps not as intended, or not by the Python conductor.
+    /// The test can be run, but perhaps not as intended, or not by the Python conductor.
     Warning,
 }
 
@@ -25,25 +25,25 @@ macro_rules! lints {
         }
 
         impl Lint {
-            /// All of them: errors first, each kind in the order in which files are read.
+            /// All lints: errors first, each kind in the order in which files are read.
             pub const ALL: &[Self] = &[$($(Self::$lint,)*)*];
 
-            /// Its name, which stays the same.
+            /// Returns its name, which never changes.
             pub const fn name(self) -> &'static str {
                 match self { $($(Self::$lint => $name,)*)* }
             }
 
-            /// How bad it is.
+            /// Returns its severity.
             pub const fn severity(self) -> Severity {
                 match self { $($(Self::$lint => Severity::$severity,)*)* }
             }
 
-            /// Whether what it finds only matters to the Python program, which refuses the file or reads it otherwise.
+            /// Returns whether it only affects the Python program, which rejects the file or reads it differently.
             pub const fn is_about_python(self) -> bool {
                 match self { $($(Self::$lint => $about_python,)*)* }
             }
 
-            /// What it finds, in one sentence.
+            /// Describes what it finds, in one sentence.
             const fn sentence(self) -> &'static str {
                 match self { $($(Self::$lint => $sentence,)*)* }
             }
@@ -132,12 +132,12 @@ lints! {
 }
 
 impl Lint {
-    /// The lint with this name.
+    /// Returns the lint with this name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|lint| lint.name() == name)
     }
 
-    /// What it finds, and when that is shown.
+    /// Describes what it finds, and when that is shown.
     pub fn description(self) -> String {
         let only = if self.is_about_python() { " Shown only with `--python`." } else { "" };
         format!("{}{only}", self.sentence())

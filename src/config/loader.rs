@@ -1,4 +1,4 @@
-//! Reads tests with their workers' files, and worker files alone, and runs all lints on them.
+//! Reads tests with their workers' files, or single worker files, and runs all lints on them.
 
 mod locate;
 mod points;
@@ -26,26 +26,26 @@ use crate::model::{Definitions, Destination, Metric, Phase, PhaseMap, Plan, Play
 /// The setting that judges each trial.
 const CHECK: &str = "check";
 
-/// What has been read and found so far.
+/// The state of reading a configuration, and the findings so far.
 pub(super) struct Loader {
     files: Files,
     defines: Document,
     pub(super) context: Context,
     /// The files that were checked as a whole, by their order.
     checked: HashSet<usize>,
-    /// Tests, and the worker files that they name, by their order.
+    /// Test files, and the worker files that they name, by their order.
     in_tests: HashSet<usize>,
-    /// Only a part was read, so that not everything could be found.
+    /// Whether only a part was read, so that some findings may be missing.
     pub(super) is_partial: bool,
-    /// All workers run on this machine, as the command line wants it.
+    /// Whether all workers run on this machine, as the command line requests.
     pub(super) is_local: bool,
-    /// How many trials the command line wants of each point.
+    /// The number of trials of each point that the command line sets.
     pub(super) trials: Option<u32>,
-    /// What the command line chooses of the points of a series.
+    /// The points of a series that the command line chooses.
     pub(super) chosen: Chosen,
-    /// The parameters of the test that is read.
+    /// The parameters of the test that is being read.
     parameters: Parameters,
-    /// Their values at the point that is read.
+    /// Their values at the point that is being read.
     at: AtPoint,
 }
 
@@ -56,26 +56,26 @@ pub(super) struct Test {
     /// The variables that are the same for all workers.
     pub(super) variables: Definitions,
     pub(super) metrics: Vec<Metric>,
-    /// The points, and what `[Series]` says; none in an ordinary test.
+    /// The points and the settings of `[Series]`; `None` in an ordinary test.
     pub(super) series: Option<(Vec<Point>, Series)>,
 }
 
-/// What is needed to read the workers of a test.
+/// The inputs for reading the workers of a test.
 struct Reading<'a> {
     test: &'a Document,
     located: &'a [Located<'a>],
     addresses: &'a Addresses,
     /// The names of all workers.
     names: Vec<&'a str>,
-    /// No worker was left out by the command line.
+    /// Whether the command line left out no worker.
     is_whole: bool,
-    /// There is a folder for results.
+    /// Whether there is a folder for results.
     has_results: bool,
-    /// Workers with the same player may run the same commands.
+    /// Whether workers with the same player may run the same commands.
     shares_players: bool,
 }
 
-/// Whether there is room for what is read for a worker: many workers can share it.
+/// Returns whether the text of a worker fits in the size limit: many workers can share the same text.
 fn has_room(scope: &mut Scope<'_>, place: impl FnOnce() -> Place) -> bool {
     let own = scope.has_file().then(|| scope.document.source.text().len());
     let of_test = scope
@@ -88,7 +88,7 @@ fn has_room(scope: &mut Scope<'_>, place: impl FnOnce() -> Place) -> bool {
 }
 
 impl Loader {
-    /// `is_shell_asked` means that the loader will get a shell at the end.
+    /// Creates a loader. `is_shell_asked` means that [`Self::finish`] will get a shell.
     pub(super) fn new(defines: Document, is_shell_asked: bool) -> Self {
         Self {
             files: Files::default(),
@@ -105,27 +105,27 @@ impl Loader {
         }
     }
 
-    /// Reads what the command line names.
+    /// Reads an input of the command line.
     pub(super) fn read(&mut self, input: &Input) -> Option<Arc<Document>> {
         self.files.input(input, &mut self.context.diagnostics)
     }
 
-    /// Whether the file is a test that was read, or belongs to one.
+    /// Returns whether the file is a test that was read, or belongs to one.
     pub(super) fn is_in_test(&self, document: &Document) -> bool {
         self.in_tests.contains(&document.source.order())
     }
 
-    /// A file that is read for itself.
+    /// Creates the scope of a file that is read on its own.
     pub(super) fn scope<'s>(&'s mut self, document: &'s Document) -> Scope<'s> {
         Scope { at: &self.at, ..Scope::new(document, &self.defines, &mut self.context) }
     }
 
-    /// What is read for a worker of a test.
+    /// Creates the scope of a worker of a test.
     pub(super) fn scope_of<'s>(&'s mut self, located: &'s Located<'_>, addresses: &'s Addresses) -> Scope<'s> {
         Scope { at: &self.at, ..located.scope(&self.defines, addresses, &mut self.context) }
     }
 
-    /// Reads a test, with the files of the chosen workers, or of all if none is chosen.
+    /// Reads a test with the files of the chosen workers, or of all workers if none is chosen.
     pub(super) fn test(&mut self, test: &Document, chosen: &[String], has_results: bool) -> Test {
         self.in_tests.insert(test.source.order());
         self.is_partial |= !chosen.is_empty();
@@ -151,7 +151,7 @@ impl Loader {
         };
         let (workers, series) = self.points(&reading, series, &mut settings);
         if located.is_empty() {
-            // No worker could be read, which would have shown the mistakes of the test file's `[Environment]`.
+            // Without a worker, mistakes in `[Environment]` of the test file would not be found.
             let mut scope = self.scope(test);
             scope.predefined = PREDEFINED.map(|name| (name, Some(String::new()))).to_vec();
             scope.addresses = Some(&addresses);
@@ -180,7 +180,7 @@ impl Loader {
         Test { settings, workers, variables, metrics, series }
     }
 
-    /// The metrics of a test file, for the workers of a plan that was made before. Nothing else of it is checked.
+    /// Reads the metrics of a test file, for the workers of an existing plan. Nothing else of the file is checked.
     pub(super) fn metrics(&mut self, test: &Document, plan: &Plan) -> Vec<Metric> {
         self.is_partial = true;
         self.in_tests.insert(test.source.order());
@@ -194,7 +194,7 @@ impl Loader {
         metrics::read(&mut self.scope(test), &known)
     }
 
-    /// The workers of a test, and the sections of the test file for them.
+    /// Reads the workers of a test, and the sections of the test file that apply to them.
     pub(super) fn workers(&mut self, test: &Document) -> (List, WorkerSections) {
         let (files, at) = (&self.files, &self.at);
         let mut scope = Scope { at, ..Scope::new(test, &self.defines, &mut self.context) };
@@ -204,7 +204,7 @@ impl Loader {
         (list, sections)
     }
 
-    /// Reads a worker. The steps are not in the plan yet.
+    /// Reads a worker. The plan does not contain the steps yet.
     fn worker(&mut self, located: &Located<'_>, addresses: &Addresses) -> Option<(WorkerPlan, Steps)> {
         let OfTest { test, worker, .. } = located.of;
         let is_new = located.document.as_ref().is_some_and(|document| self.checked.insert(document.source.order()));
@@ -242,8 +242,8 @@ impl Loader {
         Some((plan, steps))
     }
 
-    /// Checks a worker file that no test names. The variables that come from a test file have the values that they have for
-    /// the only worker of a test.
+    /// Checks a worker file that is not part of a test. Variables that come from a test file have the values of a test
+    /// with this single worker.
     pub(super) fn worker_file(&mut self, document: &Document) {
         let source = &document.source;
         let stem = source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -260,7 +260,7 @@ impl Loader {
         }
     }
 
-    /// Has the shell check all commands, removes what the files allow, and returns what was found.
+    /// Lets the shell check all commands, removes the findings that the files allow, and returns the others.
     pub(super) fn finish(mut self, shell: Option<&dyn ShellSyntax>) -> Diagnostics {
         if let Some((commands, shell)) = self.context.commands.take().zip(shell) {
             commands.check(shell, &mut self.context.diagnostics);
@@ -279,7 +279,7 @@ impl Loader {
     }
 }
 
-/// Checks the names of sections and settings, and reads `[Test]`, with a default for what is missing or wrong.
+/// Checks the names of sections and settings, and reads `[Test]`. Missing or invalid settings get their defaults.
 fn test_settings(scope: &mut Scope<'_>) -> TestSettings {
     scope.check_sections(&[TEST, ENVIRONMENT, WORKERS, CLIENTS, PARAMETERS, SERIES], true);
     if let Some(section) = scope.document.section(TEST) {
@@ -287,7 +287,7 @@ fn test_settings(scope: &mut Scope<'_>) -> TestSettings {
     }
     lints::defaults::check(scope, "workers");
     let mut settings = TestSettings::default();
-    // What judges the trials of a series is read at each of its points.
+    // The `check` of a series is read at each of its points.
     let is_series = !scope.at.names.is_empty() || scope.document.section(SERIES).is_some();
     for setting in TEST_SETTINGS.iter().filter(|setting| !is_series || setting.key != CHECK) {
         scope.set(TEST, setting, &mut settings);

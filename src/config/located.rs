@@ -1,4 +1,4 @@
-//! A worker of a test with its file, and what is read for it.
+//! A worker of a test with its file, and the scope of its settings.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use super::{Document, Scope, workers};
 #[derive(Clone)]
 pub(super) struct Located<'w> {
     pub(super) of: OfTest<'w>,
-    /// Its file; if it has none, the test file.
+    /// The path of its file; if it has none, that of the test file.
     pub(super) path: PathBuf,
-    /// What its file has.
+    /// The contents of its file, if it has one.
     pub(super) document: Option<Arc<Document>>,
 }
 
 impl Located<'_> {
-    /// What is read for the worker.
+    /// Creates the scope of the worker.
     pub(super) fn scope<'s>(
         &'s self,
         defines: &'s Document,
@@ -37,7 +37,7 @@ impl Located<'_> {
     }
 }
 
-/// Where a worker file of this name may be: beside the test file, else in the current folder.
+/// Returns the possible paths of a worker file: in the folder of the test file, or else in the current folder.
 pub(super) fn paths(test: &Document, name: &str) -> Vec<PathBuf> {
     let folder = test.source.path().parent().unwrap_or(Path::new(""));
     let mut paths = vec![folder.join(name), PathBuf::from(name)];

@@ -2,12 +2,12 @@
 
 use super::{METRIC, nearest};
 
-/// The name of the metric of a section with this name, if it is one of a metric.
+/// Returns the name of the metric if this is the name of a metric section.
 pub(super) fn name_of_section(name: &str) -> Option<&str> {
     name.strip_prefix(METRIC)?.strip_prefix(' ')
 }
 
-/// What is to be done about a section with this name, if it was meant to be one of a metric. Only a test file has those.
+/// Returns a hint if this unknown section was meant to be a metric section. Only test files have those.
 pub(super) fn hint(name: &str, is_test: bool) -> Option<String> {
     let (first, rest) = name.split_once(char::is_whitespace).unwrap_or((name, ""));
     let is_meant =

@@ -1,4 +1,4 @@
-//! `from` of a metric: what of the test it names.
+//! `from` of a metric: the step, file or phase that it names.
 
 use std::collections::BTreeSet;
 
@@ -6,22 +6,22 @@ use super::worker_range;
 use super::{Lint, Reason, nearest, quoted};
 use crate::model::{Action, Phase, PhaseMap, Plan, PlannedStep, Source, Step, Stream, WorkerId, WorkerPlan};
 
-/// So many positions are offered.
+/// The maximum number of positions in a hint.
 const OFFERED: usize = 4;
 
-/// What metrics can come from.
+/// The possible sources of metrics.
 pub(super) struct Known<'a> {
     /// The names of all workers of the test.
     pub(super) names: BTreeSet<&'a str>,
-    /// Those that take part, by their ids.
+    /// The workers that take part, by id.
     pub(super) workers: &'a [WorkerPlan],
-    /// The phases whose steps are known: all of a test, those that were run of a run that was carried out.
+    /// The phases whose steps are known: all phases of a test, or those that ran if the run has been carried out.
     pub(super) phases: &'a [Phase],
     /// Whether the test has a `check`.
     pub(super) has_check: bool,
 }
 
-/// One way to read a step's name: the workers, the phase, and the label or position.
+/// A way to read a step's name: as workers, a phase, and a label or position.
 struct Reading<'t> {
     workers: Vec<String>,
     phase: Phase,
@@ -30,7 +30,7 @@ struct Reading<'t> {
 
 type Steps = Vec<PlannedStep>;
 
-/// What this text names; nothing if a worker does not take part, or its phase was not run.
+/// Returns the source that `text` names; `None` if a worker does not take part or its phase was not run.
 pub(super) fn resolve(text: &str, known: &Known<'_>) -> Result<Option<Source>, Reason> {
     if text == "check" {
         let missing = || refused("the test has no `check`", "add `check = COMMAND` to `[Test]`");
@@ -76,7 +76,7 @@ pub(super) fn resolve(text: &str, known: &Known<'_>) -> Result<Option<Source>, R
     }
 }
 
-/// Finds what the metrics of a run that was carried out come from: its record has that as it was written.
+/// Resolves the sources of a recorded run's metrics. The record contains only `from`, as written in the test file.
 pub fn resolve_metrics(plan: &mut Plan) {
     let names = plan.workers.iter().map(|worker| worker.name.as_str()).collect();
     let has_check = plan.settings.check.is_some();
@@ -90,7 +90,7 @@ fn refused(message: impl Into<String>, hint: impl Into<String>) -> Reason {
     Reason::new(Lint::MetricSource, message, hint)
 }
 
-/// All ways to read `WORKER.PHASE.LABEL`, the least likely first: names and labels can have dots.
+/// Returns all ways to read `WORKER.PHASE.LABEL`, the least likely first: names and labels can contain dots.
 fn readings(text: &str) -> Vec<Reading<'_>> {
     let dots: Vec<usize> = text.match_indices('.').map(|(at, _)| at).collect();
     let reading = |pair: &[usize]| {
@@ -101,7 +101,7 @@ fn readings(text: &str) -> Vec<Reading<'_>> {
     dots.windows(2).rev().filter_map(reading).collect()
 }
 
-/// The workers of a name or a range.
+/// Returns the names of workers that a name or a range stands for.
 fn workers(text: &str) -> Vec<String> {
     let expanded = worker_range::expand(text, None).ok();
     let names = expanded.map(|range| range.names.into_iter().map(|(name, _)| name.to_string()).collect());
@@ -115,7 +115,7 @@ fn nothing(name: &str) -> Reason {
     refused(message, hint)
 }
 
-/// What is read of each of these workers; nothing if there is nothing of one of them, or if it does not take part.
+/// Applies `read` to each of these workers. Returns `None` if one of them yields nothing or does not take part.
 fn each<T>(
     names: &[String],
     known: &Known<'_>,
@@ -133,7 +133,7 @@ fn each<T>(
     Ok(all.into_iter().collect())
 }
 
-/// The steps that a reading names, one of each worker; nothing if a worker does not take part, or the phase was not run.
+/// Returns the steps of a reading, one per worker; `None` if a worker does not take part or the phase was not run.
 fn steps(reading: &Reading<'_>, known: &Known<'_>, prints: bool) -> Result<Option<Steps>, Reason> {
     let phase = reading.phase;
     each(&reading.workers, known, |name, worker, plan| {
@@ -158,7 +158,7 @@ fn prints_nothing(step: &Step, worker: &str) -> Reason {
     refused(message, hint)
 }
 
-/// The position of a worker's step with this label, or at the position `#3`, counted from 1.
+/// Returns the position of a worker's step with this label, or at a position such as `#3`, counted from 1.
 fn position(steps: &PhaseMap<Vec<Step>>, reading: &Reading<'_>, worker: &str) -> Result<usize, Reason> {
     let Reading { phase, label, .. } = reading;
     let steps = &steps[*phase];
@@ -174,7 +174,7 @@ fn position(steps: &PhaseMap<Vec<Step>>, reading: &Reading<'_>, worker: &str) ->
         };
         return position.filter(|position| *position < steps.len()).ok_or_else(none);
     }
-    // Labels are keys of a configuration: upper and lower case are the same.
+    // Labels are keys of a configuration, so case does not matter.
     let is_meant = |step: &Step| step.label.as_str().to_lowercase() == label.to_lowercase();
     let found: Vec<usize> = (0..steps.len()).filter(|position| is_meant(&steps[*position])).collect();
     match found[..] {
@@ -201,7 +201,7 @@ fn offered(names: impl Iterator<Item = String>) -> String {
     names.take(OFFERED).collect::<Vec<_>>().join(" or ")
 }
 
-/// A text that can be read in several ways.
+/// Creates the reason for a text that can be read in several ways.
 fn ambiguous(text: &str, found: &[Option<Source>], known: &Known<'_>) -> Reason {
     let position = |steps: &Steps, before: &str, behind: &str| {
         let step = steps.first()?;
@@ -218,7 +218,7 @@ fn ambiguous(text: &str, found: &[Option<Source>], known: &Known<'_>) -> Reason 
     refused(message, format!("write the position of the step: {}", offered(found.iter().filter_map(name))))
 }
 
-/// What `file:WORKER/PATH` names.
+/// Returns the source that `file:WORKER/PATH` names.
 fn file(place: &str, known: &Known<'_>) -> Result<Option<Source>, Reason> {
     let parts = place
         .split_once('/')

@@ -1,4 +1,4 @@
-//! `[Metric NAME]` of a test file: its settings, which are taken as they are written, without variables.
+//! `[Metric NAME]` of a test file: its settings, which are used verbatim, without variables.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::model::{
     Across, Better, Expectation, Extract, LONGEST_UNIT, Margin, Metric, MetricName, Pick, Source, is_unit,
 };
 
-/// What a section says.
+/// The settings of a section.
 #[derive(Debug, Default)]
 struct Draft {
     from: Option<String>,
@@ -85,7 +85,7 @@ fn unit(text: &str) -> Result<String, Refusal> {
     is_unit(text).then(|| text.to_owned()).ok_or_else(refusal)
 }
 
-/// Reads the metrics of a test file, and reports their mistakes. Those of workers that do not take part are left out.
+/// Reads the metrics of a test file, and reports their mistakes. Metrics of workers that do not take part are left out.
 pub(super) fn read(scope: &mut Scope<'_>, known: &Known<'_>) -> Vec<Metric> {
     let document = scope.document;
     let sections = document.sections.iter().filter_map(|section| Some((name_of_section(&section.name)?, section)));
@@ -145,7 +145,7 @@ fn metric(scope: &mut Scope<'_>, name: &str, section: &Section, known: &Known<'_
     })
 }
 
-/// Whether a step that `from` may name was left out because of an error.
+/// Returns whether a step that `from` may name was left out because of an error.
 fn is_unread(scope: &Scope<'_>, from: &str) -> bool {
     let name = from.strip_suffix(":stderr").or(from.strip_suffix(":stdout")).unwrap_or(from).to_lowercase();
     let is_named = |key: &String| name.strip_suffix(key).is_some_and(|before| before.ends_with('.'));
@@ -170,7 +170,7 @@ fn checked_name(scope: &mut Scope<'_>, name: &str, section: &Section) -> Option<
     None
 }
 
-/// Refuses settings that have no effect on metrics of this kind.
+/// Reports settings that have no effect on metrics of this kind.
 fn check_use(scope: &mut Scope<'_>, section: &Section, source: &Source) {
     let (keys, why): (&[&str], _) = match source {
         Source::Duration(_) => (&["json", "regex", "pick"], "the duration of a step is a number already"),
@@ -183,7 +183,7 @@ fn check_use(scope: &mut Scope<'_>, section: &Section, source: &Source) {
     }
 }
 
-/// The scale of a metric that has none: durations are converted to their unit.
+/// Returns the scale of a metric without one: durations are converted to their unit.
 fn scale_of_unit(scope: &mut Scope<'_>, section: &Section, source: &Source, unit: Option<&str>) -> f64 {
     let Some(unit) = unit.filter(|_| matches!(source, Source::Duration(_) | Source::StartSkew(_))) else { return 1.0 };
     let scale = duration_unit::scale(unit);

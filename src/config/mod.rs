@@ -1,9 +1,10 @@
 //! Configuration: the text of test files and worker files becomes a [`Plan`](crate::model::Plan), with diagnostics.
 //!
-//! [`dialect`] reads lines into sections and entries with their places; `rank` and `worker_sections` decide which sections
-//! hold for a worker; `scope` looks values up, replaces their variables and gives them types; `settings`, `worker_file`,
-//! `workers` and `step` know the words; `loader` puts it together, and `lints` check the whole. Nothing stops at the first mistake: every part reports what it finds, and continues. There is
-//! a plan only if there was no error.
+//! [`dialect`] parses lines into sections and entries with their places; `rank` and `worker_sections` determine which
+//! sections apply to a worker; `scope` looks values up, replaces their variables and converts them to types;
+//! `settings`, `worker_file`, `workers` and `step` define the keywords; `loader` combines these, and `lints` check the
+//! whole. No part stops at the first mistake: each reports what it finds, and continues. A plan is returned only if
+//! there is no error.
 
 mod allow;
 mod assign;
@@ -60,7 +61,7 @@ pub use validate::{SeriesSize, Validated, validate};
 pub(in crate::config) use value::Refusal;
 pub(crate) use value::definition;
 
-// What the parts of this module use of each other.
+// Names that the parts of this module use from each other.
 pub(in crate::config) use diagnostic::{Reason, quoted, quoted_path, quoted_section};
 pub(in crate::config) use directive::Directive;
 pub(in crate::config) use files::Files;
@@ -75,7 +76,7 @@ pub(in crate::config) use settings::Setting;
 pub(in crate::config) use shell::Commands;
 pub(in crate::config) use text::Text;
 
-/// The dialect alone: lines to sections and entries, and variables in values, as Python's `configparser` has them.
+/// The dialect alone: lines to sections and entries, and variables in values, as in Python's `configparser`.
 ///
 /// [`read`](dialect::read) takes a [`Source`] and never fails: it returns what it could read, and reports what is wrong.
 /// [`interpolate`](dialect::interpolate) replaces the variables of one entry's value.

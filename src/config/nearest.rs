@@ -1,22 +1,22 @@
-//! The known name that is nearest to an unknown one, for hints.
+//! Finds the known name that is nearest to an unknown one, for hints.
 
-/// How many characters are compared: names are short.
+/// The maximum number of characters that are compared: names are short.
 const LONGEST: usize = 64;
 
-/// The known name that the user most likely meant, if one is near enough.
+/// Returns the known name that the user most likely meant, if one is near enough.
 pub(crate) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = |name: &str| name.chars().flat_map(char::to_lowercase).take(LONGEST).collect::<String>();
     let wanted = folded(wanted);
     let length = wanted.chars().count();
     let limit = (length / 3).max(1);
-    // Most names need no comparison because of their length.
+    // The length alone excludes most names.
     let is_possible = |name: &&str| name.len() <= 4 * (length + limit) && name.len() + limit >= length;
     let distance = |name| (strsim::osa_distance(&wanted, &folded(name)), name);
     let distances = known.into_iter().filter(is_possible).map(distance);
     distances.filter(|(distance, _)| *distance <= limit).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
-/// A hint that names the nearest known name, if one is near enough, else another hint.
+/// Returns a hint with the nearest known name if one is near enough, otherwise another hint.
 pub(crate) fn hint_or<'a>(
     wanted: &str,
     known: impl IntoIterator<Item = &'a str>,
@@ -25,7 +25,7 @@ pub(crate) fn hint_or<'a>(
     nearest(wanted, known).map_or_else(otherwise, |name| format!("did you mean `{name}`?"))
 }
 
-/// A hint that names the nearest known name, else all of them.
+/// Returns a hint with the nearest known name if one is near enough, otherwise with all known names.
 pub(super) fn hint<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     hint_or(wanted, known.clone(), || {
         let all: Vec<_> = known.into_iter().map(|name| format!("`{name}`")).collect();

@@ -1,4 +1,4 @@
-//! A test file and its worker files become a plan.
+//! Converts a test file and its worker files to a plan.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -72,18 +72,18 @@ const LIMITS: &str = "Limits";
 /// A test that was read.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// What is to be done; `None` if there is an error among the diagnostics.
+    /// The plan; `None` if there is an error among the diagnostics.
     pub plan: Option<Plan>,
-    /// What `[Test]` says about outputs, also if there is an error.
+    /// The settings of `[Test]` for outputs, even if there is an error.
     pub outputs: Outputs,
-    /// What was found.
+    /// The findings.
     pub diagnostics: Diagnostics,
 }
 
 /// Reads a test file and the files of its chosen workers, and reports all their mistakes. If there is a shell, it checks
 /// the syntax of the commands.
 pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&dyn ShellSyntax>) -> Loaded {
-    // Its variables are those of each worker.
+    // The option sets a variable of each worker.
     let connect = overrides.connect.iter().map(|form| (option("connect"), form.clone()));
     let defines: Vec<_> = overrides.defines.iter().cloned().chain(connect).collect();
     let mut loader = Loader::new(files::defines(&defines), shell.is_some());
@@ -123,7 +123,7 @@ pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&
     Loaded { plan: (!diagnostics.has_errors()).then_some(plan), outputs, diagnostics }
 }
 
-/// Leaves out the metrics of phases that are not run.
+/// Removes the metrics of phases that are not run.
 fn keep_measured(plan: &mut Plan) {
     let (phases, workers) = (&plan.phases, &plan.workers);
     let fetches = |step: &Step| matches!(step.action, Action::Fetch(_));
@@ -138,7 +138,7 @@ fn keep_measured(plan: &mut Plan) {
     plan.metrics.retain(|metric| metric.source.as_ref().is_some_and(is_run));
 }
 
-/// Reads the metrics of a test file again, for a run that was carried out; none if there is an error.
+/// Reads the metrics of a test file again, for a run that has been carried out. Returns `None` if there is an error.
 pub fn load_metrics(path: &Path, plan: &Plan) -> (Option<Vec<Metric>>, Diagnostics) {
     let mut loader = Loader::new(files::defines(&[]), false);
     let test = loader.read(&Input::File(path.to_owned()));

@@ -1,4 +1,4 @@
-//! What a player uses of its worker file.
+//! The settings of a player in its worker file.
 
 use std::path::Path;
 
@@ -16,22 +16,22 @@ use crate::model::Network;
 pub struct PlayerSettings {
     /// The port to listen on.
     pub port: u16,
-    /// The largest frame of the seed's wire, in bytes.
+    /// The largest frame of the Python program's protocol, in bytes.
     pub max_message_size: u64,
-    /// What `allow` names, when it is there.
+    /// The networks in `allow`, if it is set.
     pub allow: Option<Vec<Network>>,
-    /// Where the conductor is.
+    /// The address of the conductor.
     pub conductor: ConductorHost,
 }
 
-/// What a worker file says about the address of its conductor.
+/// The address of the conductor in a worker file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConductorHost {
-    /// Nothing.
+    /// It is not set.
     Unnamed,
     /// A name or an address.
     Named(String),
-    /// A value with a variable that only the conductor knows; the file and line where it stands.
+    /// It contains a variable that only the conductor knows. Holds the file and line of the value.
     Unknown(String),
 }
 
@@ -48,11 +48,11 @@ impl Default for PlayerSettings {
     }
 }
 
-/// Reads the player's part of a worker file, or of what a test file says about `worker`, with these variables of the command
-/// line; `None` if there is an error among the diagnostics.
+/// Reads the player's part of a worker file, or the settings for `worker` in a test file, with these variables of the
+/// command line. Returns `None` if there is an error among the diagnostics.
 ///
-/// It finds what `validate` finds in the names of the sections and in `[Coordinator]`. It does not read the values of keys
-/// that are only for the conductor: they may have variables that are not known here.
+/// It reports what `validate` reports about the names of the sections and about `[Coordinator]`. It does not read the
+/// values of keys that are only for the conductor: they may contain variables that are not known here.
 pub fn load_player(
     path: &Path,
     worker: Option<&str>,
@@ -87,11 +87,11 @@ fn of_test(loader: &mut Loader, test: &Document, name: &str) -> Option<PlayerSet
     let so_far = std::mem::take(&mut loader.context.diagnostics);
     let (list, sections) = loader.workers(test);
     keep_known(&mut loader.context.diagnostics, so_far);
-    // As names of workers on the command line of `conduct`; of several, the first one stands for all.
+    // Names can be those that the command line of `conduct` accepts. If several workers match, the first one is used.
     let chosen = workers::choose(&mut loader.scope(test), &list.workers, &[name.to_owned()]);
     let of_test = |worker| OfTest { test, worker, sections: &sections };
     let located = loader.locate(of_test(chosen.first()?))?;
-    // A setting can name the address of another worker.
+    // A setting can refer to the address of another worker.
     let all: Vec<_> = list.workers.iter().map(of_test).collect();
     let addresses = loader.addresses(&all, &chosen[..1], std::slice::from_ref(&located));
     let mut scope = loader.scope_of(&located, &addresses);
@@ -115,8 +115,8 @@ fn settings(scope: &mut Scope<'_>) -> PlayerSettings {
     PlayerSettings::new(settings, conductor)
 }
 
-/// Adds to what was found before what has been found since, but not that variables are undefined: only the conductor knows
-/// all of them.
+/// Adds the findings since `before` to it, except those about undefined variables: only the conductor knows all
+/// variables.
 fn keep_known(diagnostics: &mut Diagnostics, before: Diagnostics) {
     let since = std::mem::replace(diagnostics, before);
     let is_known = |finding: &&Diagnostic| finding.lint != Lint::UndefinedVariable;
@@ -130,7 +130,7 @@ fn set(scope: &mut Scope<'_>, keys: &[&str], settings: &mut Coordinator) {
     }
 }
 
-/// What is wrong with a file in which a player finds nothing for itself.
+/// Returns an error if a file contains no settings for a player.
 fn not_a_worker_file(document: &Document) -> Option<Diagnostic> {
     let source = &document.source;
     let default = document.section(DEFAULT);

@@ -1,9 +1,9 @@
-//! Which sections hold for a worker: those of its name before those of a range, these before those of `*`, and these
-//! before those of its own file.
+//! The precedence of sections: those for a worker by name precede those for a range, these precede those for `*`, and
+//! these precede those in the worker's own file.
 
 use super::{COORDINATOR, ENVIRONMENT};
 
-/// For which workers a section is, the most specific first.
+/// The workers that a section is for. The most specific rank comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Rank {
     /// `[server:Run]`: one worker.
@@ -16,17 +16,17 @@ pub(super) enum Rank {
     File,
 }
 
-/// Whether sections of this name are merged key by key. Of the others, the most specific one is taken whole.
+/// Returns whether sections with this name are merged key by key. Otherwise only the most specific applies.
 pub(super) fn is_merged(section: &str) -> bool {
     [COORDINATOR, ENVIRONMENT].contains(&section)
 }
 
-/// What holds for one worker of all its sections of one name, the most specific first: all of them if they are merged,
-/// else only the first.
+/// Returns the sections that apply to a worker, of all its sections with one name, the most specific first: all of them
+/// if they are merged, otherwise only the first.
 ///
 /// # Errors
 ///
-/// Two sections of equal rank: nothing says which of them holds.
+/// Returns two sections of equal rank, whose precedence is undefined.
 pub(super) fn holding<T>(section: &str, mut candidates: Vec<(Rank, T)>) -> Result<Vec<T>, (T, T)> {
     candidates.sort_by_key(|(rank, _)| *rank);
     if let Some(at) = candidates.windows(2).position(|pair| pair[0].0 == pair[1].0) {
@@ -48,7 +48,7 @@ mod tests {
     fn the_most_specific_section_of_a_phase_is_taken_whole_and_the_others_are_merged() {
         use Rank::{All, File, Name, Range};
         for section in WORKER_FILE {
-            // Every set of ranks, in an order that is not theirs.
+            // Every set of ranks, in a different order.
             for set in 0_u8..16 {
                 let ranks = [All, File, Name, Range].into_iter().filter(|rank| set & (1 << (*rank as u8)) != 0);
                 let found = holding(section, ranks.map(|rank| (rank, rank)).collect()).unwrap();

@@ -1,8 +1,8 @@
-//! The dialect: the lines of a file become sections and entries, as Python's `configparser` reads them.
+//! The dialect: parses the lines of a file into sections and entries, as Python's `configparser` does.
 //!
 //! The rules are those of `ConfigParser()` with its default settings in Python 3.11 (`_read` in `configparser.py`);
-//! `testdata/seed/dialect/cases.jsonl` has its answers. Unlike Python, the reader continues after a mistake: it reads
-//! every text and reports all mistakes.
+//! `testdata/seed/dialect/cases.jsonl` contains its results. Unlike Python, the reader continues after a mistake: it
+//! accepts every text and reports all mistakes.
 
 mod document;
 
@@ -48,33 +48,33 @@ pub fn read(source: &Arc<Source>, diagnostics: &mut Diagnostics) -> Document {
     reader.document
 }
 
-/// White space as Python's `str.strip()` defines it: that of Rust, and four separators.
+/// Returns whether this is white space as in Python's `str.strip()`: that of Rust, and four separators.
 pub(super) fn is_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
 
-/// How a line begins that Python ignores, also within a value.
+/// The first characters of lines that Python ignores, even within a value.
 pub(super) const COMMENT: [char; 2] = ['#', ';'];
 
-/// What to do about a line without a key.
+/// The hint for a line without a key.
 const CONTINUE: &str = "to continue the line before, indent this line more than the line with the key";
 
 struct Reader<'a> {
     source: &'a Arc<Source>,
     document: Document,
     diagnostics: &'a mut Diagnostics,
-    /// No line before the first section was reported.
+    /// Whether no line before the first section was reported yet.
     has_header: bool,
-    /// The section that the next entry belongs to.
+    /// The section to which the next entry belongs.
     section: Option<usize>,
-    /// Where the section begins, if another one has its name.
+    /// The byte offset at which the section begins, if an earlier one has the same name; otherwise 0.
     repeated: usize,
-    /// The section's last entry can be continued.
+    /// Whether the section's last entry can be continued.
     in_entry: bool,
     /// The indentation, in characters, that a line must exceed to continue an entry.
     indent: usize,
-    /// Blank lines after the last line of the entry: how many, and where they begin. They belong to the value only if
-    /// another line follows.
+    /// Blank lines after the last line of the entry: their number, and where they begin. They belong to the value only
+    /// if another line follows.
     blank: Option<(usize, usize)>,
 }
 
@@ -88,7 +88,7 @@ impl Reader<'_> {
         self.diagnostics.push(reason.at(Place::new(self.source, span)).other(first, "first defined here"));
     }
 
-    /// Reads the line that begins at this byte of the text.
+    /// Reads the line that begins at byte `offset` of the text.
     fn line(&mut self, line: &str, offset: usize) {
         let content = line.trim_start_matches(is_space);
         let before = &line[..line.len() - content.len()];
@@ -149,7 +149,7 @@ impl Reader<'_> {
     fn entry(&mut self, content: &str, start: usize) {
         let whole = Span::new(start, start + content.len());
         let Some(index) = self.section else {
-            // One report is enough: the lines that follow have the same mistake.
+            // One report is enough: the following lines have the same mistake.
             if std::mem::take(&mut self.has_header) {
                 let hint = "a section begins with its name in brackets, as in `[Test]`";
                 self.report(Lint::MissingSectionHeader, whole, "this line comes before the first section", hint);
@@ -170,7 +170,7 @@ impl Reader<'_> {
         let span = Span::new(start, start + key.len());
         let section = &mut self.document.sections[index];
         let first = section.add(Entry::new(key, span, value)).map(|first| first.key_span);
-        // A section that is there twice was reported already.
+        // A repeated section has already been reported.
         if let Some(first) = first.filter(|first| first.start >= self.repeated) {
             let reason = repeated_key(&section.name, key);
             self.report_repeated(reason, span, first);
@@ -190,7 +190,7 @@ fn repeated_key(section: &str, key: &str) -> Reason {
     Reason::new(Lint::DuplicateKey, message, "use another name; upper and lower case are the same")
 }
 
-/// The name in `[name]`, which ends at the last bracket of the line; Python ignores what follows.
+/// Returns the name in `[name]`, which ends at the last bracket of the line; Python ignores the text after it.
 fn header(content: &str) -> Option<&str> {
     let (name, _) = content.strip_prefix('[')?.rsplit_once(']')?;
     (!name.is_empty()).then_some(name)

@@ -1,4 +1,4 @@
-//! Typed values: looks keys up, replaces variables, cuts trailing comments, and reports what is wrong with a value.
+//! Typed values: finds keys, replaces variables, removes trailing comments, and reports invalid values.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
@@ -14,29 +14,29 @@ use super::{
 
 use crate::model::Phase;
 
-/// A file whose values are read, with the variables that hold for it.
+/// A file whose values are read, with the variables that apply to it.
 pub(super) struct Scope<'a> {
     /// The file; for a worker without a file, the test file.
     pub(super) document: &'a Document,
-    /// What the test file says about the worker whose file this is.
+    /// The part of the test file for the worker that this file belongs to.
     pub(super) of_test: Option<OfTest<'a>>,
-    /// `-D`.
+    /// The definitions of `-D`.
     pub(super) defines: &'a Document,
-    /// `worker`, `index`, `player`, `conductor`, as far as they are known.
+    /// The variables `worker`, `index`, `player` and `conductor`, as far as they are known.
     pub(super) predefined: Known,
     /// The addresses of the workers of the test, as far as they are known.
     pub(super) addresses: Option<&'a Addresses>,
     /// The parameters of the test.
     pub(super) at: &'a AtPoint,
-    /// Parameters hold for every value that is read, not only in steps and `[Environment]`.
+    /// Whether all values can contain parameters, not only steps and `[Environment]`.
     pub(super) has_parameters_everywhere: bool,
-    /// The variables that only the command line sets, as the files declare them.
+    /// The variables that only the command line sets, as declared in the files.
     pub(super) required: Vec<Required>,
-    /// What all files share.
+    /// The context that all files share.
     pub(super) context: &'a mut Context,
 }
 
-/// What a test file says about one worker.
+/// The part of a test file for one worker.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OfTest<'a> {
     /// The test file.
@@ -47,7 +47,7 @@ pub(super) struct OfTest<'a> {
     pub(super) sections: &'a WorkerSections,
 }
 
-/// The parameters of a test, and their values at the point that is read.
+/// The parameters of a test, and their values at the point that is being read.
 #[derive(Debug, Default)]
 pub(super) struct AtPoint {
     /// Their names.
@@ -58,41 +58,41 @@ pub(super) struct AtPoint {
 
 static NO_PARAMETERS: AtPoint = AtPoint { names: Vec::new(), values: Vec::new() };
 
-/// Variables that are known without being written, with their values.
+/// Predefined variables with their values.
 pub(super) type Known = Vec<(&'static str, Option<String>)>;
 
-/// What all files that are read together share.
+/// The context that all files of a test share.
 #[derive(Debug, Default)]
 pub(super) struct Context {
-    /// What was found.
+    /// The findings.
     pub(super) diagnostics: Diagnostics,
-    /// The commands whose syntax a shell will check; `None` if it will not.
+    /// The commands whose syntax a shell will check; `None` if no shell is used.
     pub(super) commands: Option<Commands>,
     /// The keys of the steps that were left out because of an error, which was reported.
     pub(super) unread: BTreeSet<String>,
-    /// How many bytes the values have so far.
+    /// The total size of the values so far, in bytes.
     pub(super) bytes: usize,
-    /// Variables that only the command line sets are needed: a test is to be run, not only checked.
+    /// Whether required variables have to be set: the test will be run, not only checked.
     pub(super) needs_definitions: bool,
-    /// The comments whose variables were reported as not set: the order of the file, and the place.
+    /// The comments whose variables were reported as not set, by the order of the file and the place.
     pub(super) reported: HashSet<(usize, usize)>,
 }
 
-/// Likely names of settings, and the settings that are meant.
+/// Likely names of settings, with the actual names.
 const ALIASES: [(&str, &str); 4] =
     [("port", "cmdport"), ("host", "player"), ("address", "player"), ("timeout", "step_timeout")];
 
-/// How many bytes all values of a test may have, with variables and ranges of workers resolved.
+/// The maximum size of all values of a test, in bytes, after expanding variables and ranges of workers.
 ///
-/// A file of a few lines can ask for more than any machine has: a variable that is ten times another one, ten deep, for
-/// ten thousand workers.
+/// A file of a few lines can expand to more than any machine can hold: a variable that contains another one ten times,
+/// ten levels deep, for ten thousand workers.
 const MOST_BYTES: usize = 512 << 20;
 
-/// What a reference to a variable counts for: it takes time even if the variable is empty.
+/// The size that counts for each reference to a variable: it takes time even if the variable is empty.
 const BYTES_OF_REFERENCE: usize = 32;
 
 impl<'a> Scope<'a> {
-    /// A file that is read for itself.
+    /// Creates the scope of a file that is read on its own.
     pub(super) fn new(document: &'a Document, defines: &'a Document, context: &'a mut Context) -> Self {
         let required = required(document);
         Self {
@@ -113,12 +113,12 @@ impl<'a> Scope<'a> {
         self.context.diagnostics.push(Diagnostic::new(lint, place, message, hint));
     }
 
-    /// Whether the worker has a file of its own, or the file is read for itself.
+    /// Returns whether the worker has its own file, or the file is read on its own.
     pub(super) fn has_file(&self) -> bool {
         self.of_test.is_none_or(|of| !matches!(of.worker.file, FileName::Absent))
     }
 
-    /// The sections of this name that hold, the most specific first.
+    /// Returns the sections with this name that apply, the most specific first.
     pub(super) fn sections(&self, name: &str) -> Vec<&'a Section> {
         let document: &'a Document = self.document;
         let own = document.section(name).filter(|_| self.has_file());
@@ -128,8 +128,8 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// The entry for a fixed key, with the section in whose place it stands: one of the sections that hold, else the
-    /// default's.
+    /// Finds the entry for a fixed key, with the section that it counts for: in the sections that apply, or else in
+    /// `[DEFAULT]`.
     fn found(&self, section: &str, key: &str, is_own: bool) -> Option<(Option<&'a Section>, &'a Entry)> {
         let (document, defines): (&'a Document, &'a Document) = (self.document, self.defines);
         let sections = self.sections(section);
@@ -145,18 +145,18 @@ impl<'a> Scope<'a> {
         Some((sections.first().copied(), entry?))
     }
 
-    /// The entry for a fixed key: that of the sections that hold, else the default's.
+    /// Finds the entry for a fixed key: in the sections that apply, or else in `[DEFAULT]`.
     pub(super) fn entry(&self, section: &str, key: &str) -> Option<&'a Entry> {
         self.found(section, key, false).map(|(_, entry)| entry)
     }
 
-    /// The own entries of the sections that hold, without those of `[DEFAULT]`, each with its section.
+    /// Iterates over the entries of the sections that apply, without those of `[DEFAULT]`, each with its section.
     pub(super) fn entries(&self, section: &str) -> impl DoubleEndedIterator<Item = (&'a Section, &'a Entry)> + use<'a> {
         let sections = self.sections(section).into_iter();
         sections.flat_map(|section| section.entries.iter().map(move |entry| (section, entry)))
     }
 
-    /// What values of the file are looked up in, after their own section.
+    /// Returns the variables for values of the file in `section`.
     pub(super) fn variables(&self, section: Option<&Section>) -> Variables<'_> {
         let AtPoint { names, values } = self.at;
         let name =
@@ -180,7 +180,7 @@ impl<'a> Scope<'a> {
         Variables { first, layers, required: &self.required, misplaced }
     }
 
-    /// A value with its variables replaced, and otherwise unchanged; `None` if there was an error, which is reported.
+    /// Replaces the variables of a value, and nothing else. Returns `None` if there was an error, which was reported.
     pub(super) fn value<'t>(&mut self, section: Option<&Section>, text: Cow<'t, Text>) -> Option<Value<'t>> {
         if !text.as_str().contains('%') {
             return Some(Value { text, has_placeholder: false });
@@ -212,12 +212,12 @@ impl<'a> Scope<'a> {
         self.context.diagnostics.push(error.other(comment, "it is declared here"));
     }
 
-    /// Whether there is room for so many bytes more; if not, that is reported.
+    /// Adds `bytes` to the size of the values. Returns whether it is within the limit, and reports it if not.
     pub(super) fn has_room(&mut self, bytes: usize, place: impl FnOnce() -> Place) -> bool {
         let before = self.context.bytes;
         self.context.bytes = before.saturating_add(bytes);
         let has_room = self.context.bytes <= MOST_BYTES;
-        // Once is enough: all that follows lacks room for the same reason.
+        // One report is enough: later values exceed the limit for the same reason.
         if !has_room && before <= MOST_BYTES {
             let message = format!("the test expands to more than {} MiB", MOST_BYTES >> 20);
             self.report(Lint::TooLarge, place(), message, "use fewer variables or fewer workers");
@@ -225,9 +225,9 @@ impl<'a> Scope<'a> {
         has_room
     }
 
-    /// A value without the comment after it: for numbers, addresses and the like, never for commands and folders.
+    /// Reads a value without the comment after it: for numbers, addresses and the like, never for commands and folders.
     pub(super) fn word<'t>(&mut self, section: Option<&Section>, text: &'t Text) -> Option<Value<'t>> {
-        // A comment may have signs that would be taken for variables, so it goes first; a variable may bring another.
+        // A comment can look like a reference, so it is removed first. A variable can contain another comment.
         let raw = self.without_comment(Cow::Borrowed(text));
         let Value { text, has_placeholder } = self.value(section, raw)?;
         Some(Value { text: self.without_comment(text), has_placeholder })
@@ -243,8 +243,8 @@ impl<'a> Scope<'a> {
         Cow::Owned(text)
     }
 
-    /// Reads a setting. One that is missing or wrong leaves the target as it is; a wrong one is reported. Whether only the
-    /// command line sets it.
+    /// Reads a setting. If it is missing or invalid, `target` does not change; an invalid one is reported. Returns
+    /// whether its value depends on a variable that only the command line sets.
     pub(super) fn set<T>(&mut self, section: &str, setting: &Setting<T>, target: &mut T) -> bool {
         let Some((section, entry)) = self.found(section, setting.key, setting.is_own) else { return false };
         let text = &entry.value;
@@ -259,7 +259,7 @@ impl<'a> Scope<'a> {
         false
     }
 
-    /// Reads the settings of a section as they are written: without variables, and without values from elsewhere.
+    /// Reads the settings of a section verbatim: without variables, and without values from other sections.
     pub(super) fn read_literally<T: Default>(&mut self, section: &Section, settings: &[Setting<T>]) -> T {
         self.check_keys::<_, T>(section, settings, ("", &[]));
         let mut read = T::default();
@@ -274,13 +274,13 @@ impl<'a> Scope<'a> {
         read
     }
 
-    /// Reports a value of a setting that is wrong.
+    /// Reports an invalid value of a setting.
     fn refuse_value(&mut self, key: &str, value: &Text, Refusal { problem, hint }: Refusal) {
         let shown = if value.as_str().is_empty() { "the value".to_owned() } else { quoted(value.as_str()) };
         self.report(Lint::InvalidValue, value.place(), format!("{shown} {problem} (`{key}`)"), hint);
     }
 
-    /// Warns of unknown keys of a section. `elsewhere` is another place and its settings.
+    /// Warns about unknown keys of a section. `elsewhere` is another place and its settings.
     pub(super) fn check_keys<T, U>(
         &mut self,
         section: &Section,
@@ -307,7 +307,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Warns of unknown sections. A test file also has `sections_for_workers`.
+    /// Warns about unknown sections. `sections_for_workers` is true for a test file, which can have such sections.
     pub(super) fn check_sections(&mut self, known: &[&str], sections_for_workers: bool) {
         let is_known = |name: &str| {
             let of_test = || worker_sections::parts(name).is_some() || metric_section::name_of_section(name).is_some();
@@ -320,7 +320,7 @@ impl<'a> Scope<'a> {
             let for_workers = sections_for_workers.then(|| worker_sections::hint(name)).flatten();
             let of_metric = metric_section::hint(name, sections_for_workers).filter(|_| for_workers.is_none());
             let meant = nearest::nearest(name, known.iter().copied()).filter(|_| for_workers.is_none());
-            // Without these sections, something else is measured.
+            // Without these sections, the test would measure something else.
             let is_of_series = meant.is_some_and(|meant| [PARAMETERS, SERIES].contains(&meant));
             let is_measured = sections_for_workers && (of_metric.is_some() || is_of_series);
             let hint = for_workers.or(of_metric).unwrap_or_else(|| match meant {
@@ -332,14 +332,14 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Where the name of the most specific section stands, else the file's start.
+    /// Returns the place of the name of the most specific section, or else the start of the file.
     pub(super) fn section_place(&self, name: &str) -> Place {
         let start = || Place::new(&self.document.source, Span::new(0, 0));
         self.sections(name).first().map_or_else(start, |section| section.name_place())
     }
 }
 
-/// The variables that a file says only the command line sets.
+/// Returns the variables that a file declares as set only on the command line.
 pub(super) fn required(document: &Document) -> Vec<Required> {
     let names = Directive::Required.of(document).flat_map(|(_, names)| names);
     let required =
@@ -347,19 +347,19 @@ pub(super) fn required(document: &Document) -> Vec<Required> {
     names.map(required).collect()
 }
 
-/// A value with its variables replaced.
+/// A value after its variables were replaced.
 pub(super) struct Value<'t> {
     pub(super) text: Cow<'t, Text>,
-    /// It depends on a variable that only the command line sets, and that it has not set: the text has a placeholder.
+    /// Whether it depends on a variable that only the command line sets but did not: the text contains a placeholder.
     pub(super) has_placeholder: bool,
 }
 
-/// The name of the option of the command line for a setting, among the definitions.
+/// Returns the name, among the definitions, of the command-line option for a setting.
 pub(super) fn option(key: &str) -> String {
     format!("--{key}")
 }
 
-/// Where a comment begins that follows a value on its line: a `#` or `;` after white space.
+/// Returns the start of a comment after a value on the same line: a `#` or `;` after white space.
 fn comment(text: &str) -> Option<usize> {
     let mut after_space = false;
     text.find(|character| {

@@ -10,12 +10,12 @@ pub(super) const PARAMETERS: &str = "Parameters";
 pub(super) const SERIES: &str = "Series";
 /// Another name for [`WORKERS`].
 pub(super) const CLIENTS: &str = "Clients";
-/// Where a worker's player is, in a worker file.
+/// The address of a worker's player, in a worker file.
 pub(super) const COORDINATOR: &str = "Coordinator";
 /// Environment variables of the steps, in both kinds of file.
 pub(super) const ENVIRONMENT: &str = "Environment";
 
-/// How the sections of metrics begin, in a test file: `[Metric NAME]`.
+/// The first word of the sections of metrics, in a test file: `[Metric NAME]`.
 pub(super) const METRIC: &str = "Metric";
 
 /// The sections of a test file.

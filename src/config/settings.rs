@@ -1,71 +1,71 @@
-//! The settings of test files and worker files: their keys, how their values are read, and where the results go.
+//! The settings of test files and worker files: their keys, how to parse their values, and the outputs.
 
 use std::path::PathBuf;
 
 use super::{Refusal, Text, duration, value};
 use crate::model::{Format, Network, RunSettings, Transport, TransportSettings};
 
-/// A setting of a section whose values make a `T`.
+/// A setting of a section. The values of the section form a `T`.
 pub(super) struct Setting<T> {
     /// The key.
     pub(super) key: &'static str,
-    /// A comment can follow the value.
+    /// Whether a comment can follow the value.
     pub(super) is_word: bool,
-    /// Only the section itself or an option of the same name sets it: its key is a likely name of a variable.
+    /// Whether only its section or an option with its name can set it, because its key is a likely variable name.
     pub(super) is_own: bool,
-    /// Reads the value.
+    /// Parses the value.
     pub(super) set: Set<T>,
 }
 
-/// Reads a value into what a section says.
+/// Parses a value and stores it in the settings of a section.
 type Set<T> = fn(&mut T, &Text) -> Result<(), Refusal>;
 
 impl<T> Setting<T> {
-    /// A number, an address or the like: a `#` or `;` after white space begins a comment.
+    /// Creates a setting for a number, an address or the like: a `#` or `;` after white space begins a comment.
     pub(super) const fn word(key: &'static str, set: Set<T>) -> Self {
         Self { key, is_word: true, is_own: false, set }
     }
 
-    /// A text such as a command or a folder: it may have `#` and `;`.
+    /// Creates a setting for a text such as a command or a folder: it may contain `#` and `;`.
     pub(super) const fn text(key: &'static str, set: Set<T>) -> Self {
         Self { key, is_word: false, is_own: false, set }
     }
 
-    /// The same, for a key that is a likely name of a variable.
+    /// Like [`Self::text`], for a key that is a likely name of a variable.
     const fn own(key: &'static str, set: Set<T>) -> Self {
         Self { key, is_word: false, is_own: true, set }
     }
 
-    /// The keys of those that `[DEFAULT]` can set.
+    /// Returns the keys of the settings that `[DEFAULT]` can set.
     pub(super) fn keys_of_defaults(settings: &[Self]) -> Vec<&'static str> {
         settings.iter().filter(|setting| !setting.is_own).map(|setting| setting.key).collect()
     }
 
-    /// The keys of some settings.
+    /// Returns the keys of some settings.
     pub(super) fn keys(settings: &[Self]) -> Vec<&'static str> {
         settings.iter().map(|setting| setting.key).collect()
     }
 }
 
-/// What `[Test]` says.
+/// The settings of `[Test]`.
 #[derive(Debug, Default)]
 pub(super) struct TestSettings {
     pub(super) trials: Option<u32>,
     pub(super) outputs: Outputs,
-    /// Workers with the same player may run the same commands.
+    /// Whether workers with the same player may run the same commands.
     pub(super) shared_player: bool,
-    /// Everything else but `results`.
+    /// The other settings of the run, except `results`.
     pub(super) run: RunSettings,
 }
 
-/// What a test file says about outputs.
+/// The settings of a test file for outputs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outputs {
     /// `format`.
     pub format: Option<Format>,
-    /// `output`, as it was written.
+    /// `output`, as written.
     pub output: Option<PathBuf>,
-    /// `results`, as it was written.
+    /// `results`, as written.
     pub results: Option<PathBuf>,
 }
 
@@ -90,17 +90,17 @@ pub(super) const TEST_SETTINGS: [Setting<TestSettings>; 15] = [
     Setting::text("check", |test, text| value::text(text).map(|command| test.run.check = Some(command))),
 ];
 
-/// The port on which a player listens by default.
+/// The default port on which a player listens.
 const COMMAND_PORT: u16 = 6970;
-/// The port for the results of a Python player by default.
+/// The default port for the results of a Python player.
 const RESULTS_PORT: u16 = 6971;
-/// The value of `program` for a copy of the conductor's program.
+/// The value of `program` that makes the conductor send a copy of its own program.
 const COPY: &str = "copy";
 
-/// What `[Coordinator]` says.
+/// The settings of `[Coordinator]`.
 #[derive(Debug)]
 pub(super) struct Coordinator {
-    /// The player's host; empty if it is missing or wrong.
+    /// The player's host; empty if it is missing or invalid.
     pub(super) player: String,
     pub(super) conductor: Option<String>,
     pub(super) port: u16,
@@ -110,7 +110,7 @@ pub(super) struct Coordinator {
     pub(super) shell: String,
     pub(super) directory: Option<String>,
     pub(super) transport: Option<Transport>,
-    /// Only the command line sets what `connect` depends on.
+    /// Whether `connect` depends on a variable that only the command line sets.
     pub(super) has_unset_transport: bool,
     pub(super) transport_settings: TransportSettings,
 }
@@ -133,7 +133,7 @@ impl Default for Coordinator {
     }
 }
 
-/// The settings of `[Coordinator]`. Each can use the variables of those before it.
+/// The settings of `[Coordinator]`. Each can use the variables of earlier ones.
 pub(super) const COORDINATOR_SETTINGS: [Setting<Coordinator>; 14] = [
     Setting::word("player", |file, text| value::host(text).map(|host| file.player = host)),
     Setting::word("conductor", |file, text| value::host(text).map(|host| file.conductor = Some(host))),

@@ -1,4 +1,4 @@
-//! The commands whose syntax a shell checks, each different one once.
+//! The commands whose syntax a shell checks. Equal commands are checked once.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -7,45 +7,45 @@ use super::{Diagnostic, Diagnostics, Entry, Lint, Place, Text};
 
 /// Checks the syntax of commands with shells, without running any.
 pub trait ShellSyntax {
-    /// What is wrong with each command, in their order; `None` also if that is unknown.
+    /// Returns the mistake in each command, in the same order; `None` also if that is unknown.
     fn check(&self, commands: &[ShellCommand]) -> Vec<Option<ShellRefusal>>;
 }
 
 /// A command for a shell.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ShellCommand {
-    /// The shell, as `shell` of a worker file names it.
+    /// The shell, as `shell` in a worker file sets it.
     pub shell: String,
     /// The command.
     pub command: String,
 }
 
-/// Why a shell refuses a command.
+/// Why a shell rejects a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShellRefusal {
-    /// The shell's words.
+    /// The message of the shell.
     pub reason: String,
-    /// The command's line that it is about, from 1.
+    /// The line of the command with the mistake, from 1.
     pub line: Option<usize>,
 }
 
-/// Shells that read a command with `-n` and run nothing.
+/// Shells that parse a command with `-n` without running it.
 const SHELLS: [&str; 7] = ["sh", "ash", "dash", "bash", "ksh", "mksh", "yash"];
-/// Where they are.
+/// The folders of these shells.
 const FOLDERS: [&str; 3] = ["/bin", "/usr/bin", "/usr/local/bin"];
 
 /// The commands of some steps.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
-    /// The steps whose commands were taken, by file and place.
+    /// The steps whose commands were added, by file and place.
     steps: HashSet<(usize, usize)>,
-    /// Where each command stands: a text, and where in the text the command begins.
+    /// The places of each command: a text, and the byte in the text at which the command begins.
     places: BTreeMap<ShellCommand, Vec<(Text, usize)>>,
 }
 
 impl Commands {
-    /// Takes the command that begins at `at` in the value of a step. Workers that share a file differ by names, numbers
-    /// and addresses, which do not matter for the syntax: one of them stands for all.
+    /// Adds the command that begins at byte `at` in the value of a step. Workers that share a file differ in names,
+    /// numbers and addresses, which do not affect the syntax, so each step is checked only once.
     pub(super) fn take(&mut self, shell: &str, entry: &Entry, text: &Text, at: usize) {
         if is_known(shell) && self.steps.insert((text.source().order(), entry.key_span.start)) {
             let command = ShellCommand { shell: shell.to_owned(), command: text.as_str()[at..].to_owned() };
@@ -53,7 +53,7 @@ impl Commands {
         }
     }
 
-    /// Checks all of them, and reports each mistake at each place of the command.
+    /// Checks all commands, and reports each mistake at each place of the command.
     pub(super) fn check(self, shell: &dyn ShellSyntax, diagnostics: &mut Diagnostics) {
         let (commands, places): (Vec<_>, Vec<_>) = self.places.into_iter().unzip();
         for ((command, places), refusal) in commands.iter().zip(places).zip(shell.check(&commands)) {
@@ -68,14 +68,14 @@ impl Commands {
     }
 }
 
-/// Whether it is a shell of the system. To check a file must not run whatever program the file names.
+/// Returns whether it is a shell of the system. Checking a file must not run an arbitrary program that the file names.
 fn is_known(shell: &str) -> bool {
     let path = Path::new(shell);
     let is_in = |folder: &str| path.parent() == Some(Path::new(folder));
     FOLDERS.into_iter().any(is_in) && path.file_name().is_some_and(|name| SHELLS.iter().any(|known| name == *known))
 }
 
-/// The line of the command, or all of it if that line is blank or unknown.
+/// Returns the place of a line of the command, or of the whole command if that line is blank or unknown.
 fn place(text: &Text, at: usize, line: Option<usize>) -> Place {
     let command = &text.as_str()[at..];
     let mut lines = command.split_inclusive('\n').scan(at, |end, line| {

@@ -1,21 +1,21 @@
-//! The text of one file, and places in it.
+//! The text of a file, and places in it.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::model::FileLine;
 
-/// A part of a file's text, in bytes, the end excluded.
+/// A range of bytes in a file's text. The end is excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
     /// The first byte.
     pub start: usize,
-    /// The byte behind the last one.
+    /// The byte after the last one.
     pub end: usize,
 }
 
 impl Span {
-    /// The bytes from `start` up to `end`.
+    /// Creates the span from `start` up to `end`.
     pub const fn new(start: usize, end: usize) -> Self {
         Self { start, end }
     }
@@ -30,7 +30,7 @@ pub struct Position {
     pub column: usize,
 }
 
-/// The text of one file.
+/// The text of a file.
 #[derive(Debug)]
 pub struct Source {
     path: Arc<Path>,
@@ -41,10 +41,10 @@ pub struct Source {
 }
 
 impl Source {
-    /// Takes a file's bytes. `order` is the file's place among all files, for sorting.
+    /// Creates a source from a file's bytes. `order` is the position of the file among all files, for sorting.
     ///
-    /// Bytes that are not UTF-8 become U+FFFD; their places are kept. A carriage return without a newline after it becomes
-    /// a newline, because it ends a line in Python's text files. Everything after the first gigabyte is left out.
+    /// Bytes that are not UTF-8 become U+FFFD; their places are recorded. A carriage return without a newline becomes a
+    /// newline, because it ends a line in Python's text files. Text after the first gibibyte is left out.
     pub fn new(path: &Path, order: usize, bytes: impl Into<Vec<u8>>) -> Self {
         let mut bytes = bytes.into();
         bytes.truncate(1 << 30);
@@ -62,32 +62,32 @@ impl Source {
         Self { not_utf8, ..Self::verbatim(path, order, text) }
     }
 
-    /// Takes a text as it is.
+    /// Creates a source from a text, without changes.
     pub(super) fn verbatim(path: &Path, order: usize, text: String) -> Self {
         Self { path: path.into(), order, text, not_utf8: Vec::new(), lines: OnceLock::new() }
     }
 
-    /// The file's name, as the user or another file wrote it.
+    /// Returns the path of the file, as the user or another file wrote it.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The file's place among the files of one test.
+    /// Returns the position of the file among the files of a test.
     pub fn order(&self) -> usize {
         self.order
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Where bytes were not UTF-8.
+    /// Returns the places of bytes that were not UTF-8.
     pub fn not_utf8(&self) -> &[Span] {
         &self.not_utf8
     }
 
-    /// The line and column of a byte; the last one's when it is beyond the end.
+    /// Returns the line and column of a byte, or of the end of the text if the byte is beyond it.
     pub fn position(&self, offset: usize) -> Position {
         let offset = self.clamp(Span::new(offset, offset)).start;
         let starts = self.line_starts();
@@ -95,27 +95,27 @@ impl Source {
         Position { line, column: self.text[starts[line - 1]..offset].chars().count() + 1 }
     }
 
-    /// The span moved into the text and to the borders of characters: the one place where spans are made safe.
+    /// Moves the span into the text and to character boundaries. Only this function makes spans valid.
     pub fn clamp(&self, span: Span) -> Span {
         let start = self.text.floor_char_boundary(span.start);
         let end = self.text.ceil_char_boundary(span.end).max(start);
         Span::new(start, end)
     }
 
-    /// The span's part in its first line, without the line's end.
+    /// Returns the part of the span in its first line, without the newline.
     pub(super) fn first_line(&self, span: Span) -> Span {
         let span = self.clamp(span);
         Span::new(span.start, span.start + first_line(&self.text[span.start..span.end]).len())
     }
 
-    /// All lines that have a part of the span, without the last one's end.
+    /// Returns all lines that overlap the span, without the last newline.
     pub(super) fn lines_of(&self, span: Span) -> Span {
         let span = self.clamp(span);
         let start = self.text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
         Span::new(start, span.end + first_line(&self.text[span.end..]).len())
     }
 
-    /// The first byte of each line.
+    /// Returns the first byte of each line.
     fn line_starts(&self) -> &[usize] {
         self.lines.get_or_init(|| {
             let newlines = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
@@ -128,7 +128,7 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// The text of bytes that are not UTF-8, with the places of those that were replaced.
+/// Converts bytes that are not UTF-8 to text, and returns the places of those that were replaced.
 fn replaced(bytes: &[u8]) -> (String, Vec<Span>) {
     let mut text = String::with_capacity(bytes.len());
     let mut places = Vec::new();
@@ -153,17 +153,17 @@ pub struct Place {
 }
 
 impl Place {
-    /// This part of that file.
+    /// Creates a place from a file and a part of it.
     pub fn new(source: &Arc<Source>, span: Span) -> Self {
         Self { source: Arc::clone(source), span }
     }
 
-    /// Where it begins.
+    /// Returns the position at which it begins.
     pub fn position(&self) -> Position {
         self.source.position(self.span.start)
     }
 
-    /// The line in which it begins.
+    /// Returns the line in which it begins.
     pub fn line(&self) -> FileLine {
         FileLine { file: Arc::clone(&self.source.path), line: self.position().line }
     }

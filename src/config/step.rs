@@ -1,4 +1,4 @@
-//! Steps: the prefixes before a command, and the keys that mean a prefix.
+//! Steps: the prefixes before a command, and the keys that act as prefixes.
 
 mod prefix;
 #[cfg(test)]
@@ -12,23 +12,23 @@ use super::duration::duration;
 use super::{Lint, Reason};
 use crate::model::{Action, Bound, Mode, Step};
 
-/// What a step's line says.
+/// The result of parsing a step's line.
 #[derive(Debug)]
 pub(super) struct ParsedStep {
-    /// The step; its action has no meaning if there is an error.
+    /// The step. Its action is meaningless if there is an error.
     pub(super) step: Step,
-    /// Where the command or the argument of the form begins in the value, after the prefixes.
+    /// The byte of the value at which the command or the argument of the form begins, after the prefixes.
     pub(super) at: usize,
-    /// Where the prefix of the form begins; `None` for a command.
+    /// The byte at which the prefix of the form begins; `None` for a command.
     pub(super) form_at: Option<usize>,
-    /// What is wrong, each with the part of the value that it is about; `None` for the key.
+    /// The mistakes, each with the affected part of the value; `None` for the key.
     pub(super) problems: Vec<(Reason, Option<Range<usize>>)>,
 }
 
 const ORDER: &str = "the order is `must:` or `mayfail:`, `spawn:` or `parallel:`, `timeout30:` or `for30:`, \
                      `until30:`, `timeout5:` for each attempt, then the command";
 
-/// Whether the key means a time limit, so that the same key may occur again.
+/// Returns whether the key sets a time limit, so that the same key may occur again.
 pub(super) fn is_timeout_key(key: &str) -> bool {
     timeout_of_key(key).is_some()
 }
@@ -41,19 +41,19 @@ fn is_spawn_key(key: &str) -> bool {
     behind(key, "spawn").is_some()
 }
 
-/// What follows this word in the key; upper and lower case are the same.
+/// Returns the part of the key after this word. Case does not matter.
 fn behind<'k>(key: &'k str, word: &str) -> Option<&'k str> {
     let (head, rest) = key.split_at_checked(word.len())?;
     head.eq_ignore_ascii_case(word).then_some(rest)
 }
 
-/// Whether a line is a spawned step. `value` has its variables replaced.
+/// Returns whether a line is a spawned step. The variables of `value` are already replaced.
 pub(super) fn is_spawned(written_key: &str, value: &str) -> bool {
     parse(written_key, value, &[]).step.mode == Mode::Spawn
 }
 
-/// Reads a step from its key, as written, and its value, with variables replaced. `spaced` has the labels of the worker's
-/// spawned steps that consist of several words, which no other sign separates from what follows them.
+/// Parses a step from its key, as written, and its value, with variables replaced. `spaced` contains the labels of the
+/// worker's spawned steps that consist of several words: only this list shows where such a label ends.
 pub(super) fn parse(written_key: &str, value: &str, spaced: &[&str]) -> ParsedStep {
     let mut parser = Parser::new(written_key);
     while let Some(Found { prefix, time, length }) = prefix::at_start(&value[parser.parsed.at..]) {
@@ -78,7 +78,7 @@ pub(super) fn parse(written_key: &str, value: &str, spaced: &[&str]) -> ParsedSt
 struct Parser<'t> {
     written_key: &'t str,
     parsed: ParsedStep,
-    /// The last prefix's place in the order, and its text.
+    /// The position of the last prefix in the order, and its text.
     last: Option<(Slot, &'t str)>,
 }
 

@@ -1,33 +1,33 @@
-//! The text of one value; for each byte, it knows from where in the file it came.
+//! The text of a value, with the place in the file that each byte came from.
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use super::{Place, Source, Span};
 
-/// The text of a value: its lines joined, perhaps with variables replaced.
+/// The text of a value: its lines joined, possibly with variables replaced.
 #[derive(Debug, Clone)]
 pub struct Text {
     source: Arc<Source>,
-    /// The part of the file that it begins with, and that it is unless it was made: most texts are read, and not changed.
+    /// The part of the file that it begins with, and the whole text unless `made` is set: most texts do not change.
     slice: Span,
     made: Option<Made>,
 }
 
-/// A text that is not just a part of the file.
+/// A text that is not simply a part of the file.
 #[derive(Debug, Clone)]
 struct Made {
     content: String,
-    /// Where its bytes came from; the first piece begins at 0.
+    /// The origins of its bytes. The first piece begins at 0.
     pieces: Vec<Piece>,
 }
 
-/// Some bytes of the text, up to the next piece, and where they came from.
+/// Some bytes of the text, up to the next piece, and their origin.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
     at: usize,
     origin: Span,
-    /// The bytes are the origin's bytes; otherwise they stand for the origin as a whole.
+    /// Whether the bytes equal those of the origin; otherwise they replace the origin as a whole.
     exact: bool,
 }
 
@@ -40,12 +40,12 @@ impl Deref for Text {
 }
 
 impl Text {
-    /// A part of the file as it stands there.
+    /// Creates a text from a part of the file, without changes.
     pub(super) fn new(source: &Arc<Source>, slice: Span) -> Self {
         Self { source: Arc::clone(source), slice, made: None }
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         self.made.as_ref().map_or(&self.source.text()[self.slice.start..self.slice.end], |made| &made.content)
     }
@@ -62,17 +62,17 @@ impl Text {
         })
     }
 
-    /// The file that it came from.
+    /// Returns the file that it came from.
     pub fn source(&self) -> &Arc<Source> {
         &self.source
     }
 
-    /// Where it came from, as a whole.
+    /// Returns the place that it came from, as a whole.
     pub fn place(&self) -> Place {
         self.place_of(0..self.as_str().len())
     }
 
-    /// Where a part of it came from.
+    /// Returns the place that a part of it came from.
     pub fn place_of(&self, range: Range<usize>) -> Place {
         Place::new(&self.source, self.span(range))
     }
@@ -94,7 +94,7 @@ impl Text {
         }
     }
 
-    /// Appends bytes that stand for a part of the file.
+    /// Appends bytes that replace a part of the file.
     pub(super) fn push_for(&mut self, text: &str, origin: Span) {
         self.push(text, origin, false);
     }
@@ -107,21 +107,21 @@ impl Text {
         }
     }
 
-    /// Keeps the first bytes only.
+    /// Keeps only the first bytes.
     pub(super) fn truncate(&mut self, length: usize) {
         let made = self.made();
         made.content.truncate(length);
         made.pieces.retain(|piece| piece.at == 0 || piece.at < length);
     }
 
-    /// The bytes of the file that a part of the text came from.
+    /// Returns the bytes of the file that a part of the text came from.
     pub(super) fn span(&self, range: Range<usize>) -> Span {
         let start = self.origin(range.start).start;
         let end = if range.is_empty() { start } else { self.origin(range.end - 1).end };
         Span::new(start, end.max(start))
     }
 
-    /// Where one byte came from.
+    /// Returns the origin of a byte.
     fn origin(&self, offset: usize) -> Span {
         let Piece { at, origin, exact } = self.piece(offset);
         if !exact {
@@ -131,7 +131,7 @@ impl Text {
         Span::new(start, (start + 1).min(origin.end))
     }
 
-    /// The last piece that begins at or before a byte.
+    /// Returns the last piece that begins at or before a byte.
     fn piece(&self, offset: usize) -> Piece {
         let first = Piece { at: 0, origin: self.slice, exact: true };
         let last = self.pieces().partition_point(|piece| piece.at <= offset).checked_sub(1);

@@ -1,4 +1,4 @@
-//! Checks files without running anything: test files with all their workers' files, and worker files alone.
+//! Checks files without running anything: test files with all their workers' files, and single worker files.
 
 use std::path::PathBuf;
 
@@ -9,30 +9,30 @@ use super::{
     WORKER_FILE, WORKER_FILE_ONLY, WORKERS, files, nearest,
 };
 
-/// What came of it.
+/// The result of checking files.
 #[derive(Debug, Clone, Default)]
 pub struct Validated {
-    /// What was found.
+    /// The findings.
     pub diagnostics: Diagnostics,
     /// The tests with parameters, in the order of the files.
     pub series: Vec<SeriesSize>,
 }
 
-/// How large a series is.
+/// The size of a series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesSize {
     /// The test file.
     pub file: PathBuf,
     /// The number of points.
     pub points: usize,
-    /// The number of trials of all points, with warm-up.
+    /// The number of trials of all points, including warm-up.
     pub trials: usize,
-    /// How many there are at most, with those that can be added to reach a precision.
+    /// The maximum number of trials, including those that can be added to reach a precision.
     pub most: usize,
 }
 
-/// Finds all mistakes in test files, with their workers' files, and in worker files; their sections tell which they are.
-/// A worker file is checked alone only if no test among the files names it. `defines` are variables of the command line.
+/// Finds all mistakes in test files, with their workers' files, and in worker files; sections distinguish them. A
+/// worker file is checked on its own only if no test file names it. `defines` are variables of the command line.
 pub fn validate(inputs: &[Input], defines: &[(String, String)], shell: Option<&dyn ShellSyntax>) -> Validated {
     let mut loader = Loader::new(files::defines(defines), shell.is_some());
     let (mut workers, mut series) = (Vec::new(), Vec::new());
@@ -57,7 +57,7 @@ pub fn validate(inputs: &[Input], defines: &[(String, String)], shell: Option<&d
     Validated { diagnostics: loader.finish(shell), series }
 }
 
-/// How large the series of a test with parameters is; none where it has no point.
+/// Returns the size of the series of a test with parameters; `None` if it has no point.
 fn size(document: &Document, test: &Test) -> Option<SeriesSize> {
     let (points, series) = test.series.as_ref()?;
     points.iter().find(|point| !point.name.is_empty())?;
@@ -66,17 +66,17 @@ fn size(document: &Document, test: &Test) -> Option<SeriesSize> {
     Some(SeriesSize { file: document.source.path().to_owned(), points, trials, most })
 }
 
-/// Whether the sections are those of a test file.
+/// Returns whether the file has sections of a test file.
 pub(super) fn is_test(document: &Document) -> bool {
     [TEST, WORKERS, CLIENTS].iter().any(|name| document.section(name).is_some())
 }
 
-/// Whether there are sections of a worker file.
+/// Returns whether the file has sections of a worker file.
 pub(super) fn is_worker(document: &Document) -> bool {
     WORKER_FILE_ONLY.iter().any(|name| document.section(name).is_some())
 }
 
-/// The error for a file that is neither a test file nor a worker file.
+/// Creates the error for a file that is neither a test file nor a worker file.
 pub(super) fn neither(document: &Document) -> Diagnostic {
     const MESSAGE: &str = "this is neither a test file nor a worker file";
     const HINT: &str = "a test file has `[Test]` and `[Workers]`, a worker file `[Coordinator]` and its phases";

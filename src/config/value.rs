@@ -1,4 +1,4 @@
-//! The types of single values, in a file or on the command line: numbers, ports, sizes, addresses, words from a fixed set.
+//! The types of values in files and on the command line: numbers, ports, sizes, addresses, words from a fixed set.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -8,13 +8,13 @@ use clap::builder::PossibleValue;
 use super::nearest;
 use crate::model::{MOST_VERSIONS, Network, Transport, TransportError};
 
-/// What is wrong with a value, and what to do.
+/// Why a value is invalid, and a hint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it {problem}; {hint}")]
 pub(crate) struct Refusal {
-    /// What is wrong; it can follow the value itself.
+    /// The problem, as text that can follow the value.
     pub(super) problem: String,
-    /// What to do.
+    /// The hint.
     pub(super) hint: String,
 }
 
@@ -24,26 +24,26 @@ impl Refusal {
     }
 }
 
-/// A whole number of at least 1.
+/// Parses a whole number of at least 1.
 pub(crate) fn count(text: &str) -> Result<u32, Refusal> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| Refusal::new("must be a whole number of at least 1", "write digits only"))
 }
 
-/// A port of TCP, at least 1.
+/// Parses a TCP port, at least 1.
 pub(super) fn port(text: &str) -> Result<u16, Refusal> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| Refusal::new("is not a port", "ports are the numbers from 1 to 65535"))
 }
 
-/// A number of MiB, as bytes. A length on the wire has 32 bits, which bounds it.
+/// Parses a number of MiB, and returns bytes. The limit is that of a 32-bit length in the protocol.
 pub(super) fn mebibytes(text: &str) -> Result<u64, Refusal> {
     let number: Option<u64> = text.parse().ok().filter(|number| (1..4096).contains(number));
     let refusal = || Refusal::new("is not a size in MiB", "write a number from 1 to 4095, without a unit");
     number.map(|number| number << 20).ok_or_else(refusal)
 }
 
-/// Reads NAME=VALUE.
+/// Parses NAME=VALUE.
 pub(crate) fn definition(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     if name.trim().is_empty() {
@@ -52,7 +52,7 @@ pub(crate) fn definition(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_lowercase(), value.to_owned()))
 }
 
-/// One of the words of a type, in upper or lower case.
+/// Parses one of the words of a type, in upper or lower case.
 pub(super) fn one_of<T: ValueEnum>(text: &str) -> Result<T, Refusal> {
     T::from_str(text, true).map_err(|_| {
         let words: Vec<_> = T::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
@@ -60,7 +60,7 @@ pub(super) fn one_of<T: ValueEnum>(text: &str) -> Result<T, Refusal> {
     })
 }
 
-/// A machine's name or address; an IPv6 address may stand in brackets, which are taken off.
+/// Parses the name or address of a machine. An IPv6 address may be in brackets, which are removed.
 pub(super) fn host(text: &str) -> Result<String, Refusal> {
     let hint = "write a name such as `node1.example.org`, or an address such as `10.0.0.1`";
     let refusal = |problem: &str| Err(Refusal::new(problem, hint));
@@ -79,7 +79,7 @@ pub(super) fn host(text: &str) -> Result<String, Refusal> {
     if !is_name(text) {
         return refusal("is not the name or address of a machine");
     }
-    // A resolver would take `10.0.300` for some other address, or ask a name server for it.
+    // A resolver would interpret `10.0.300` as another address, or ask a name server for it.
     let numeric = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     if numeric && text.parse::<IpAddr>().is_err() {
         return refusal("is not an address");
@@ -92,7 +92,7 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|character| character.is_alphanumeric() || matches!(character, '.' | '-' | '_'))
 }
 
-/// Addresses and networks, separated by commas or white space; `any` stands for all.
+/// Parses addresses and networks, separated by commas or white space; `any` stands for all.
 pub(super) fn networks(text: &str) -> Result<Vec<Network>, Refusal> {
     let words = text.split(|character: char| character == ',' || character.is_whitespace());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
@@ -108,7 +108,7 @@ pub(super) fn networks(text: &str) -> Result<Vec<Network>, Refusal> {
     Ok(networks)
 }
 
-/// Commands, one a line.
+/// Parses commands, one per line.
 pub(super) fn commands(value: &str) -> Result<Vec<String>, Refusal> {
     let lines = text(value)?;
     let commands: Vec<String> =
@@ -119,7 +119,7 @@ pub(super) fn commands(value: &str) -> Result<Vec<String>, Refusal> {
     Ok(commands)
 }
 
-/// A text that can be passed to a program: not empty, and without NUL.
+/// Checks a text that is passed to a program: it must not be empty or contain NUL.
 pub(super) fn text(text: &str) -> Result<String, Refusal> {
     if text.is_empty() {
         return Err(Refusal::new("is empty", "set a value, or leave the line out"));
@@ -131,7 +131,7 @@ pub(super) fn text(text: &str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
-/// How a machine is reached; `tcp` is the connection to a player that listens there.
+/// Parses how to reach a machine. `tcp`, a connection to a player that listens there, becomes `None`.
 pub(super) fn transport(text: &str) -> Result<Option<Transport>, Refusal> {
     if text.trim().eq_ignore_ascii_case("tcp") {
         return Ok(None);
@@ -150,12 +150,12 @@ pub(super) fn transport(text: &str) -> Result<Option<Transport>, Refusal> {
     })
 }
 
-/// Words that become arguments of a program.
+/// Splits a value into words that become arguments of a program.
 pub(super) fn words(value: &str) -> Result<Vec<String>, Refusal> {
     Ok(text(value)?.split_whitespace().map(str::to_owned).collect())
 }
 
-/// A path on another machine, which several shells have to pass on unchanged.
+/// Checks a path on another machine, which several shells have to pass on unchanged.
 pub(super) fn remote_path(value: &str) -> Result<Option<String>, Refusal> {
     let path = text(value)?;
     if path.contains(['\'', '!', '\\', '\n', '"', '$', '`']) {
@@ -165,7 +165,7 @@ pub(super) fn remote_path(value: &str) -> Result<Option<String>, Refusal> {
     Ok(Some(path))
 }
 
-/// `yes` or `no`.
+/// Parses `yes` or `no`.
 pub(super) fn yes(text: &str) -> Result<bool, Refusal> {
     match text.to_ascii_lowercase().as_str() {
         "yes" => Ok(true),

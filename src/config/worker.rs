@@ -1,24 +1,24 @@
-//! One worker of a test file, as its line in `[Workers]` has it.
+//! A worker of a test file, as its line in `[Workers]` defines it.
 
 use super::Place;
 use crate::model::WorkerName;
 
-/// One worker of a test file.
+/// A worker of a test file.
 #[derive(Debug, Clone)]
 pub(super) struct Worker {
     /// Its name.
     pub(super) name: WorkerName,
-    /// Its number in its range; 1 outside of ranges.
+    /// Its number in its range, or 1 without a range.
     pub(super) index: u64,
-    /// What comes before the bracket of the range; otherwise its name.
+    /// The text before the bracket of the range, or the whole name without a range.
     pub(super) base: String,
     /// The key that defines it.
     pub(super) written_key: String,
-    /// Where the key stands.
+    /// The place of the key.
     pub(super) place: Place,
     /// Its file.
     pub(super) file: FileName,
-    /// The machine that it is paired with.
+    /// The machine that the line assigns to it.
     pub(super) host: Option<Host>,
 }
 
@@ -27,13 +27,13 @@ pub(super) struct Worker {
 pub(super) enum FileName {
     /// The name of a file, with its place.
     Named(String, Place),
-    /// It has none: its sections are in the test file.
+    /// The worker has no file: its sections are in the test file.
     Absent,
-    /// It is wrong, which has been reported, or only the command line sets it.
+    /// The file name is invalid, which was reported, or only the command line sets it.
     Unknown,
 }
 
-/// A machine behind ` @ `.
+/// A machine after ` @ `.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Host {
     /// Its name or address; `None` if only the command line sets it.

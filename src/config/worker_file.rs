@@ -1,5 +1,5 @@
-//! What a worker does: `[Coordinator]`, `[Environment]`, and the steps of the four phases, from its file and from the
-//! sections of the test file that are for it.
+//! The settings and steps of a worker: `[Coordinator]`, `[Environment]`, and the steps of the four phases, from its
+//! file and from the sections of the test file that apply to it.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::model::{Action, Phase, Transport, is_loopback_host};
 
-/// What is read for a worker.
+/// The settings and steps of a worker.
 pub(super) struct WorkerFile {
     pub(super) settings: Coordinator,
     pub(super) environment: Vec<(String, String)>,
@@ -23,7 +23,7 @@ pub(super) struct WorkerFile {
     pub(super) steps: Steps,
 }
 
-/// Warns of unknown sections of a worker file, and of unknown settings of `[Coordinator]`.
+/// Warns about unknown sections of a worker file, and about unknown settings of `[Coordinator]`.
 pub(super) fn check_names(scope: &mut Scope<'_>) {
     if scope.has_file() {
         scope.check_sections(&WORKER_FILE, false);
@@ -37,7 +37,7 @@ fn check_settings(scope: &mut Scope<'_>, section: &Section) {
     scope.check_keys(section, &COORDINATOR_SETTINGS, ("`[Test]` of the test file", &TEST_SETTINGS));
 }
 
-/// Finds mistakes of a worker file that do not depend on variables.
+/// Finds mistakes in a worker file that do not depend on variables.
 pub(super) fn check(scope: &mut Scope<'_>) {
     check_names(scope);
     lints::defaults::check(scope, "steps of every phase");
@@ -50,7 +50,7 @@ pub(super) fn check(scope: &mut Scope<'_>) {
     }
 }
 
-/// Finds such mistakes in the sections of a test file that are for its workers.
+/// Finds such mistakes in the sections of a test file that are for workers.
 pub(super) fn check_sections_of_test(scope: &mut Scope<'_>) {
     for (section, name) in worker_sections::all(scope.document) {
         match name {
@@ -62,7 +62,7 @@ pub(super) fn check_sections_of_test(scope: &mut Scope<'_>) {
 }
 
 fn check_phase(scope: &mut Scope<'_>, section: &Section) {
-    // Where lines are wrong, the section may have been meant to have some.
+    // If the file has errors, the section may have been meant to contain steps.
     if section.entries.is_empty() && !scope.context.diagnostics.has_errors_in(scope.document.source.order()) {
         let hint = "add a line `label = command`, or remove the section";
         let message = format!("{} has no step", quoted_section(&section.name));
@@ -74,7 +74,7 @@ fn check_phase(scope: &mut Scope<'_>, section: &Section) {
     }
 }
 
-/// Reads what a worker does. Afterwards the scope knows `player` and `conductor`.
+/// Reads the settings and steps of a worker. Sets the variables `player` and `conductor` of the scope.
 pub(super) fn read(scope: &mut Scope<'_>) -> WorkerFile {
     let settings = coordinator(scope);
     let environment = environment(scope);
@@ -83,7 +83,7 @@ pub(super) fn read(scope: &mut Scope<'_>) -> WorkerFile {
     for phase in Phase::ALL {
         report_replaced(scope, phase.section());
         bounds::check_phase(scope, phase);
-        // Many workers can share a file, and each has its steps.
+        // Many workers can share a file, and each has a copy of its steps.
         steps[phase].reserve_exact(scope.entries(phase.section()).count());
         for (section, entry) in scope.entries(phase.section()) {
             let step = step(scope, section, entry, &settings.shell, &spaced);
@@ -98,7 +98,7 @@ pub(super) fn read(scope: &mut Scope<'_>) -> WorkerFile {
     WorkerFile { settings, environment, steps }
 }
 
-/// Tells that a section of the test file replaces one of the worker file.
+/// Reports a section of the test file that replaces one of the worker file.
 fn report_replaced(scope: &mut Scope<'_>, name: &str) {
     let Some(own) = scope.document.section(name).filter(|_| scope.has_file()) else { return };
     if let Some(holds) = scope.sections(name).first().filter(|holds| !std::ptr::eq(**holds, own)) {
@@ -123,7 +123,7 @@ pub(super) fn coordinator(scope: &mut Scope<'_>) -> Coordinator {
                     address.clone_into(&mut settings.player);
                 }
                 let is_unset = is_unset || host.is_some_and(|host| host.address.is_none());
-                // If it is wrong, that has been reported; that the variable is unknown would be a second report.
+                // If it is invalid, that was reported; an unknown variable would be a second report.
                 if host.is_some() || scope.entry(COORDINATOR, "player").is_some() {
                     scope.predefined.push(("player", (!is_unset).then(|| settings.player.clone())));
                 }
@@ -152,7 +152,7 @@ pub(super) fn coordinator(scope: &mut Scope<'_>) -> Coordinator {
     settings
 }
 
-/// Takes the port that the test file names behind the host, if it names one.
+/// Uses the port after the host in the test file, if there is one.
 pub(super) fn use_port(scope: &mut Scope<'_>, settings: &mut Coordinator) {
     let host = scope.of_test.and_then(|of| of.worker.host.as_ref());
     let Some(port) = host.and_then(|host| host.port) else { return };
@@ -170,8 +170,8 @@ pub(super) fn use_port(scope: &mut Scope<'_>, settings: &mut Coordinator) {
     settings.port = port;
 }
 
-/// Without `player`, the address is the host that `connect` names. Other forms have none, and then steps that need it are
-/// wrong.
+/// Without `player`, the address is the host in `connect`. Other forms have no address, so steps that need it are
+/// invalid.
 fn use_host_of_transport(scope: &mut Scope<'_>, settings: &mut Coordinator) {
     match &settings.transport {
         Some(transport) => {
@@ -181,7 +181,7 @@ fn use_host_of_transport(scope: &mut Scope<'_>, settings: &mut Coordinator) {
             }
             return;
         }
-        // A wrong `connect` has been reported.
+        // An invalid `connect` has been reported.
         None if !scope.entries(COORDINATOR).any(|(_, entry)| entry.key() == "connect") => match scope.of_test {
             Some(of) if !scope.has_file() => {
                 let name = &of.worker.name;
@@ -204,7 +204,7 @@ fn use_host_of_transport(scope: &mut Scope<'_>, settings: &mut Coordinator) {
     scope.predefined.push(("player", player));
 }
 
-/// Refuses what has no effect on this machine: the conductor's own program is the player there.
+/// Reports settings that have no effect on this machine, where the conductor's own program is the player.
 fn check_local(scope: &mut Scope<'_>, settings: &Coordinator) {
     if !settings.transport.as_ref().is_some_and(Transport::is_local) {
         return;
@@ -218,8 +218,8 @@ fn check_local(scope: &mut Scope<'_>, settings: &Coordinator) {
     }
 }
 
-/// Reads `[Environment]` of a worker or of a test file: variables in order, their names as written. Of two sections, the
-/// more specific one comes later, and wins.
+/// Reads `[Environment]` of a worker or of a test file: variables in order, with their names as written. Of two
+/// sections, the more specific one comes later and takes precedence.
 pub(super) fn environment(scope: &mut Scope<'_>) -> Vec<(String, String)> {
     let mut variables = Vec::new();
     for section in scope.sections(ENVIRONMENT).into_iter().rev() {
@@ -238,7 +238,7 @@ pub(super) fn environment(scope: &mut Scope<'_>) -> Vec<(String, String)> {
     variables
 }
 
-/// Refuses a player of the file that is not the machine with which the test file pairs the worker.
+/// Reports a `player` in the file that differs from the machine that the test file assigns to the worker.
 fn refuse_other_player(scope: &mut Scope<'_>, player: &str, host: &str) {
     if let Some(entry) = scope.entry(COORDINATOR, "player").filter(|_| !player.is_empty() && player != host) {
         let message = format!("the player is `{player}` here, but `{host}` in the test file");
@@ -246,7 +246,7 @@ fn refuse_other_player(scope: &mut Scope<'_>, player: &str, host: &str) {
     }
 }
 
-/// Warns of a conductor that a player on another machine cannot reach.
+/// Warns about a conductor address that a player on another machine cannot reach.
 fn check_loopback(scope: &mut Scope<'_>, player: &str, conductor: &str) {
     let Some(entry) = scope.entry(COORDINATOR, "conductor") else { return };
     if !player.is_empty() && is_loopback_host(conductor) && !is_loopback_host(player) {
@@ -257,19 +257,19 @@ fn check_loopback(scope: &mut Scope<'_>, player: &str, conductor: &str) {
     }
 }
 
-/// The labels of the spawned steps that consist of several words.
+/// Returns the labels of the spawned steps that consist of several words.
 fn spaced_labels<'a>(scope: &Scope<'a>) -> Vec<&'a str> {
     let entries = Phase::ALL.into_iter().flat_map(|phase| scope.entries(phase.section()));
     let spaced = entries.filter(|(_, entry)| entry.written_key().contains(char::is_whitespace));
     let is_spawned = |(section, entry): &(&Section, &Entry)| {
-        // What is wrong with it is reported when the step itself is read.
+        // Mistakes in it are reported when the step itself is read.
         let text = interpolate(&entry.value, Some(*section), &scope.variables(Some(*section))).text;
         text.is_some_and(|text| step::is_spawned(entry.written_key(), text.as_str()))
     };
     spaced.filter(is_spawned).map(|(_, entry)| entry.written_key()).collect()
 }
 
-/// Reads a step; `None` if it has an error.
+/// Reads a step. Returns `None` if it has an error.
 fn step(scope: &mut Scope<'_>, section: &Section, entry: &Entry, shell: &str, spaced: &[&str]) -> Option<LocatedStep> {
     let Value { text, has_placeholder } = scope.value(Some(section), Cow::Borrowed(&entry.value))?;
     let mut parsed = step::parse(entry.written_key(), text.as_str(), spaced);
@@ -292,7 +292,7 @@ fn step(scope: &mut Scope<'_>, section: &Section, entry: &Entry, shell: &str, sp
                 lints::puts::check(scope, folder, local, action.clone());
             }
             bounds::check_path(scope, remote, from(parsed.at));
-            // The conductor looks for it in the folder of the worker's file.
+            // The conductor looks for the file in the folder of the worker's file.
             if entry.value.source().order() != scope.document.source.order() {
                 let path = folder.join(&*local);
                 *local = std::path::absolute(&path).unwrap_or(path);

@@ -1,22 +1,22 @@
-//! Keys of `[Workers]`: a name, or `node[01-16]` for sixteen of them.
+//! Keys of `[Workers]`: a name, or `node[01-16]` for sixteen workers.
 
 use super::worker::Host;
 use super::{Lint, Reason, Refusal, quoted, value};
 use crate::model::WorkerName;
 
-/// How many workers a test may have.
+/// The maximum number of workers of a test.
 pub(super) const MOST: usize = 10_000;
 
-/// The workers that one key stands for.
+/// The workers that a key defines.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Expansion {
-    /// What stands before the bracket, or the whole name.
+    /// The text before the bracket, or the whole name.
     pub(super) base: String,
-    /// Each worker with its number; a key without a range makes number 1.
+    /// Each worker with its number, which is 1 for a key without a range.
     pub(super) names: Vec<(WorkerName, u64)>,
 }
 
-/// The workers of a key. `node[*]` is as many as there are `hosts`, of which `None` says that the line names none.
+/// Returns the workers of a key. `node[*]` has as many as there are `hosts`; `None` means that the line names no hosts.
 pub(super) fn expand(key: &str, hosts: Option<usize>) -> Result<Expansion, Reason> {
     let (base, texts) = match key.split_once("[*]") {
         Some((base, suffix)) => {
@@ -31,7 +31,7 @@ pub(super) fn expand(key: &str, hosts: Option<usize>) -> Result<Expansion, Reaso
     Ok(Expansion { base: base.to_owned(), names })
 }
 
-/// The hosts of a list: names or addresses, separated by commas or white space, each perhaps with a range and a port.
+/// Parses a list of hosts, separated by commas or white space: names or addresses with an optional range and port.
 pub(super) fn hosts(list: &str) -> Result<Vec<Host>, Reason> {
     let words = list.split([',', ' ', '\t']).filter(|word| !word.is_empty());
     let mut hosts = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn hosts(list: &str) -> Result<Vec<Host>, Reason> {
     Ok(hosts)
 }
 
-/// `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
+/// Parses `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
 fn host(text: &str) -> Result<Host, Reason> {
     let refused = |refusal: Refusal| {
         Reason::new(Lint::InvalidValue, format!("{} {}", quoted(text), refusal.problem), refusal.hint)
@@ -69,7 +69,7 @@ fn host(text: &str) -> Result<Host, Reason> {
 /// Texts with their numbers.
 type Numbered = Vec<(String, u64)>;
 
-/// What a text with or without a range stands for, each text with its number, and what stands before the range.
+/// Expands a text with or without a range. Returns the text before the range, and each result with its number.
 fn texts(key: &str) -> Result<(&str, Numbered), Reason> {
     let Some((base, rest)) = key.split_once('[') else { return Ok((key, vec![(key.to_owned(), 1)])) };
     let range = |message| Reason::new(Lint::InvalidRange, message, "write a range as `node[01-16]`");

@@ -1,4 +1,4 @@
-//! The list of workers in a test file, and those that the command line chooses.
+//! The list of workers in a test file, and the workers that the command line chooses.
 
 use std::collections::HashMap;
 
@@ -12,13 +12,13 @@ use crate::model::{WorkerName, variable};
 /// The workers of a test file.
 #[derive(Debug, Default)]
 pub(super) struct List {
-    /// All that could be read.
+    /// The workers that could be read.
     pub(super) workers: Vec<Worker>,
-    /// These are all: no line is wrong, and none has `[*]` with hosts that only the command line sets.
+    /// Whether `workers` is complete: no line is invalid or has `[*]` with hosts that only the command line sets.
     pub(super) is_complete: bool,
 }
 
-/// Reads `[Workers]` or `[Clients]`. `is_file` tells whether there is a worker file of a name.
+/// Reads `[Workers]` or `[Clients]`. `is_file` returns whether a worker file with a name exists.
 pub(super) fn list(scope: &mut Scope<'_>, is_file: &dyn Fn(&str) -> bool) -> List {
     const ADD: &str = "add a line `name = worker-file` or `name = @ ADDRESS` for each worker";
     let document = scope.document;
@@ -70,14 +70,14 @@ pub(super) fn list(scope: &mut Scope<'_>, is_file: &dyn Fn(&str) -> bool) -> Lis
     list
 }
 
-/// The workers of one line.
+/// Returns the workers of one line.
 fn line(
     scope: &mut Scope<'_>,
     section: &Section,
     entry: &Entry,
     is_file: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<Worker>, Reason> {
-    // How many workers `[*]` makes depends on the hosts.
+    // The number of workers in `[*]` depends on the hosts.
     if let Some((name, index)) = expand(entry.written_key(), Some(1))?.names.first() {
         scope.predefined = of_worker(name.as_str(), *index);
     }
@@ -96,7 +96,7 @@ fn line(
             "name one host for each worker, or one for all; `[*]` makes one worker for each host",
         ));
     }
-    // One host is that of all of them, unless it has a variable such as `%(index)s`.
+    // All workers share a single host, unless it contains a variable such as `%(index)s`.
     let is_shared = names.len() > 1 && matches!(hosts, Hosts::Listed(hosts) if hosts.len() == 1);
     let is_equal = is_equal_for_all(scope, section, entry, &names);
     let mut workers: Vec<Worker> = Vec::new();
@@ -118,8 +118,8 @@ fn line(
     Ok(workers)
 }
 
-/// Whether the value of a line is the same for all its workers. It is if it is for the first two, whose names and indexes
-/// differ. With thousands of hosts, it takes long to find out for each.
+/// Returns whether the value of a line is the same for all its workers. It is if the first two, whose names and indexes
+/// differ, have the same value. Comparing all would be slow for thousands of hosts.
 fn is_equal_for_all(scope: &mut Scope<'_>, section: &Section, entry: &Entry, names: &[(WorkerName, u64)]) -> bool {
     if !entry.value.as_str().contains('%') {
         return true;
@@ -133,23 +133,23 @@ fn is_equal_for_all(scope: &mut Scope<'_>, section: &Section, entry: &Entry, nam
     first.is_some() && values.all(|value| value == first)
 }
 
-/// The variables of a worker that are known before its settings are.
+/// Returns the variables of a worker that are known before its settings.
 pub(super) fn of_worker(name: &str, index: u64) -> Known {
     vec![("worker", Some(name.to_owned())), ("index", Some(index.to_string()))]
 }
 
 /// The hosts of a line.
 enum Hosts {
-    /// It has none.
+    /// The line has no hosts.
     Absent,
-    /// These.
+    /// The hosts in the line.
     Listed(Vec<Host>),
-    /// Only the command line sets them.
+    /// Only the command line sets the hosts.
     Unset,
 }
 
 impl Hosts {
-    /// How many workers `[*]` makes.
+    /// Returns the number of workers in `[*]`.
     fn count(&self) -> Option<usize> {
         match self {
             Self::Absent => None,
@@ -167,8 +167,8 @@ impl Hosts {
     }
 }
 
-/// The file and the hosts of a line, which stand behind an `@` with white space on both sides, for the worker whose
-/// variables the scope has.
+/// Reads the file and the hosts of a line for the worker whose variables are in the scope. The hosts follow an `@` with
+/// white space on both sides.
 fn read(
     scope: &mut Scope<'_>,
     section: &Section,
@@ -202,7 +202,7 @@ fn read(
     Ok((file, hosts))
 }
 
-/// The parts of a line before and behind the `@`. A file that really has this name wins.
+/// Splits a line at the `@`. A file that actually has this name takes precedence.
 fn file_and_hosts<'t>(text: &'t str, is_file: &dyn Fn(&str) -> bool) -> (&'t str, Option<&'t str>) {
     let is_apart = |at: &usize| {
         let (before, behind) = (&text[..*at], &text[at + 1..]);
@@ -214,13 +214,13 @@ fn file_and_hosts<'t>(text: &'t str, is_file: &dyn Fn(&str) -> bool) -> (&'t str
     }
 }
 
-/// Refuses two workers with the same name, and two whose addresses would have the same variable.
+/// Reports two workers with the same name, and two whose addresses would have the same variable.
 fn refuse_collisions(scope: &mut Scope<'_>, workers: &[Worker]) {
     let diagnostics = &mut scope.context.diagnostics;
-    // Keys are the same in upper and lower case, and so are the names of workers.
+    // The case of keys does not matter, nor that of worker names.
     let folded = |worker: &Worker| worker.name.as_str().to_lowercase();
     for (_, first, again) in repeated(workers.iter().map(|worker| (folded(worker), worker))) {
-        // Two equal keys have been reported as such.
+        // Two equal keys have already been reported.
         if first.written_key.to_lowercase() != again.written_key.to_lowercase() {
             let message = format!("the worker `{}` is defined twice", again.name);
             let hint = "give one of them another name";
@@ -240,9 +240,9 @@ fn refuse_collisions(scope: &mut Scope<'_>, workers: &[Worker]) {
     }
 }
 
-/// The chosen workers, in the order of the file; all if there is no choice. A wrong choice is reported.
+/// Returns the chosen workers, in the order of the file, or all if there is no choice. Reports an invalid choice.
 ///
-/// A choice is the name of a worker, the base of a range, or a range. Upper and lower case are the same, as with keys.
+/// A choice is the name of a worker, the base of a range, or a range. Case does not matter, as in keys.
 pub(super) fn choose<'w>(scope: &mut Scope<'_>, workers: &'w [Worker], chosen: &[String]) -> Vec<&'w Worker> {
     if chosen.is_empty() {
         return workers.iter().collect();
@@ -253,7 +253,7 @@ pub(super) fn choose<'w>(scope: &mut Scope<'_>, workers: &'w [Worker], chosen: &
         names.entry(worker.name.as_str().to_lowercase()).or_default().push(index);
         bases.entry(worker.base.to_lowercase()).or_default().push(index);
     }
-    // A worker's own name wins.
+    // A worker's own name takes precedence.
     let find = |name: &str| names.get(&name.to_lowercase()).or_else(|| bases.get(&name.to_lowercase())).cloned();
     let find_range = |range: &str| -> Option<Vec<usize>> {
         let range = range.contains('[').then(|| expand(range, None).ok())??;

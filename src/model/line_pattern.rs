@@ -45,7 +45,7 @@ impl LinePattern {
         })
     }
 
-    /// Checks that `text` is a valid pattern. Valid ones are cached, because all workers of a test may have the same step.
+    /// Checks that `text` is a valid pattern. Valid ones are cached, because many workers may have the same step.
     ///
     /// # Errors
     ///

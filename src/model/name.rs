@@ -106,7 +106,7 @@ name! {
     RunId
 }
 
-/// Returns the name of the environment variable about `name`: upper case, with `_` for all but ASCII letters and digits.
+/// Returns the name of the variable about `name`: upper case, with `_` for all except ASCII letters and digits.
 pub fn variable(about: &str, name: &str) -> String {
     let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     format!("{about}_{}", name.chars().map(upper).collect::<String>())

@@ -65,7 +65,7 @@ impl Default for Output {
 }
 
 impl Output {
-    /// Creates an output of the first `length` bytes of a source. `unkept` describes later bytes that could not be kept.
+    /// Creates an output of the first `length` bytes of a source. `unkept` describes later bytes that were not kept.
     pub fn new(source: Arc<dyn OutputSource>, length: u64, unkept: Option<Unkept>) -> Self {
         Self(Arc::new(Part { source, offset: 0, length, unkept }))
     }

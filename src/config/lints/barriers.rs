@@ -1,7 +1,7 @@
-//! Barriers of all workers: who waits for whom, and who waits in vain.
+//! Lints on the barriers of all workers: workers that wait alone, and workers that wait for each other forever.
 //!
-//! A barrier is known by its phase and name, and all workers that have it wait for each other there. So each worker says
-//! for two barriers of a phase which one comes first. If these orders form a circle, nobody ever continues.
+//! A barrier is identified by its phase and name; all workers that have it wait for each other. Each worker thus orders
+//! its barriers of a phase. If these orders form a cycle, none of its workers ever continues.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,22 +9,22 @@ use super::Steps;
 use crate::config::{Diagnostic, Diagnostics, Lint, Place, nearest, quoted};
 use crate::model::{Action, Mode, Phase, WorkerPlan};
 
-/// How many barriers of adjacent `parallel:` steps are checked: no test has more, and the time grows with the square.
+/// How many barriers of adjacent `parallel:` steps are checked: no test has more, and the time is quadratic.
 const MOST_TOGETHER: usize = 100;
 
-/// A worker at a barrier.
+/// A worker that reaches a barrier.
 #[derive(Debug, Clone, Copy)]
 struct Visit<'a> {
     worker: &'a str,
-    /// Steps that run together have the same number.
+    /// The group of the step: steps that run together have the same number.
     group: usize,
     place: &'a Place,
 }
 
-/// Who comes to each barrier, by phase and name.
+/// The workers that reach each barrier, by phase and name.
 type Barriers<'a> = BTreeMap<(Phase, &'a str), Vec<Visit<'a>>>;
 
-/// Checks the barriers of all workers; `complete` means that these are all workers of the test.
+/// Checks the barriers of all workers. `complete` means that `workers` contains all workers of the test.
 pub(in crate::config) fn check(workers: &[(WorkerPlan, Steps)], complete: bool, diagnostics: &mut Diagnostics) {
     let mut barriers = Barriers::new();
     for (plan, steps) in workers {
@@ -51,7 +51,7 @@ pub(in crate::config) fn check(workers: &[(WorkerPlan, Steps)], complete: bool, 
     }
 }
 
-/// Warns of barriers that only one worker has, except those whose names are in other phases, which has been reported.
+/// Warns about barriers that only one worker has, except those in `apart`, which were already reported.
 fn check_company(barriers: &Barriers<'_>, apart: &HashSet<&str>, diagnostics: &mut Diagnostics) {
     for ((phase, name), visits) in barriers {
         let [visit] = visits.as_slice() else { continue };
@@ -67,7 +67,7 @@ fn check_company(barriers: &Barriers<'_>, apart: &HashSet<&str>, diagnostics: &m
     }
 }
 
-/// Warns of a name that one worker has in one phase, and another in others only. Returns all such names.
+/// Warns about a name that two workers use only in different phases. Returns all such names.
 fn check_phases<'a>(barriers: &Barriers<'a>, diagnostics: &mut Diagnostics) -> HashSet<&'a str> {
     let mut by_name: BTreeMap<&str, Vec<(Phase, Visit<'_>)>> = BTreeMap::new();
     for ((phase, name), visits) in barriers {
@@ -90,13 +90,13 @@ fn check_phases<'a>(barriers: &Barriers<'a>, diagnostics: &mut Diagnostics) -> H
     apart
 }
 
-/// Two workers that have no phase in common, each with its first, in the order of the phases.
+/// Returns the first visits of two workers that have no phase in common, in the order of the phases.
 fn disjoint<'a>(visits: &[(Phase, Visit<'a>)]) -> Option<[(Phase, Visit<'a>); 2]> {
     let mut sets: HashMap<&str, u8> = HashMap::new();
     for (phase, visit) in visits {
         *sets.entry(visit.worker).or_default() |= 1 << (*phase as u8);
     }
-    // One worker stands for all that have the barrier in the same phases.
+    // One worker represents all that have the barrier in the same phases.
     let mut firsts = BTreeMap::new();
     for visit in visits {
         firsts.entry(sets[visit.1.worker]).or_insert(*visit);
@@ -109,10 +109,10 @@ fn disjoint<'a>(visits: &[(Phase, Visit<'a>)]) -> Option<[(Phase, Visit<'a>); 2]
 /// The barriers of one worker, by groups of steps that run together.
 type Groups<'a> = BTreeMap<usize, Vec<(&'a str, Visit<'a>)>>;
 
-/// From a barrier to one that a worker has behind it: by whom that is said.
+/// Maps a barrier to the next barriers of some worker, with this worker's two visits.
 type Order<'a> = BTreeMap<&'a str, BTreeMap<&'a str, (Visit<'a>, Visit<'a>)>>;
 
-/// Refuses barriers of a phase whose orders form a circle.
+/// Reports barriers of a phase whose orders form a cycle.
 fn check_order<'a>(phase: Phase, barriers: &Barriers<'a>, diagnostics: &mut Diagnostics) {
     let order = order(phase, barriers);
     let mut done = HashSet::new();
@@ -136,7 +136,7 @@ fn check_order<'a>(phase: Phase, barriers: &Barriers<'a>, diagnostics: &mut Diag
     }
 }
 
-/// Who comes from which barrier to which next one. Those of one group of `parallel:` steps have no order.
+/// Returns the order of the barriers of a phase. Barriers of one group of `parallel:` steps have no order.
 fn order<'a>(phase: Phase, barriers: &Barriers<'a>) -> Order<'a> {
     let mut by_worker: BTreeMap<&str, Groups<'a>> = BTreeMap::new();
     for ((_, name), visits) in barriers.iter().filter(|((other, _), visits)| *other == phase && visits.len() > 1) {
@@ -157,8 +157,8 @@ fn order<'a>(phase: Phase, barriers: &Barriers<'a>) -> Order<'a> {
     order
 }
 
-/// A circle that can be reached from `start` without what is done, with its first barrier again at its end. What was seen
-/// is done afterwards.
+/// Finds a cycle that is reachable from `start` without passing through `done`. Its first barrier is repeated at its
+/// end. Adds all visited barriers to `done`.
 fn circle<'a>(start: &'a str, order: &Order<'a>, done: &mut HashSet<&'a str>) -> Option<Vec<&'a str>> {
     let behind = |name: &str| order.get(name).map(|behind| behind.keys().copied().collect()).unwrap_or_default();
     let mut way: Vec<(&str, Vec<&'a str>)> = Vec::new();
@@ -175,7 +175,7 @@ fn circle<'a>(start: &'a str, order: &Order<'a>, done: &mut HashSet<&'a str>) ->
             continue;
         };
         if let Some(at) = on_way.get(next) {
-            // The first circle is reported. There may be others, which are found once this one is corrected.
+            // Only the first cycle is reported. Others are found once this one is fixed.
             found = found.or_else(|| Some(way[*at..].iter().map(|(name, _)| *name).chain([next]).collect()));
         } else if done.insert(next) {
             on_way.insert(next, way.len());

@@ -1,21 +1,21 @@
-//! What is too long for a program, because Linux limits each argument, each variable, and all of them together; and what
-//! is too large for the plan of a worker, because a player limits it.
+//! Lints on limits: Linux limits the length of each argument and variable of a program and of all together, and a
+//! player limits the size of a worker's plan.
 
 use super::{LocatedStep, Steps, all};
 use crate::config::{ENVIRONMENT, Entry, Lint, Place, Scope, Text, quoted, quoted_section};
 use crate::model::{LARGEST_PLAN, LONGEST_PATH, MOST_STEPS, MOST_VARIABLES, Phase};
 
-/// The longest argument or variable, its end included (`MAX_ARG_STRLEN`).
+/// The maximum length of an argument or variable, including its terminating NUL (`MAX_ARG_STRLEN`).
 const LONGEST: usize = 128 << 10;
-/// All arguments and variables together, with a stack of 8 MiB, as most machines have it.
+/// The maximum size of all arguments and variables, with a stack limit of 8 MiB, as on most machines.
 const ALL: usize = 2 << 20;
 
-/// The commands of a worker, with their lengths.
+/// Iterates over the commands of a worker, with their lengths.
 fn commands(steps: &Steps) -> impl Iterator<Item = (usize, &LocatedStep)> {
     all(steps).filter_map(|located| located.step.command().map(|command| (command.len(), located)))
 }
 
-/// Warns of a command that no shell can be given, and refuses more bytes than a plan may have.
+/// Warns about a command that is too long for a shell, and reports steps that exceed the size of a plan.
 pub(in crate::config) fn check_steps(scope: &mut Scope<'_>, steps: &Steps) {
     let mut bytes = 0;
     for (length, located) in commands(steps) {
@@ -36,7 +36,7 @@ pub(in crate::config) fn check_steps(scope: &mut Scope<'_>, steps: &Steps) {
     }
 }
 
-/// Warns of an environment that leaves no room for the longest command, and refuses more variables than a player accepts.
+/// Warns about an environment without room for the longest command, and reports more variables than a player accepts.
 pub(in crate::config) fn check_environment(scope: &mut Scope<'_>, environment: &[(String, String)], steps: &Steps) {
     let pointer = size_of::<usize>();
     let variables: usize = environment.iter().map(|(name, value)| name.len() + value.len() + 2 + pointer).sum();
@@ -53,7 +53,7 @@ pub(in crate::config) fn check_environment(scope: &mut Scope<'_>, environment: &
     }
 }
 
-/// Warns of a variable that no step can be given.
+/// Warns about a variable that is too long for a program.
 pub(in crate::config) fn check_variable(scope: &mut Scope<'_>, entry: &Entry, value: &Text) {
     let length = entry.written_key().len() + 1 + value.as_str().len();
     if length >= LONGEST {
@@ -64,7 +64,7 @@ pub(in crate::config) fn check_variable(scope: &mut Scope<'_>, entry: &Entry, va
     }
 }
 
-/// Refuses a phase with more steps than a player accepts.
+/// Reports a phase with more steps than a player accepts.
 pub(in crate::config) fn check_phase(scope: &mut Scope<'_>, phase: Phase) {
     let count = scope.entries(phase.section()).count();
     if let Some((section, first)) = scope.entries(phase.section()).nth(MOST_STEPS) {
@@ -74,7 +74,7 @@ pub(in crate::config) fn check_phase(scope: &mut Scope<'_>, phase: Phase) {
     }
 }
 
-/// Refuses a path that is longer than Linux allows.
+/// Reports a path that is longer than Linux allows.
 pub(in crate::config) fn check_path(scope: &mut Scope<'_>, path: &str, place: Place) {
     if path.len() > LONGEST_PATH {
         let message = format!("the path has {} bytes, but Linux allows at most {LONGEST_PATH}", path.len());

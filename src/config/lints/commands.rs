@@ -1,13 +1,13 @@
-//! Commands that do something else than what was probably meant: the text of single steps.
+//! Lints on the text of single steps: commands that probably do something unintended.
 
 use crate::config::duration::duration;
 use crate::config::{Entry, Lint, Place, Scope, Text, quoted};
 use crate::model::{Mode, Step};
 
-/// Commands that only change the state of their own shell. `.` and `source` are not among them: the file may do more.
+/// Commands that only change the state of their own shell. `.` and `source` are not listed: the file may do more.
 const STATE: [&str; 7] = ["cd", "pushd", "export", "umask", "ulimit", "alias", "unset"];
 
-/// Checks a command, which begins at `at` in the value of a step.
+/// Checks a command, which begins at byte `at` of the value of a step.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, entry: &Entry, step: &Step, text: &Text, at: usize) {
     let command = text.as_str()[at..].trim_end();
     let place = |from: usize, to: usize| text.place_of(at + from..at + to);
@@ -33,7 +33,7 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, entry: &Entry, step: &Step
     }
 }
 
-/// Warns of a label that looks like a part of a command.
+/// Warns about a label that looks like a part of a command.
 pub(in crate::config) fn check_label(scope: &mut Scope<'_>, entry: &Entry) {
     let label = entry.written_key();
     let has_operator = label.contains(['$', '|', '<', '>', ';', '"', '`']) || label.ends_with(['!', '+', '-']);
@@ -45,7 +45,7 @@ pub(in crate::config) fn check_label(scope: &mut Scope<'_>, entry: &Entry) {
     }
 }
 
-/// The length of a time with a colon at the start of a command, as in `30s:ping`.
+/// Returns the length of a time with a colon at the start of a command, as in `30s:ping`.
 fn reversed_prefix(command: &str) -> Option<usize> {
     let (time, rest) = command.split_once(':')?;
     let is_time = time.starts_with(|first: char| first.is_ascii_digit()) && duration(time).is_ok();
@@ -58,7 +58,7 @@ fn is_in_background(command: &str) -> bool {
         .is_some_and(|before| !before.trim_end().is_empty() && !before.ends_with(['&', '\\', '>', '<', '|']))
 }
 
-/// The word of a command that does nothing but change the state of its shell.
+/// Returns the first word of a command that only changes the state of its shell.
 fn only_state(command: &str) -> Option<&str> {
     if command.contains([';', '&', '|', '\n', '(', '`', '<', '>']) {
         return None;
@@ -70,11 +70,11 @@ fn only_state(command: &str) -> Option<&str> {
         (is_name && !command.contains(char::is_whitespace) && !name.starts_with(|c: char| c.is_ascii_digit()))
             .then_some(name)
     };
-    // A script that is read can do anything, and a folder that does not exist is an error.
+    // A sourced script can do anything, and a missing folder is an error.
     STATE.contains(&word).then_some(word).or_else(is_assignment)
 }
 
-/// Variables of this program that a command uses, each with its place.
+/// Returns the variables of this program that a command uses, with their places.
 pub(in crate::config) fn variables(text: &Text, at: usize) -> Vec<(String, Place)> {
     const PREFIX: &str = "CONDUCTOR_";
     let whole = text.as_str();

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::config::series::Parameter;
 use crate::config::{DEFAULT, Directive, Document, Entry, Lint, Place, Scope, nearest, quoted};
 
-/// Tells how the Python conductor reads the lines of `[DEFAULT]`: as `entries`.
+/// Reports how the Python conductor reads the lines of `[DEFAULT]`: as `entries`.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, entries: &str) {
     if let Some(section) = scope.document.section(DEFAULT).filter(|section| !section.entries.is_empty()) {
         let message = format!("the Python conductor also reads the lines of `[DEFAULT]` as {entries}");
@@ -14,8 +14,8 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, entries: &str) {
     }
 }
 
-/// Warns of variables of `[DEFAULT]`, and of required ones, that neither this file nor the others use. The file has settings
-/// with these keys, for which it gives defaults.
+/// Warns about variables of `[DEFAULT]`, and required ones, that neither this file nor the others use. `keys` are the
+/// settings of the file, for which `[DEFAULT]` can contain defaults.
 pub(in crate::config) fn check_use<'a>(
     scope: &mut Scope<'_>,
     others: impl IntoIterator<Item = &'a Document>,
@@ -24,11 +24,11 @@ pub(in crate::config) fn check_use<'a>(
     let entries = scope.document.section(DEFAULT).map_or(&[][..], |section| &section.entries);
     let required: Vec<_> = Directive::Required.of(scope.document).flat_map(|(_, names)| names).collect();
     let names = entries.iter().map(Entry::written_key).chain(required.iter().map(|(name, _)| *name));
-    // A letter's other case may have a third of its bytes.
+    // Changing the case of a letter can reduce it to a third of its bytes.
     let Some(longest) = names.map(|name| 3 * name.len()).max() else { return };
     let mut used = references(scope.document, longest);
     used.extend(references(scope.defines, longest));
-    // Many worker files can have one test file: it is searched only if there is something to be found.
+    // Many worker files can share one test file, so it is searched only if necessary.
     if !entries.iter().all(|entry| used.contains(entry.key())) || !required.is_empty() {
         used.extend(others.into_iter().flat_map(|document| references(document, longest)));
     }
@@ -51,7 +51,7 @@ pub(in crate::config) fn check_use<'a>(
     }
 }
 
-/// Whether a file uses a parameter, as `%(name)s` or by its environment variable.
+/// Returns whether a file uses a parameter, as `%(name)s` or through its environment variable.
 pub(in crate::config) fn uses(documents: &[&Document], parameter: &Parameter) -> bool {
     let (name, variable) = (&parameter.name, parameter.variable());
     documents
@@ -59,7 +59,7 @@ pub(in crate::config) fn uses(documents: &[&Document], parameter: &Parameter) ->
         .any(|document| references(document, name.len()).contains(name) || document.source.text().contains(&variable))
 }
 
-/// The names, no longer than `longest`, of all variables that the values of a file refer to.
+/// Returns the names, of at most `longest` bytes, of all variables that the values of a file refer to.
 fn references(document: &Document, longest: usize) -> HashSet<String> {
     let mut names = HashSet::new();
     for entry in document.sections.iter().flat_map(|section| &section.entries) {

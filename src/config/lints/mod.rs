@@ -18,13 +18,13 @@ use std::hash::Hash;
 use super::Place;
 use crate::model::{PhaseMap, Step};
 
-/// A step, and where it stands.
+/// A step with its location.
 #[derive(Debug)]
 pub(super) struct LocatedStep {
     pub(super) step: Step,
-    /// Its key.
+    /// The place of its key.
     pub(super) key: Place,
-    /// Its command, or the prefix that says what it does instead.
+    /// The place of its command, or of the prefix that replaces it.
     pub(super) action: Place,
     /// The variables of this program that its command uses.
     pub(super) variables: Vec<(String, Place)>,
@@ -33,12 +33,12 @@ pub(super) struct LocatedStep {
 /// The steps of a worker.
 pub(super) type Steps = PhaseMap<Vec<LocatedStep>>;
 
-/// All steps of a worker, in order.
+/// Iterates over all steps of a worker, in order.
 fn all(steps: &Steps) -> impl Iterator<Item = &LocatedStep> {
     steps.iter().flat_map(|(_, steps)| steps)
 }
 
-/// Each key that occurs again, with the first item that has it and the repeated one.
+/// Returns each repeated key, with its first item and the repeated one.
 pub(super) fn repeated<K: Eq + Hash + Clone, T: Copy>(
     items: impl IntoIterator<Item = (K, T)>,
 ) -> impl Iterator<Item = (K, T, T)> {

@@ -1,4 +1,4 @@
-//! `put:`: the file must exist before anything runs.
+//! `put:`: the file must exist when the test is loaded.
 
 use std::fs::File;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::config::{Lint, Place, Scope, quoted};
 use crate::model::words;
 
-/// Refuses a file that does not exist or cannot be read. Its name is relative to `folder`.
+/// Reports a file that does not exist or cannot be read. Its name is relative to `folder`.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, folder: &Path, local: &Path, place: Place) {
     let path = folder.join(local);
     let why = match path.metadata() {

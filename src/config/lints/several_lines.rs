@@ -1,18 +1,18 @@
-//! Commands of several lines: what does not reach the shell.
+//! Lints on commands of several lines: text that does not reach the shell.
 
 use super::shell_text::ShellText;
 use crate::config::reader::COMMENT;
 use crate::config::{Entry, Lint, Place, Scope, Span, is_space, quoted};
 
-/// A line of a value as it stands in the file.
+/// A line of a value as written in the file.
 struct Line<'a> {
     indent: usize,
     content: &'a str,
-    /// Where its content stands.
+    /// The byte offset of its content.
     start: usize,
 }
 
-/// Warns of lines that never reach the shell, and of indentation that does not and that means something.
+/// Warns about lines that never reach the shell, and about significant indentation that does not reach it.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, entry: &Entry) {
     let whole = entry.value.span(0..entry.value.as_str().len());
     let text = &entry.value.source().text()[whole.start..whole.end];
@@ -28,7 +28,7 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, entry: &Entry) {
     indentation(scope, first.iter().chain(&kept));
 }
 
-/// The lines of a value; `start` is where it stands.
+/// Iterates over the lines of a value that begins at byte `start`.
 fn lines(text: &str, start: usize) -> impl Iterator<Item = Line<'_>> {
     let mut offset = start;
     text.split_inclusive('\n').map(move |line| {
@@ -56,7 +56,7 @@ fn dropped(scope: &mut Scope<'_>, content: &str, start: usize) {
     scope.report(Lint::DroppedLine, place, message, hint);
 }
 
-/// One warning for a command is enough, at the first line that is indented more than its text as a whole.
+/// Warns once per command, at the first line that is indented more than the least indented one in quoted text.
 fn indentation<'a>(scope: &mut Scope<'_>, lines: impl Iterator<Item = &'a Line<'a>>) {
     let mut shell = ShellText::default();
     let inside: Vec<_> = lines.filter(|line| shell.is_data(line.content) && !line.content.is_empty()).collect();

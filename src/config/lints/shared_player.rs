@@ -1,4 +1,4 @@
-//! Workers that use the same player and run the same commands there: they disturb each other, unless that is intended.
+//! Lint on workers that use the same player and run the same commands there, which usually interfere with each other.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,18 @@ use super::{Steps, all};
 use crate::config::{Diagnostic, Diagnostics, Lint, Place};
 use crate::model::{PlayerAddress, SCRATCH_VARIABLE, WorkerPlan};
 
-/// What in a command makes workers differ although the command is the same.
+/// Variables that distinguish workers even if their commands have the same text.
 const DIFFERENT: [&str; 2] = ["CONDUCTOR_WORKER", SCRATCH_VARIABLE];
 
 /// A worker, and the place of its line.
 type Placed<'a> = (&'a WorkerPlan, &'a Steps, &'a Place);
 
-/// Warns of workers with the same player, steps, environment and folder.
+/// Warns about workers with the same player, steps, environment and folder.
 pub(in crate::config) fn check<'a>(workers: impl IntoIterator<Item = Placed<'a>>, diagnostics: &mut Diagnostics) {
-    // Only steps of one section can be the same for a reason.
+    // Compare only workers that share the section of their first command.
     let mut groups: BTreeMap<(String, usize, usize), Vec<Placed<'_>>> = BTreeMap::new();
     for (plan, steps, place) in workers {
-        // The address is wrong, or only the command line sets it.
+        // The address is invalid, or only the command line sets it.
         if matches!(&plan.player, PlayerAddress::Port(destination) if destination.host.is_empty()) {
             continue;
         }

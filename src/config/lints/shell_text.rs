@@ -1,9 +1,9 @@
-//! Finds out roughly which lines of a command are in quotes or here-documents, where indentation may matter.
+//! Determines roughly which lines of a command are in quotes or here-documents, where indentation may matter.
 //!
-//! It follows quotes, comments and here-documents, but not nested substitutions. That is enough for a warning: it is wrong
-//! only for nested quotes that people do not write over several lines.
+//! It recognizes quotes, comments and here-documents, but not nested substitutions. That is enough for a warning: it
+//! fails only for nested quotes, which are rarely written over several lines.
 
-/// Programs whose texts, given in quotes, mean the same however they are indented.
+/// Programs whose quoted arguments do not depend on indentation.
 const FREE_FORM: [&str; 17] = [
     "awk", "gawk", "mawk", "sed", "perl", "jq", "psql", "mysql", "sqlite3", "sh", "bash", "dash", "ksh", "zsh", "ssh",
     "nft", "eval",
@@ -13,16 +13,16 @@ const FREE_FORM: [&str; 17] = [
 #[derive(Debug, Default)]
 pub(super) struct ShellText {
     quote: Option<char>,
-    /// The text in quotes belongs to a program that does not mind.
+    /// Whether the quoted text belongs to a program that ignores indentation.
     free: bool,
-    /// Here-documents that begin behind this line: each one's end, and whether it strips its tabs itself.
+    /// Here-documents that begin after this line: the end of each, and whether it strips tabs itself.
     here: Vec<(String, bool)>,
     in_here: bool,
 }
 
 impl ShellText {
-    /// Takes the next line, without its indentation. Whether it is part of a text that may need its indentation, and not of
-    /// the program, or of a text whose reader ignores indentation.
+    /// Processes the next line, without its indentation. Returns whether it belongs to a quoted text or here-document
+    /// in which indentation may matter.
     pub(super) fn is_data(&mut self, line: &str) -> bool {
         if self.in_here {
             return self.here_line(line);
@@ -70,7 +70,7 @@ impl ShellText {
     }
 }
 
-/// The word at which a here-document ends, from what stands behind `<<`.
+/// Returns the word that ends a here-document, from the text after `<<`, and whether tabs are stripped.
 fn here_end(rest: &str) -> Option<(String, bool)> {
     let strips = rest.starts_with('-');
     let rest = rest.strip_prefix('-').unwrap_or(rest).trim_start();

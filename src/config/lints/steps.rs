@@ -6,7 +6,7 @@ use super::{LocatedStep, Steps, all, repeated};
 use crate::config::{Diagnostic, Lint, Place, Scope, nearest, quoted};
 use crate::model::{Action, Mode, Phase, in_scratch, variable};
 
-/// Runs all of them.
+/// Runs all lints of this module.
 pub(in crate::config) fn check(scope: &mut Scope<'_>, steps: &Steps) {
     const ALL: [fn(&Steps) -> Vec<Diagnostic>; 5] =
         [reference_without_spawn, process_variable_collision, repeated_barrier, fetch_collision, misspelt_scratch];
@@ -15,9 +15,9 @@ pub(in crate::config) fn check(scope: &mut Scope<'_>, steps: &Steps) {
     }
 }
 
-/// `stop:` or `await:` of a step that is not spawned before, in the same phase or an earlier one.
+/// Reports `stop:` or `await:` of a step that is not spawned earlier, in the same phase or an earlier one.
 fn reference_without_spawn(steps: &Steps) -> Vec<Diagnostic> {
-    // Labels are keys: upper and lower case are the same.
+    // Labels are keys, so case does not matter.
     let mut spawned: BTreeMap<String, (usize, &LocatedStep)> = BTreeMap::new();
     for (position, located) in all(steps).enumerate().filter(|(_, located)| located.step.mode == Mode::Spawn) {
         spawned.entry(located.step.label.as_str().to_lowercase()).or_insert((position, located));
@@ -50,12 +50,12 @@ fn spawn_hint<'a>(steps: &Steps, spawned: impl Iterator<Item = &'a String>, labe
     if all(steps).any(|located| located.step.label.as_str().to_lowercase() == key) {
         return format!("only spawned steps can be {done}: write `{label} = spawn:…`");
     }
-    // A few are enough to find a slip, and many cost time.
+    // A few are enough to find a typo, and many would take time.
     let known = spawned.map(String::as_str).take(100);
     nearest::hint_or(&key, known, || format!("start it with `{label} = spawn:…`, or remove this step"))
 }
 
-/// Two spawned steps with different labels and the same variable.
+/// Reports two spawned steps with different labels and the same variable.
 fn process_variable_collision(steps: &Steps) -> Vec<Diagnostic> {
     let label = |located: &LocatedStep| located.step.label.as_str().to_owned();
     let spawned = all(steps).filter(|located| located.step.mode == Mode::Spawn);
@@ -74,7 +74,7 @@ fn process_variable_collision(steps: &Steps) -> Vec<Diagnostic> {
     repeated(spawned).filter_map(finding).collect()
 }
 
-/// A barrier to which a worker comes twice in a phase: it would wait for itself.
+/// Reports a barrier that a worker reaches twice in a phase: it would wait for itself.
 fn repeated_barrier(steps: &Steps) -> Vec<Diagnostic> {
     let steps = steps.iter().flat_map(|(phase, steps)| steps.iter().map(move |located| (phase, located)));
     let barriers = steps.filter_map(|(phase, located)| match &located.step.action {
@@ -90,7 +90,7 @@ fn repeated_barrier(steps: &Steps) -> Vec<Diagnostic> {
     repeated(barriers).map(finding).collect()
 }
 
-/// The steps that fetch files, with their patterns.
+/// Iterates over the steps that fetch files, with their patterns.
 fn fetches(steps: &Steps) -> impl Iterator<Item = (&str, &LocatedStep)> {
     all(steps).filter_map(|located| match &located.step.action {
         Action::Fetch(pattern) => Some((pattern.as_str(), located)),
@@ -98,7 +98,7 @@ fn fetches(steps: &Steps) -> impl Iterator<Item = (&str, &LocatedStep)> {
     })
 }
 
-/// Two fetches whose files have the same names.
+/// Warns about two fetches whose files have the same names.
 fn fetch_collision(steps: &Steps) -> Vec<Diagnostic> {
     let finding = |(name, first, again): (&str, &LocatedStep, &LocatedStep)| {
         let message = format!("this worker fetches {} twice", quoted(name));
@@ -109,7 +109,7 @@ fn fetch_collision(steps: &Steps) -> Vec<Diagnostic> {
     repeated(fetches(steps).map(|(pattern, located)| (kept_name(pattern), located))).map(finding).collect()
 }
 
-/// A fetch whose pattern begins with a misspelt `scratch:`.
+/// Warns about a fetch whose pattern begins with a misspelt `scratch:`.
 fn misspelt_scratch(steps: &Steps) -> Vec<Diagnostic> {
     const SCRATCH: &str = "scratch";
     let finding = |(pattern, located): (&str, &LocatedStep)| {
@@ -122,7 +122,7 @@ fn misspelt_scratch(steps: &Steps) -> Vec<Diagnostic> {
     fetches(steps).filter_map(finding).collect()
 }
 
-/// Fetches of a run without a results folder.
+/// Reports fetches of a run without a results folder.
 pub(in crate::config) fn fetch_without_results(steps: &Steps) -> impl Iterator<Item = Diagnostic> {
     let message = "`fetch:` needs a results folder";
     let hint = "set `results = FOLDER` in `[Test]`, or run `conduct` with `--results FOLDER`";
@@ -130,7 +130,7 @@ pub(in crate::config) fn fetch_without_results(steps: &Steps) -> impl Iterator<I
     fetches(steps).map(move |(_, located)| finding(&located.action))
 }
 
-/// What follows the fixed part of a pattern, which is the folders before the first wildcard.
+/// Returns the part of a pattern after the folders before the first wildcard.
 fn kept_name(pattern: &str) -> &str {
     let pattern = in_scratch(pattern).unwrap_or(pattern);
     let fixed = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());

@@ -1,4 +1,4 @@
-//! Variables such as `$CONDUCTOR_ADDR_SERVER` in commands: those that no step has.
+//! Variables such as `$CONDUCTOR_ADDR_SERVER` in commands that no step has.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::{Steps, all};
 use crate::config::{Diagnostic, Diagnostics, Lint, nearest, quoted};
 use crate::model::{Mode, variable};
 
-/// The variables that every step has, apart from those that are named after workers and steps. A test compares them with the
+/// The variables of every step, except those that are named after workers and steps. A test compares them with the
 /// documents.
 const OF_EVERY_STEP: [&str; 9] = [
     "CONDUCTOR_RUN",
@@ -23,8 +23,8 @@ const OF_EVERY_STEP: [&str; 9] = [
 const ADDRESS: &str = "CONDUCTOR_ADDR";
 const PROCESS: &str = "CONDUCTOR_PID";
 
-/// Warns of variables that a worker's commands use and that none of its steps has. `parameters` are the variables of the
-/// parameters; `workers` are the names of all workers of the test, if they are known, and `without_address` those that have no
+/// Warns about variables that a worker's commands use but none of its steps has. `parameters` are the variables of the
+/// parameters, `workers` the names of all workers of the test, if known, and `without_address` those without an
 /// address.
 pub(in crate::config) fn check(
     steps: &Steps,

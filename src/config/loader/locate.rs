@@ -11,7 +11,7 @@ use crate::config::worker::{FileName, Worker};
 use crate::config::{Diagnostic, Document, Lint, Place, quoted, quoted_path, worker_file};
 
 impl Loader {
-    /// Finds and reads the file of a worker, if it has one. `None` if that failed, which has been reported.
+    /// Finds and reads the file of a worker, if it has one. Returns `None` if that failed, after reporting it.
     pub(in crate::config) fn locate<'w>(&mut self, of: OfTest<'w>) -> Option<Located<'w>> {
         let (path, document) = match &of.worker.file {
             FileName::Unknown => return None,
@@ -26,7 +26,7 @@ impl Loader {
         Some(Located { of, path, document })
     }
 
-    /// The addresses of all workers. An address can depend on that of another worker, which then has to be known first.
+    /// Finds the addresses of all workers. An address can refer to that of another worker, which is then found first.
     pub(in crate::config) fn addresses(
         &mut self,
         all: &[OfTest<'_>],
@@ -35,7 +35,7 @@ impl Loader {
     ) -> Addresses {
         const MOST_ROUNDS: usize = 10;
         let mut open: Vec<(Located<'_>, bool)> = located.iter().map(|located| (located.clone(), true)).collect();
-        // The others have addresses, too, if their files can be read. If not, that does not matter.
+        // Find the other workers' addresses, too, if their files can be read. Errors in these files do not matter.
         if chosen.len() < all.len() {
             let chosen: HashSet<_> = chosen.iter().map(|worker| worker.name.as_str()).collect();
             let so_far = std::mem::take(&mut self.context.diagnostics);
@@ -43,12 +43,12 @@ impl Loader {
             open.extend(others.filter_map(|of| Some((self.locate(*of)?, false))));
             self.context.diagnostics = so_far;
         }
-        // Why a chosen worker could not be located has been reported; its address counts as known.
+        // A chosen worker that could not be located was reported. Its address counts as known.
         let mut addresses = Addresses::new();
         if located.len() < chosen.len() {
             addresses.extend(chosen.iter().map(|worker| (worker.name.as_str().to_lowercase(), None)));
         }
-        // What is wrong is reported when the settings are read again with all addresses.
+        // Mistakes are reported later, when the settings are read again with all addresses.
         let mut context = Context::default();
         for _ in 0..MOST_ROUNDS {
             let before = open.len();
@@ -73,7 +73,7 @@ impl Loader {
         addresses
     }
 
-    /// The worker file of this name: beside the test file, else in the current folder.
+    /// Finds the worker file with this name: in the folder of the test file, or else in the current folder.
     fn find(&mut self, test: &Document, name: &str, place: &Place) -> Option<PathBuf> {
         let paths = paths(test, name);
         let there: Vec<_> = paths.iter().filter(|path| self.files.may_be_there(path)).collect();

@@ -1,4 +1,4 @@
-//! Reads the workers of a test: once in an ordinary test, at each point of a series.
+//! Reads the workers of a test: once for an ordinary test, and at each point for a series.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::config::settings::{TEST_SETTINGS, TestSettings};
 use crate::config::{Diagnostic, Document, Lint, PARAMETERS, Place, SERIES, Scope, Section, Span, TEST, quoted};
 use crate::model::{Metric, PhaseMap, PlayerAddress, Point, WorkerPlan};
 
-/// Where the section of the parameters begins, or that of the series.
+/// Returns the place of the section of the parameters, or of the series.
 fn series_place(test: &Document) -> Place {
     let section = [PARAMETERS, SERIES].iter().find_map(|name| test.section(name));
     section.map_or_else(|| Place::new(&test.source, Span::new(0, 0)), Section::name_place)
@@ -26,7 +26,7 @@ fn check_at_point(scope: &mut Scope<'_>) -> Option<String> {
 }
 
 impl Loader {
-    /// Reads the workers at each point of a series: those of the first point, and the points. An ordinary test is read once.
+    /// Reads the workers at each point, or once for an ordinary test. Returns those of the first point, and the points.
     pub(super) fn points(
         &mut self,
         reading: &Reading<'_>,
@@ -43,7 +43,7 @@ impl Loader {
         let trials = self.trials.or(settings.trials).unwrap_or(1);
         series::check_most(&series, all.len(), trials, &place, diagnostics);
         self.check_parameters(reading);
-        // Without points, which is an error that was reported, the files of the workers are still read.
+        // Without points, which was reported as an error, the files of the workers are still read.
         let first = vec![self.parameters.first()];
         let values = if all.is_empty() { first } else { all.iter().map(|point| point.parameters.clone()).collect() };
         let names: Vec<&str> = all.iter().map(|point| &*point.name).collect();
@@ -66,7 +66,7 @@ impl Loader {
         (first.unwrap_or_default(), Some((points, series)))
     }
 
-    /// Warns of too few trials to compare the points of a series.
+    /// Warns about too few trials to compare the points of a series.
     pub(super) fn check_enough(
         &mut self,
         test: &Document,
@@ -78,8 +78,8 @@ impl Loader {
         series::check_enough(series, points, trials, metrics, &place, &mut self.context.diagnostics);
     }
 
-    /// Reads something at each point, with the values of the parameters there. What is found at each of them is reported
-    /// once, and the other findings with the point's name.
+    /// Reads something at each point, with the values of its parameters. Findings that are the same at all points are
+    /// reported once, others with the name of the point.
     fn at_points<T>(
         &mut self,
         names: &[&str],
@@ -119,7 +119,7 @@ impl Loader {
         all
     }
 
-    /// Warns of parameters that no file uses.
+    /// Warns about parameters that no file uses.
     fn check_parameters(&mut self, reading: &Reading<'_>) {
         let files = reading.located.iter().filter_map(|located| located.document.as_deref());
         let documents: Vec<&Document> = files.chain([reading.test, &self.defines]).collect();
@@ -135,7 +135,7 @@ impl Loader {
         }
     }
 
-    /// Reads all workers of a test once, and looks for mistakes that need all of them.
+    /// Reads all workers of a test once, and runs the lints that need all of them.
     fn read_point(&mut self, reading: &Reading<'_>) -> Vec<WorkerPlan> {
         let Reading { located, addresses, .. } = *reading;
         let workers: Vec<_> = located.iter().filter_map(|located| self.worker(located, addresses)).collect();
@@ -151,7 +151,7 @@ impl Loader {
             shared_player::check(workers, diagnostics);
         }
         let parameters: Vec<String> = self.parameters.iter().map(Parameter::variable).collect();
-        // That only the command line sets an address, or that it is wrong, is something else.
+        // A worker whose address is invalid, or is set only on the command line, does not count as having none.
         let has_none = |plan: &&WorkerPlan| {
             let is_open = !addresses.contains_key(&plan.name.as_str().to_lowercase());
             is_open && matches!(plan.player, PlayerAddress::Transport(_))

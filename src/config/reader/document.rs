@@ -1,4 +1,4 @@
-//! What a file has: its sections, and their keys and values, each found by its name at once.
+//! The contents of a file: its sections, and their keys and values, indexed by name.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use crate::config::{Place, Source, Span, Text};
 /// The section whose entries are variables, and defaults for the other sections.
 pub const DEFAULT: &str = "DEFAULT";
 
-/// What a file has.
+/// The contents of a file.
 #[derive(Debug, Clone)]
 pub struct Document {
     /// The file.
     pub source: Arc<Source>,
-    /// Its sections, in order, each name once.
+    /// The sections, in order, each name once.
     pub sections: Vec<Section>,
-    /// Comments for this program, `conductor: allow(…)` or `conductor: required(…)`, without the comment's sign.
+    /// Comments for this program, `conductor: allow(…)` or `conductor: required(…)`, without the comment character.
     pub(in crate::config) directives: Vec<Span>,
     index: BTreeMap<String, usize>,
 }
@@ -25,12 +25,12 @@ impl Document {
         Self { source: Arc::clone(source), sections: Vec::new(), directives: Vec::new(), index: BTreeMap::new() }
     }
 
-    /// The section of this name; upper and lower case differ.
+    /// Returns the section with this name, which is case-sensitive.
     pub fn section(&self, name: &str) -> Option<&Section> {
         self.index.get(name).and_then(|index| self.sections.get(*index))
     }
 
-    /// The index of the section of this name, which is added if it is not there yet.
+    /// Returns the index of the section with this name, after adding it if necessary.
     pub(in crate::config) fn open(&mut self, name: &str, name_span: Span) -> usize {
         if let Some(known) = self.index.get(name) {
             return *known;
@@ -54,27 +54,27 @@ impl Document {
 pub struct Section {
     /// Its name.
     pub name: String,
-    /// Where its name stands first.
+    /// The first place of its name.
     pub name_span: Span,
-    /// Its entries, in order. A key that occurs twice is here twice, and was reported.
+    /// Its entries, in order. If a key occurs twice, which was reported, both entries are included.
     pub entries: Vec<Entry>,
     source: Arc<Source>,
-    /// The first entry of each key.
+    /// The index of the first entry with each key.
     first: HashMap<Arc<str>, usize>,
 }
 
 impl Section {
-    /// Where its name stands first, with its file.
+    /// Returns the first place of its name, with its file.
     pub fn name_place(&self) -> Place {
         Place::new(&self.source, self.name_span)
     }
 
-    /// The first entry with this key, which is given in lower case.
+    /// Returns the first entry with this key, which must be in lower case.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.first.get(key).map(|place| &self.entries[*place])
     }
 
-    /// Adds an entry, and returns the first one that has its key, if there is one.
+    /// Adds an entry. Returns the first entry with the same key, if there is one.
     pub(in crate::config) fn add(&mut self, entry: Entry) -> Option<&Entry> {
         let place = self.entries.len();
         let first = *self.first.entry(Arc::clone(&entry.key)).or_insert(place);
@@ -86,9 +86,9 @@ impl Section {
 /// A key and its value.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Where the key stands.
+    /// The place of the key.
     pub key_span: Span,
-    /// The value: its lines joined by newlines, variables not yet replaced.
+    /// The value: its lines joined by newlines, with variables not yet replaced.
     pub value: Text,
     key: Arc<str>,
 }
@@ -98,17 +98,17 @@ impl Entry {
         Self { key_span, value, key: written_key.to_lowercase().into() }
     }
 
-    /// The key as it was written.
+    /// Returns the key as written.
     pub fn written_key(&self) -> &str {
         &self.value.source().text()[self.key_span.start..self.key_span.end]
     }
 
-    /// The key in lower case, as Python has it.
+    /// Returns the key in lower case, as in Python.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// Where the key stands, with its file.
+    /// Returns the place of the key, with its file.
     pub fn key_place(&self) -> Place {
         Place::new(self.value.source(), self.key_span)
     }

@@ -1,10 +1,10 @@
-//! Findings as workflow commands of GitHub, which shows them beside the lines that they are about.
+//! Findings as workflow commands of GitHub, which shows them next to the affected lines.
 
 use crate::config::{Diagnostic, Diagnostics};
 use crate::model::WorkflowCommand;
 
 impl Diagnostics {
-    /// All findings as workflow commands of GitHub, a line each.
+    /// Formats all findings as workflow commands of GitHub, one per line.
     pub fn to_github(&self) -> String {
         self.iter().map(|diagnostic| command(diagnostic) + "\n").collect()
     }

@@ -20,10 +20,11 @@ fn located(path: &Path, place: Option<&Place>) -> impl Serialize + use<> {
 }
 
 impl Diagnostics {
-    /// All findings as a JSON array of objects, in order, each on a line. Each has `severity` (`error` or `warning`),
-    /// `name` (the lint's), `message`, `hint`, a place, and `related`, an array of objects with a `message` and a place. A
-    /// place is `file`, `line`, `column`, `end_line`, `end_column`: lines and columns count from 1, columns in characters,
-    /// the end is the first column after it; all but `file` are null if the finding is about the file as a whole.
+    /// Formats all findings as a JSON array of objects, in order, one per line. Each has `severity` (`error` or
+    /// `warning`), `name` (that of the lint), `message`, `hint`, a place, and `related`, an array of objects with a
+    /// `message` and a place. A place is `file`, `line`, `column`, `end_line`, `end_column`: lines and columns count
+    /// from 1, columns in characters, the end is exclusive; all but `file` are null if the finding is about the file as
+    /// a whole.
     pub fn to_json(&self) -> String {
         let lines: Vec<_> = self.iter().map(|diagnostic| format!("\n  {}", line(diagnostic))).collect();
         let end = if lines.is_empty() { "" } else { "\n" };

@@ -1,4 +1,4 @@
-//! The forms of findings: text with excerpts for people, JSON for programs, annotations for GitHub's workflows.
+//! The formats of findings: text with excerpts, JSON, and annotations for GitHub workflows.
 
 mod github;
 mod json;

@@ -1,17 +1,17 @@
-//! Diagnostics as text for people: the look of rustc, by `annotate-snippets`.
+//! Findings as human-readable text in the style of rustc, by `annotate-snippets`.
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
 use crate::config::{Diagnostic, Diagnostics, Place, Severity, Source, Span};
 
-/// The longest line that is shown: what is longer was not written by hand, and nobody would find the mark in it.
+/// The longest line that is shown: a longer one was not written by hand, and a mark in it would be hard to find.
 const LONGEST_LINE: usize = 4096;
-/// How far apart two places may be to be shown in one excerpt.
+/// The maximum distance of two places in one excerpt.
 const FAR: usize = 2048;
 
 impl Diagnostics {
-    /// All findings as text for people, a blank line between them; empty if there is none.
+    /// Formats all findings as text, separated by blank lines. The text is empty if there are none.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
@@ -45,8 +45,8 @@ fn are_near(left: &Place, right: &Place) -> bool {
     left.source.order() == right.source.order() && left.span.start.abs_diff(right.span.start) < FAR
 }
 
-/// The lines from the first marked one to the last. The rest of the file is left out, so that the time for a finding
-/// does not depend on the file's length; so are lines of a length that no screen shows.
+/// Shows the lines from the first marked one to the last. The rest of the file is left out, so that the time does not
+/// depend on the length of the file; so are lines that are too long for a screen.
 fn excerpt<'a>(
     group: Group<'a>,
     source: &'a Source,
@@ -73,13 +73,13 @@ fn excerpt<'a>(
     group.element(snippet)
 }
 
-/// A text that does nothing to a terminal.
+/// Makes a text safe for a terminal.
 fn harmless(text: &str) -> String {
     normalize_untrusted_str(&without_c1(text))
 }
 
-/// The library shows all control characters by signs but those of C1, which some terminals obey. The sign that stands
-/// for them here has the same two bytes' length, so that spans stay right.
+/// Replaces the control characters of C1, which some terminals obey and the library leaves unchanged. The replacement
+/// also has two bytes, so that spans stay correct.
 fn without_c1(text: &str) -> String {
     text.replace(|character| matches!(character, '\u{80}'..='\u{9f}'), "\u{b7}")
 }

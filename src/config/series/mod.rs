@@ -1,4 +1,4 @@
-//! A series: `[Parameters]` and `[Series]` of a test file become points, and an order of trials.
+//! Series: converts `[Parameters]` and `[Series]` of a test file to points and an order of trials.
 
 mod parameters;
 mod points;

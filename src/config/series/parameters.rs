@@ -1,56 +1,56 @@
-//! `[Parameters]`: the values of each parameter, as they are written.
+//! `[Parameters]`: the values of each parameter, as written.
 //!
-//! `qdisc = codel, pfifo` and `streams = [1-8], 16` have their values on one line; where the value has several lines, each
-//! is a value. `rate rtt =` has lines with one value for each of its names.
+//! `qdisc = codel, pfifo` and `streams = [1-8], 16` have their values on one line. If there are several lines, each is
+//! a value. After `rate rtt =`, each line has one value for each name.
 
 use crate::config::interpolate::{PLACEHOLDER, PREDEFINED};
 use crate::config::{Diagnostic, Diagnostics, Document, Entry, Lint, PARAMETERS, Place, Refusal, is_space, quoted};
 use crate::model::variable;
 
-/// How many values one line may have.
+/// The maximum number of values on one line.
 const MOST_VALUES: usize = 10_000;
 
 /// The parameters of a test.
 #[derive(Debug, Clone, Default)]
 pub(in crate::config) struct Parameters {
-    /// Those that vary together are one.
+    /// The groups. Parameters that vary together form one group.
     pub(super) groups: Vec<Group>,
 }
 
-/// Parameters that vary together: one, or those that are tied.
+/// Parameters that vary together: a single one, or several tied ones.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
     pub(super) parameters: Vec<Parameter>,
-    /// The values; each row has one for each parameter.
+    /// The values; each row contains one for each parameter.
     pub(super) rows: Vec<Vec<String>>,
-    /// Something stands for values that are wrong.
+    /// Whether placeholders replace invalid values.
     is_guess: bool,
     pub(super) place: Place,
 }
 
-/// The name of a parameter, in lower case.
+/// A parameter. Its name is in lower case.
 #[derive(Debug, Clone)]
 pub(in crate::config) struct Parameter {
     pub(in crate::config) name: String,
     pub(in crate::config) place: Place,
-    /// Its values as they were written.
+    /// Its values, as written.
     pub(in crate::config) written: String,
 }
 
 impl Parameter {
-    /// The environment variable that steps and `check` have.
+    /// Returns the environment variable with its value in steps and `check`.
     pub(in crate::config) fn variable(&self) -> String {
         variable("CONDUCTOR_PARAM", &self.name)
     }
 }
 
 impl Parameters {
-    /// All of them, in order.
+    /// Iterates over all parameters, in order.
     pub(in crate::config) fn iter(&self) -> impl Iterator<Item = &Parameter> {
         self.groups.iter().flat_map(|group| &group.parameters)
     }
 
-    /// The first value of each.
+    /// Returns the first value of each.
     pub(in crate::config) fn first(&self) -> Vec<(String, String)> {
         let of_group = |group: &Group| {
             let values = group.rows.first().cloned().unwrap_or_default();
@@ -59,12 +59,12 @@ impl Parameters {
         self.groups.iter().flat_map(of_group).collect()
     }
 
-    /// Whether something stands for values that are wrong.
+    /// Returns whether placeholders replace invalid values.
     pub(super) fn is_guess(&self) -> bool {
         self.groups.iter().any(|group| group.is_guess)
     }
 
-    /// Their names.
+    /// Returns their names.
     pub(in crate::config) fn names(&self) -> Vec<String> {
         self.iter().map(|parameter| parameter.name.clone()).collect()
     }
@@ -109,21 +109,21 @@ fn group(entry: &Entry) -> Result<Group, Refusal> {
     Ok(Group { parameters, rows, is_guess: false, place: entry.key_place() })
 }
 
-/// The parameters of a line, with their values as they were written.
+/// Returns the parameters of a line, with their values as written.
 fn parameters(entry: &Entry, written: &str) -> Vec<Parameter> {
     let parameter =
         |name: &str| Parameter { name: name.to_owned(), place: entry.key_place(), written: written.to_owned() };
     entry.key().split_whitespace().map(parameter).collect()
 }
 
-/// Parameters whose values are wrong: something stands for them, so that their use is not reported too.
+/// Creates parameters with placeholders for invalid values, so that references to them are not reported, too.
 fn unknown(entry: &Entry) -> Group {
     let parameters = parameters(entry, "");
     let row = parameters.iter().map(|_| PLACEHOLDER.to_owned()).collect();
     Group { parameters, rows: vec![row], is_guess: true, place: entry.key_place() }
 }
 
-/// The values of a line: separated by commas, each perhaps a range `[1-8]`.
+/// Parses the values of a line: separated by commas, each may be a range `[1-8]`.
 fn list(text: &str) -> Result<Vec<String>, Refusal> {
     let mut values = Vec::new();
     for item in text.split(',').map(|item| item.trim_matches(is_space)) {
@@ -147,7 +147,7 @@ fn list(text: &str) -> Result<Vec<String>, Refusal> {
     Ok(values)
 }
 
-/// The first and the last number of `[1-8]`, and how many digits each has at least.
+/// Returns the first and the last number of `[1-8]`, and the minimum number of digits.
 fn range(item: &str) -> Option<(u64, u64, usize)> {
     let (first, last) = item.strip_prefix('[')?.strip_suffix(']')?.split_once('-')?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -156,7 +156,7 @@ fn range(item: &str) -> Option<(u64, u64, usize)> {
     Some((first.parse().ok()?, last.parse().ok()?, width))
 }
 
-/// Refuses names that have another meaning, and those that agree.
+/// Reports names that have another meaning, and repeated ones.
 fn refuse_names(parameters: &Parameters, diagnostics: &mut Diagnostics) {
     const HINT: &str = "a name consists of letters, digits, `_`, `-` and `.`";
     let all: Vec<&Parameter> = parameters.iter().collect();

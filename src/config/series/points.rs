@@ -1,4 +1,4 @@
-//! The points of a series: each combination of the values of its parameters, without those that are left out.
+//! The points of a series: all combinations of the values of its parameters, except excluded ones.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,10 +8,10 @@ use super::settings::Series;
 use crate::config::{Diagnostic, Diagnostics, Lint, Place, hint_or, quoted};
 use crate::model::{Point, PointId};
 
-/// How many trials, and so how many points, a series may have.
+/// The maximum number of trials of a series, and so of points.
 pub(in crate::config) const MOST_TRIALS: usize = 10_000;
 
-/// What the command line chooses.
+/// The choices of the command line.
 #[derive(Debug, Clone, Default)]
 pub(in crate::config) struct Chosen {
     /// `-P`: names and values.
@@ -20,7 +20,7 @@ pub(in crate::config) struct Chosen {
     pub(in crate::config) points: Vec<String>,
 }
 
-/// The points of a test, and what is wrong with them. `place` is that of the section.
+/// Returns the points of a test, and reports mistakes. `place` is that of the section.
 pub(in crate::config) fn points(
     parameters: &Parameters,
     series: &Series,
@@ -49,7 +49,7 @@ struct Work<'a> {
     place: &'a Place,
     diagnostics: &'a mut Diagnostics,
     names: Vec<String>,
-    /// Something stands for values that are wrong: it is not compared with anything.
+    /// Whether placeholders replace invalid values: these are not compared with anything.
     is_guess: bool,
 }
 
@@ -58,7 +58,7 @@ impl Work<'_> {
         self.diagnostics.push(Diagnostic::new(lint, place.clone(), message, hint));
     }
 
-    /// Whether all names of a selector are those of parameters; one that is not is reported.
+    /// Returns whether the name of a selector is that of a parameter, and reports it if not.
     fn is_known(&mut self, name: &str, place: &Place) -> bool {
         let is_known = self.names.iter().any(|known| known == name);
         if !is_known {
@@ -72,7 +72,7 @@ impl Work<'_> {
         is_known
     }
 
-    /// The parameters, where `-P` has chosen among their values, or set others.
+    /// Returns the parameters with the values that `-P` has chosen or added.
     fn narrowed(&mut self, parameters: &Parameters, chosen: &[(String, String)]) -> Vec<Group> {
         let mut groups = parameters.groups.clone();
         let mut done = HashSet::new();
@@ -103,7 +103,7 @@ impl Work<'_> {
         groups
     }
 
-    /// Whether one of the values is a list of such that the parameter has, which is reported.
+    /// Returns whether one of the values is a comma-separated list of the parameter's values, after reporting it.
     fn are_several(&mut self, name: &str, wanted: &[&String], group: &Group, at: usize) -> bool {
         let has = |value: &str| group.rows.iter().any(|row| row[at] == value);
         let is_list =
@@ -116,7 +116,7 @@ impl Work<'_> {
         true
     }
 
-    /// Each combination once; the last parameter varies fastest. `None` if there are too many.
+    /// Returns each combination once; the last parameter varies fastest. Returns `None` if there are too many.
     fn combined(&mut self, groups: &[Group]) -> Option<Vec<Point>> {
         let count = groups.iter().try_fold(1_usize, |count, group| count.checked_mul(group.rows.len()));
         if count.is_none_or(|count| count > MOST_TRIALS) {
@@ -183,7 +183,7 @@ impl Work<'_> {
         all.retain(|point| selectors.iter().any(|selector| selector.matches(&point.name, &point.parameters)));
     }
 
-    /// With which point each is compared: the one that has the values of the baseline, and otherwise the same.
+    /// Sets the baseline of each point: the point that has the values of `series.baseline` and is otherwise equal.
     fn compare(&mut self, all: &mut [Point], series: &Series) {
         let Some((baseline, place)) = series.baseline.as_ref().filter(|_| !self.is_guess) else { return };
         if !baseline.values.iter().all(|(name, _)| self.is_known(name, place)) || all.is_empty() {

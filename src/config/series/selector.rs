@@ -1,4 +1,4 @@
-//! The names of points, and selectors such as `qdisc=codel,rtt=10ms`, pure.
+//! The names of points, and selectors such as `qdisc=codel,rtt=10ms`. Pure.
 
 use std::fmt::Write as _;
 
@@ -6,13 +6,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::hex;
 
-/// A longer name of a point is cut, in bytes.
+/// The maximum length of a point's name, in bytes; longer ones are cut.
 const LONGEST: usize = 120;
-/// So many bytes of the digest of a cut name are behind it, each in two digits.
+/// The number of bytes of the digest that follows a cut name, with two digits each.
 const DIGEST: usize = 4;
 
-/// The name of the point with these parameters: `qdisc=codel,rtt=10ms`. Characters that are no letters, digits, `.`, `_`,
-/// `-` and `+` are `%XX`.
+/// Returns the name of the point with these parameters: `qdisc=codel,rtt=10ms`. Characters other than letters, digits,
+/// `.`, `_`, `-` and `+` become `%XX`.
 pub(super) fn point_name(parameters: &[(String, String)]) -> String {
     let mut name = String::new();
     for (key, value) in parameters {
@@ -39,16 +39,16 @@ pub(super) fn point_name(parameters: &[(String, String)]) -> String {
     name + &hex(&digest[..DIGEST])
 }
 
-/// Some points: those whose parameters have these values, or the one with this name.
+/// A selection of points: those whose parameters have these values, or the one with this name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Selector {
     written: String,
-    /// The names, in lower case, and the values; none for a name that was cut.
+    /// The names, in lower case, and the values; empty for a name that was cut.
     pub(super) values: Vec<(String, String)>,
 }
 
 impl Selector {
-    /// Reads `a=b,c=d`.
+    /// Parses `a=b,c=d`.
     pub(super) fn read(text: &str) -> Result<Self, &'static str> {
         let written = text.trim().to_owned();
         if is_cut(&written) {
@@ -62,20 +62,20 @@ impl Selector {
         Ok(Self { written, values })
     }
 
-    /// Whether it selects a point.
+    /// Returns whether it selects a point.
     pub(super) fn matches(&self, name: &str, parameters: &[(String, String)]) -> bool {
         let has_all = || self.values.iter().all(|wanted| parameters.contains(wanted));
         self.written == name || (!self.values.is_empty() && has_all())
     }
 }
 
-/// Whether it is a name that was cut: no other name has a `~`.
+/// Returns whether a name was cut: no other name contains a `~`.
 fn is_cut(name: &str) -> bool {
     let digits = |digest: &str| digest.len() == 2 * DIGEST && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
     name.rsplit_once('~').is_some_and(|(_, digest)| digits(digest))
 }
 
-/// A value with each `%XX` replaced by its byte. If that is not UTF-8, the value is unchanged.
+/// Replaces each `%XX` by its byte. If the result is not UTF-8, returns the value unchanged.
 fn decoded(value: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = value.as_bytes();

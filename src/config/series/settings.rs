@@ -1,26 +1,26 @@
-//! `[Series]`: the order of the trials, and which points there are. Its values are taken as they are written.
+//! `[Series]`: the order of the trials, and the choice of points. Its values are used verbatim.
 
 use super::selector::Selector;
 use crate::config::metric_section::name_of_section;
 use crate::config::{Document, Entry, Lint, Place, Refusal, SERIES, Scope, Setting, Text, is_space, value};
 use crate::model::{Margin, Order};
 
-/// What `[Series]` says.
+/// The settings of `[Series]`.
 #[derive(Debug, Clone, Default)]
 pub(in crate::config) struct Series {
     pub(in crate::config) order: Order,
     pub(in crate::config) seed: Option<u32>,
     pub(in crate::config) warm_up: u32,
     pub(in crate::config) most_trials: Option<u32>,
-    /// That of each metric which has none of its own.
+    /// The precision of each metric that does not set its own.
     pub(in crate::config) precision: Option<Margin>,
-    /// Where a precision is wanted first, here or of a metric.
+    /// The first place that sets a precision, here or in a metric.
     pub(super) precise: Option<Place>,
-    /// Where `max_trials` is.
+    /// The place of `max_trials`.
     pub(super) most_place: Option<Place>,
-    /// The points that are left out: a selector a line.
+    /// The excluded points: one selector per line.
     pub(super) exclude: Vec<(Selector, Place)>,
-    /// What points are compared with.
+    /// The points that other points are compared with.
     pub(super) baseline: Option<(Selector, Place)>,
 }
 
@@ -42,7 +42,7 @@ const SETTINGS: [Setting<Series>; 7] = [
     }),
 ];
 
-/// Reads `[Series]`, and reports its mistakes. `None` if the test has none.
+/// Reads `[Series]`, and reports its mistakes. Returns `None` if the test has no such section.
 pub(in crate::config) fn read(scope: &mut Scope<'_>) -> Option<Series> {
     let section = scope.document.section(SERIES);
     let mut series = section.map(|section| scope.read_literally(section, &SETTINGS)).unwrap_or_default();
@@ -51,7 +51,7 @@ pub(in crate::config) fn read(scope: &mut Scope<'_>) -> Option<Series> {
     section.map(|_| series)
 }
 
-/// Refuses a precision without what it needs.
+/// Reports a precision without the settings that it needs.
 fn check_precision(scope: &mut Scope<'_>, series: &mut Series, own: Option<Place>) {
     let test = scope.document;
     let has_metrics = test.sections.iter().any(|section| name_of_section(&section.name).is_some());
@@ -61,7 +61,7 @@ fn check_precision(scope: &mut Scope<'_>, series: &mut Series, own: Option<Place
         scope.report(Lint::MissingSetting, place, message, hint);
     }
     series.precise = own.or_else(|| precision_of_metric(test));
-    // Nothing says how many trials may be added.
+    // The maximum number of trials is not set.
     if let Some(place) = series.precise.clone().filter(|_| series.most_trials.is_none()) {
         let message = "`precision` needs `max_trials` in `[Series]`";
         let hint = "add `max_trials = N`: a series that never becomes precise enough ends there";
@@ -69,7 +69,7 @@ fn check_precision(scope: &mut Scope<'_>, series: &mut Series, own: Option<Place
     }
 }
 
-/// Where the first precision of a metric is.
+/// Returns the first place that sets the precision of a metric.
 fn precision_of_metric(test: &Document) -> Option<Place> {
     let metrics = test.sections.iter().filter(|section| name_of_section(&section.name).is_some());
     let mut entries = metrics.filter_map(|section| section.entry("precision"));

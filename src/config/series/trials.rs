@@ -1,4 +1,4 @@
-//! How many trials a series has, whether they are enough, and in which order they are run.
+//! The trials of a series: their number, whether there are enough, and their order.
 
 use sha2::{Digest as _, Sha256};
 
@@ -8,24 +8,24 @@ use crate::config::{Diagnostic, Diagnostics, Lint, Place};
 use crate::model::{FEWEST_FOR_PRECISION, Metric, Order, Point, Rounds, RunId, Schedule};
 use crate::statistics::{Design, Random};
 
-/// The rounds of a series with so many trials of each point.
+/// Returns the rounds of a series with `trials` trials of each point.
 fn rounds(series: &Series, trials: u32) -> Rounds {
     let most = series.most_trials.filter(|_| series.precise.is_some());
     Rounds { warm_up: series.warm_up, counted: trials, most: most.unwrap_or(0) }
 }
 
-/// How many trials are planned, with warm-up.
+/// Returns the number of planned trials, including warm-up.
 pub(in crate::config) const fn planned(series: &Series, points: usize, trials: u32) -> usize {
     (series.warm_up as usize + trials as usize).saturating_mul(points)
 }
 
-/// How many trials may be run at most.
+/// Returns the maximum number of trials.
 pub(in crate::config) fn most(series: &Series, points: usize, trials: u32) -> usize {
     let Rounds { warm_up, counted, most } = rounds(series, trials);
     (warm_up as usize + counted.max(most) as usize).saturating_mul(points)
 }
 
-/// Refuses too many trials.
+/// Reports too many trials.
 pub(in crate::config) fn check_most(
     series: &Series,
     points: usize,
@@ -42,7 +42,7 @@ pub(in crate::config) fn check_most(
     check_max_trials(series, trials, diagnostics);
 }
 
-/// Warns of too few trials for a comparison of these metrics: each of their values at each point is a row of it.
+/// Warns about too few trials for a comparison of these metrics: each of their values at each point is a row of it.
 pub(in crate::config) fn check_enough(
     series: &Series,
     points: &[Point],
@@ -71,7 +71,7 @@ pub(in crate::config) fn check_enough(
     }
 }
 
-/// Refuses a `max_trials` with which no trial could be added, or no median ever be precise enough.
+/// Reports a `max_trials` with which no trial could be added, or no median could become precise enough.
 fn check_max_trials(series: &Series, trials: u32, diagnostics: &mut Diagnostics) {
     let (Some(most), Some(place)) = (series.most_trials, &series.most_place) else { return };
     let mut refuse = |message: String, hint: &str| {
@@ -87,7 +87,7 @@ fn check_max_trials(series: &Series, trials: u32, diagnostics: &mut Diagnostics)
     }
 }
 
-/// The order of the trials. Without a seed of the test file, it follows from the name of the run.
+/// Returns the order of the trials. If the test file sets no seed, it is derived from the name of the run.
 pub(in crate::config) fn schedule(series: &Series, points: usize, trials: u32, run: &RunId) -> Schedule {
     if most(series, points, trials) > MOST_TRIALS {
         return Schedule::default();
@@ -109,7 +109,7 @@ mod tests {
             let schedule = schedule(&series, 4, 3, &RunId::new(run).unwrap());
             schedule.points().map(|id| id.0).collect::<Vec<_>>()
         };
-        // What a seed leads to never changes.
+        // The order that results from a seed never changes.
         assert_eq!(order(Some(4711), "a"), [3, 1, 0, 2, 3, 0, 2, 1, 2, 3, 1, 0]);
         assert_eq!(order(Some(4711), "a"), order(Some(4711), "b"));
         assert_eq!(order(None, "a"), order(None, "a"));

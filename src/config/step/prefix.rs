@@ -1,4 +1,4 @@
-//! One prefix of a step, such as `spawn:` or `timeout30:`.
+//! The prefixes of a step, such as `spawn:` or `timeout30:`.
 
 use std::time::Duration;
 
@@ -11,30 +11,31 @@ use crate::model::{Action, Bound, FilePattern, Gate, LinePattern, Mode, Step, Un
 pub(super) struct Prefix {
     /// The word before the colon, or before the time.
     pub(super) word: &'static str,
-    /// Its place in the order of prefixes.
+    /// The position in the order of prefixes.
     pub(super) slot: Slot,
-    /// What it means.
+    /// The meaning.
     pub(super) meaning: Meaning,
 }
 
-/// What a prefix means.
+/// The meaning of a prefix.
 #[derive(Clone, Copy)]
 pub(super) enum Meaning {
-    /// The word says it all.
+    /// A prefix without a time.
     Alone(fn(&mut Step)),
-    /// The word has a time.
+    /// A prefix with a time.
     Timed(fn(&mut Step, Duration)),
-    /// The rest of the value is what the step does instead of a command.
+    /// A prefix whose argument, the rest of the value, replaces a command.
     Form(Form),
-    /// The same, and the word may have a time: the limit of the step.
+    /// The same, with an optional time: the limit of the step.
     TimedForm(Form),
 }
 
-/// Reads the text after the prefix of a form: what the step does, or what is wrong, with a hint. The labels are those of
-/// spawned steps that consist of several words.
+/// Parses the text after the prefix of a form. Returns what the step does, or the mistake and a hint. The labels are
+/// those of spawned steps that consist of several words.
 pub(super) type Form = fn(&str, &[&str]) -> Result<Action, (String, &'static str)>;
 
-/// The places of the prefixes, outermost first: each is taken once. A `timeout` after `until` limits each attempt.
+/// The positions of prefixes, outermost first; each is used at most once. A `timeout` after `until` limits each
+/// attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Slot {
     Gate,
@@ -45,7 +46,7 @@ pub(super) enum Slot {
     Form,
 }
 
-/// All prefixes. The player carries out what is read here, and `model::Action` writes it.
+/// All prefixes. The player carries out what is parsed here, and `model::Action` displays it.
 static PREFIXES: [Prefix; 12] = [
     prefix("must", Slot::Gate, Meaning::Alone(|step| step.gate = Gate::Must)),
     prefix("mayfail", Slot::Gate, Meaning::Alone(|step| step.gate = Gate::MayFail)),
@@ -72,7 +73,7 @@ fn timeout(step: &mut Step, limit: Duration) {
     }
 }
 
-/// Refuses a form without an argument.
+/// Reports a form without an argument.
 fn check_argument(word: &str, argument: &str) -> Result<(), (String, &'static str)> {
     let error = || (format!("`{word}:` has no argument"), "write one, as in `barrier:ready`");
     if argument.is_empty() { Err(error()) } else { Ok(()) }
@@ -106,7 +107,7 @@ fn await_line(text: &str, spaced: &[&str]) -> Result<Action, (String, &'static s
     Ok(Action::Await { label: label.to_owned(), pattern: pattern.to_owned() })
 }
 
-/// What follows a label at the start of a text. Upper and lower case are the same, as in keys.
+/// Returns the text after a label at the start of a text. Case does not matter, as in keys.
 fn after_label<'t>(text: &'t str, label: &str) -> Option<&'t str> {
     let mut rest = text;
     for known in label.chars().flat_map(char::to_lowercase) {
@@ -138,16 +139,16 @@ fn put(files: &str, _: &[&str]) -> Result<Action, (String, &'static str)> {
 /// A prefix at the start of a text.
 pub(super) struct Found {
     pub(super) prefix: &'static Prefix,
-    /// Its time, or what is wrong with it.
+    /// The time, or why it is invalid.
     pub(super) time: Result<Option<Duration>, Refusal>,
-    /// Its length, with the colon.
+    /// The length, including the colon.
     pub(super) length: usize,
 }
 
-/// The prefix at the start of a text, if there is one.
+/// Returns the prefix at the start of a text, if there is one.
 ///
-/// Upper and lower case differ, and there is nothing between word, time and colon, so that no command that means something
-/// to a shell is taken for a prefix. A time begins with a digit: `timeoutx:` is the name of a command.
+/// Case matters, and nothing can be between word, time and colon, so that no valid shell command is mistaken for a
+/// prefix. A time begins with a digit: `timeoutx:` is the name of a command.
 pub(super) fn at_start(text: &str) -> Option<Found> {
     const LONGEST: usize = 64;
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'.' || !byte.is_ascii();
@@ -172,9 +173,9 @@ fn is_time(text: &str) -> bool {
         && text.chars().all(|character| character.is_alphanumeric() || character == '.')
 }
 
-/// A misspelt prefix at the start of a command: its length, with the colon, and what to write.
+/// Finds a misspelt prefix at the start of a command. Returns its length, including the colon, and the correction.
 ///
-/// No name of a program is followed by a colon, so a word with a colon that is nearly that of a prefix was meant as one.
+/// No program name is followed by a colon, so a word with a colon that is similar to a prefix was meant as one.
 pub(super) fn nearly(command: &str) -> Option<(usize, String)> {
     let word = leading(command, u8::is_ascii_alphabetic);
     let gap = leading(&command[word.len()..], |byte| b" _-=".contains(byte));
@@ -201,7 +202,7 @@ pub(super) fn nearly(command: &str) -> Option<(usize, String)> {
     Some((length + 1, hint))
 }
 
-/// The first bytes of a text that are of a kind; a few are enough.
+/// Returns the first bytes of a text that are of a kind, at most 16.
 fn leading(text: &str, is_kind: impl Fn(&u8) -> bool) -> &str {
     const MOST: usize = 16;
     let length = text.bytes().take(MOST).take_while(|byte| byte.is_ascii() && is_kind(byte)).count();

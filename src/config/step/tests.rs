@@ -109,7 +109,7 @@ fn other_things_to_do_than_commands_are_read() {
         ("put:a b.txt -> /tmp/c d", Action::Put { local: PathBuf::from("a b.txt"), remote: "/tmp/c d".to_owned() }),
     ] {
         assert_eq!(step("a", value).action, action, "{value}");
-        // What is displayed is read as the same.
+        // The displayed form is parsed as the same action.
         assert_eq!(step("a", &action.to_string()).action, action, "{action}");
     }
 }
