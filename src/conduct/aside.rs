@@ -1,4 +1,4 @@
-//! What partial attempts at trials left in the folder of a run is moved aside before the trials are run again.
+//! Moves aside what partial attempts at trials left in the folder of a run, before the trials are run again.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -6,28 +6,28 @@ use std::io::{self, ErrorKind};
 
 use super::disk::{Disk, OUTPUTS};
 
-/// The folder in which an attempt's files are that was made again, beside the folder of its trial.
+/// The name of the folder, next to that of its trial, with the files of an attempt that was repeated.
 pub(crate) fn aside(trial: &str, attempt: u32) -> OsString {
     format!("{trial}.attempt-{attempt}").into()
 }
 
-/// What is there of a trial.
+/// The attempts and folders found for a trial.
 #[derive(Debug, Default)]
 struct Found {
     /// The latest attempt that is recorded, or has files that were moved aside.
     attempt: u32,
     /// The latest attempt whose files were moved aside.
     aside: u32,
-    /// In which folders it has one of its own.
+    /// The folders that contain a folder of this trial.
     folders: Vec<Vec<OsString>>,
 }
 
-/// Moves aside what is there of the trials that are to be run, and returns which attempt is due at each that has begun
-/// before. `recorded` has the last attempt at each trial.
+/// Moves aside the files of the trials that are to be run, and returns the next attempt at each of them that has begun
+/// before. `recorded` contains the last attempt at each trial.
 ///
 /// # Errors
 ///
-/// Says why something cannot be moved.
+/// Returns an error if a folder cannot be read or moved.
 pub(crate) fn set_aside(
     disk: &dyn Disk,
     recorded: &BTreeMap<u32, u32>,
@@ -64,7 +64,7 @@ pub(crate) fn set_aside(
     Ok(found.into_iter().map(|(trial, of_trial)| (trial, of_trial.attempt + 1)).collect())
 }
 
-/// The trial whose folder has this name, and the attempt if it is one that was moved aside.
+/// Parses the name of a trial's folder: the trial, and the attempt if the folder was moved aside.
 fn read(name: &OsStr) -> Option<(u32, Option<u32>)> {
     let name = name.to_str()?.strip_prefix("trial-")?;
     match name.split_once(".attempt-") {

@@ -1,4 +1,4 @@
-//! `conduct --check`: how every player is, without running anything.
+//! `conduct --check`: asks every player for its state, without running anything.
 
 use std::io;
 use std::sync::Arc;
@@ -19,51 +19,51 @@ use super::options::{Options, hello};
 use super::reach::{Access, Site, Way};
 use super::threads::Threads;
 
-/// How a worker's player is, or why that is not known.
+/// The state of a worker's player, or why it is not known.
 pub(crate) type CheckAnswer = Result<CheckReport, End>;
 
-/// How a player is.
+/// The state of a player.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckReport {
-    /// What it said of itself.
+    /// How the player describes itself.
     pub(crate) player: PlayerDescription,
-    /// Where it is, and how long it took to reach it, if that was through a command.
+    /// Where it is and how long it took to reach it, if it was reached through a command.
     pub(crate) place: Option<(Site, Duration)>,
-    /// From the first message to its answer.
+    /// The time from the first message to its answer.
     pub(crate) round_trip: Duration,
-    /// Its clock, when it told it.
+    /// Its clock, if it sent a time.
     pub(crate) clock: Option<ClockCheck>,
-    /// Who holds it, for people.
+    /// The holder of the player, as a message.
     pub(crate) holder: Option<String>,
-    /// What earlier runs left, one sentence each.
+    /// Leftovers of earlier runs, one sentence each.
     pub(crate) leftovers: Vec<String>,
-    /// What does not work on its machine, one sentence each.
+    /// Problems on its machine, one sentence each.
     pub(crate) remarks: Vec<String>,
 }
 
-/// A player's clock, compared.
+/// A player's clock, compared with the conductor's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClockCheck {
-    /// How far it is before the conductor's, in nanoseconds; both count from their machine's start.
+    /// How far it is ahead of the conductor's, in nanoseconds. Both count from the start of their machine.
     pub(crate) offset: i128,
-    /// By how much that can be wrong.
+    /// The maximum error of the offset.
     pub(crate) error: Duration,
 }
 
-/// Asks every player how it is, all at the same time, and runs nothing: an answer for each worker. A signal to stop ends the
-/// asking; its number is returned too.
+/// Asks every player for its state, all at the same time, and runs nothing. Returns an answer for each worker. A signal
+/// ends the check early; its number is returned, too.
 pub(crate) fn check(
     plan: &Arc<Plan>,
     options: &Options,
     interrupts: &Receiver<i32>,
 ) -> (Vec<CheckAnswer>, Option<i32>) {
     let mut threads = Threads::default();
-    // One answer for each worker, and what each says of its progress until then.
+    // Each worker sends one answer, and reports its progress until then.
     let (sender, answers) = unbounded();
     let (progress, reaching) = unbounded();
     let not_completed = || End::lost("the check was not completed");
     let mut found: Vec<_> = plan.workers.iter().map(|_| Err(not_completed())).collect();
-    // That they are dropped ends the waits of all threads.
+    // Dropping these ends the waits of all threads.
     let mut postboxes = Vec::new();
     for (worker, _) in plan.workers() {
         match ask(plan, options, worker, &mut threads, (&sender, &progress)) {
@@ -101,7 +101,7 @@ pub(crate) fn check(
     (found, interrupted)
 }
 
-/// Asks a worker's player, in a thread, until the postbox is dropped.
+/// Asks a worker's player in a thread, until the postbox is dropped.
 fn ask(
     plan: &Arc<Plan>,
     options: &Options,
@@ -110,7 +110,7 @@ fn ask(
     (sender, progress): (&Sender<(WorkerId, CheckAnswer)>, &Sender<Duration>),
 ) -> io::Result<Postbox> {
     let (postbox, mailbox) = mailbox()?;
-    // A player that is started for the question is found by this secret: nobody else may know its name.
+    // A player that is started for the check is found by this secret, so nobody else may know its name.
     let hello = Hello { check: true, ..hello(plan, options, worker, Secret::random()?) };
     let (plan, access) = (Arc::clone(plan), options.access.for_questions());
     let (sender, progress) = (sender.clone(), progress.clone());
@@ -130,7 +130,7 @@ fn answer(
 ) -> CheckAnswer {
     let (begun, deadline) = (now(), Instant::now() + plan.settings.connect_timeout);
     let passed_on = |within| {
-        // Nobody may wait for the answer any more.
+        // The receiver may be gone.
         let _ = progress.send(within);
     };
     let way = Way::of(plan.worker(worker), access, None, Box::new(passed_on));
@@ -155,7 +155,7 @@ fn answer(
     }
 }
 
-/// Who holds a player, and whether they will go on.
+/// Describes who holds a player, and when it will be free if its holder is gone.
 fn held_by(holder: &Holder) -> String {
     let Holder { seconds, state, free_within, .. } = holder;
     let and = match state {
@@ -167,7 +167,7 @@ fn held_by(holder: &Holder) -> String {
     format!("{}, for {seconds} s{state}", holder.describe())
 }
 
-/// The player's clock, from the stamp in its answer.
+/// Compares the player's clock with ours, using the time stamp in its answer.
 fn clock(dialled: &Dialled, stamp: u64) -> Option<ClockCheck> {
     let stamp = PlayerTime::from_nanoseconds(Some(stamp).filter(|stamp| *stamp > 0)?);
     let sample = Sample { sent: dialled.sent, received: stamp, answered: stamp, arrived: dialled.answered };

@@ -1,4 +1,5 @@
-//! What a check prints: read from its pipes as it comes, and kept in the store of the run like the output of a step.
+//! The output of a check: read from its pipes as it arrives, and kept in the store of the run like the output of a
+//! step.
 
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read};
 
@@ -7,41 +8,41 @@ use rustix::event::{PollFd, PollFlags};
 use super::store::StreamWriter;
 use crate::model::Output;
 
-/// How much is read at once.
+/// How many bytes are read at once.
 const PIECE: usize = 64 << 10;
 
-/// What is printed on one stream.
+/// The output on one stream.
 pub(super) struct Printed {
-    /// Our end of the pipe, until everybody has closed theirs.
+    /// Our end of the pipe, until all writers have closed theirs.
     pipe: Option<PipeReader>,
     kept: StreamWriter,
     buffer: Vec<u8>,
 }
 
 impl Printed {
-    /// Begins a stream; the other end is what the check prints to.
+    /// Creates a stream. The check writes to the returned end of the pipe.
     ///
     /// # Errors
     ///
-    /// Says why there is no pipe.
+    /// Returns an error if the pipe cannot be created.
     pub(super) fn begin(kept: StreamWriter) -> io::Result<(Self, PipeWriter)> {
         let (pipe, theirs) = io::pipe()?;
         rustix::io::ioctl_fionbio(&pipe, true)?;
         Ok((Self { pipe: Some(pipe), kept, buffer: vec![0; PIECE] }, theirs))
     }
 
-    /// What to wait for.
+    /// The descriptor to poll, while the stream is open.
     pub(super) fn waits_for(&self) -> Option<PollFd<'_>> {
         self.pipe.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN))
     }
 
-    /// Takes what is there, or a part of it when it is much. What cannot be kept is taken all the same.
+    /// Reads what is available, or a part of it if there is much. Output that cannot be kept is read and discarded.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be kept.
+    /// Returns an error if output cannot be kept.
     pub(super) fn take(&mut self) -> io::Result<()> {
-        /// Then the caller looks at everything else.
+        /// The most reads in one call. Then the caller handles everything else.
         const ROUNDS: usize = 16;
         let mut kept = Ok(());
         for _ in 0..ROUNDS {
@@ -56,7 +57,7 @@ impl Printed {
         kept
     }
 
-    /// Everything that was kept.
+    /// All output that was kept.
     pub(super) fn output(&self) -> Output {
         self.kept.output(u64::MAX)
     }

@@ -1,8 +1,9 @@
-//! The test's own judgement of a trial: the command `check` of the test file, run on the conductor.
+//! The check of a trial: runs the command `check` of the test file on the conductor.
 //!
-//! It starts when everything of the trial stands in the results folder, in the test file's folder, with what the steps
-//! know of the run and with the results folder. A process supervises it that runs our own program, which ends whatever the
-//! check leaves running, also when the conductor is killed. Its surroundings are those of a step.
+//! The check starts when all results of the trial are in the results folder. It runs in the folder of the test file,
+//! and gets the variables of the run that steps get, and the results folder. Its supervisor is a process that runs our
+//! own program and ends whatever the check leaves running, even if the conductor is killed. Otherwise, a check runs
+//! like a step.
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind, Read};
@@ -33,43 +34,43 @@ use super::plan_message::{common_variables, parameter_variables};
 use super::reports::Mark;
 use super::store::Store;
 
-/// How often we look whether it is still wanted.
+/// How often to look whether the check is still wanted.
 const LOOK: Duration = Duration::from_millis(20);
-/// How often we say that it cannot begin yet.
+/// How often to log that the check cannot start yet.
 const WORD: Duration = Duration::from_secs(10);
 /// How long the supervisor may take to end.
 const STOP: Duration = Duration::from_secs(20);
-/// How long the writers of the results folder may make no progress before the check no longer waits for them.
+/// How long the writers of the results folder may make no progress before the check is given up.
 const STUCK: Duration = Wait::ResultsWritten.time();
 
-/// One check of one trial.
+/// The check of one trial.
 pub(super) struct Check {
     pub(super) plan: Arc<Plan>,
     pub(super) trial: u32,
-    /// The limit on descriptors that it gets: that with which we were started.
+    /// The limit on open descriptors for the check: the one with which we were started.
     pub(super) descriptors: DescriptorLimit,
-    /// Where what it prints is kept.
+    /// The store for its output.
     pub(super) store: Store,
     /// The folder of the run's results.
     pub(super) results: Option<PathBuf>,
-    /// Behind everything that it is to find there.
+    /// The mark after everything that the check may read in that folder.
     pub(super) kept: Mark,
 }
 
-/// Carries out a check; what it left. It is stopped when the channel is closed.
+/// Runs a check and returns its result. The check is stopped when the channel is closed.
 pub(super) fn check(check: &Check, unwanted: &Receiver<Infallible>) -> CheckEnd {
     let ended =
         settle(check, unwanted, STUCK).map(|()| run(check, unwanted).unwrap_or_else(|error| not_started(&error)));
     ended.unwrap_or_else(CheckEnd::from)
 }
 
-/// The end of one that could not be started.
+/// The result of a check that could not be started.
 pub(super) fn not_started(error: &io::Error) -> CheckEnd {
     Outcome::NotStarted(words(error)).into()
 }
 
-/// Waits until there is everything that the check may read. A folder that is slow is waited for as long as something goes
-/// on there; one that takes nothing for so long is stuck, like the disk below it.
+/// Waits until everything that the check may read has been written. Waits for a slow folder as long as there is
+/// progress. Without progress for `stuck`, the folder is considered stuck, like the disk below it.
 fn settle(check: &Check, unwanted: &Receiver<Infallible>, stuck: Duration) -> Result<(), Outcome> {
     let (mut taken, mut since) = (check.kept.taken.load(Ordering::Relaxed), Instant::now());
     let mut attention = Attention::new(2 * WORD, now());
@@ -107,7 +108,7 @@ fn run(check: &Check, unwanted: &Receiver<Infallible>) -> io::Result<CheckEnd> {
     drop(command);
     let mut kept = Kept { supervisor, socket, said: Vec::new(), answer: None, printed: [stdout, stderr], unkept: None };
     let end = kept.wait(check.plan.settings.step_timeout, unwanted);
-    // It ran on our own clock.
+    // The check ran on the conductor's own clock.
     let player = PlayerTime::from_nanoseconds(at.nanoseconds());
     let started = Start { at, error: Duration::ZERO, player, late: Duration::ZERO };
     let [stdout, stderr] = kept.printed.each_ref().map(Printed::output);
@@ -115,12 +116,12 @@ fn run(check: &Check, unwanted: &Receiver<Infallible>) -> io::Result<CheckEnd> {
     Ok(CheckEnd { result, unkept: kept.unkept, ..end })
 }
 
-/// The supervisor of the check, with what it is to keep: our own program, in a session of its own. What a terminal sends to us is
-/// not for the check: we end it in good order.
+/// The supervisor with the command of the check: our own program, in a session of its own. Signals from a terminal
+/// reach only us, not the check: we end it properly.
 fn command(check: &Check) -> io::Result<Command> {
     let Check { plan, trial, results, descriptors, .. } = check;
-    // Our own program, though its file may have been replaced by another version. What it is called must not choose what
-    // it does.
+    // Our own program, even if its file was replaced by another version. With a fixed `argv[0]`, its name does not
+    // choose what it does.
     let mut command = Command::new("/proc/self/exe");
     command.arg0("conductor").args(["keep", "--"]);
     start_apart(&mut command, *descriptors);
@@ -140,32 +141,33 @@ fn command(check: &Check) -> io::Result<Command> {
     Ok(command)
 }
 
-/// Where it starts: in the folder of the test file, unless that is ours.
+/// The folder in which the check starts: that of the test file, unless it is our own.
 fn folder(plan: &Plan) -> Option<&Path> {
     plan.file.parent().filter(|folder| !folder.as_os_str().is_empty())
 }
 
-/// Why it could not be started, where that is its folder.
+/// Returns the error of a check that could not be started. Names the folder if that is the cause.
 fn not_entered(plan: &Plan, error: io::Error) -> io::Error {
     let Some(folder) = folder(plan).filter(|folder| !folder.is_dir()) else { return error };
     io::Error::other(format!("cannot enter the folder `{}`: {}", folder.display(), words(&error)))
 }
 
-/// A check that its supervisor keeps.
+/// A check that runs under its supervisor.
 struct Kept {
     supervisor: Child,
-    /// Where the supervisor says what came of it; its end says that the check is not wanted any more.
+    /// The socket on which the supervisor sends its answer. Closing our side tells it that the check is no longer
+    /// wanted.
     socket: UnixStream,
     said: Vec<u8>,
-    /// That, once all of it is here.
+    /// The answer, once all of it has arrived.
     answer: Option<SupervisorMessage>,
     printed: [Printed; 2],
-    /// Why what it prints cannot be kept.
+    /// Why output of the check cannot be kept.
     unkept: Option<String>,
 }
 
 impl Kept {
-    /// Waits for the supervisor's word, and has it end the check when that takes too long, or is not wanted any more.
+    /// Waits for the supervisor's answer. Has it end the check if that takes too long or is no longer wanted.
     fn wait(&mut self, limit: Option<Duration>, unwanted: &Receiver<Infallible>) -> CheckEnd {
         let begun = Instant::now();
         let mut ended_by_us = None;
@@ -175,19 +177,19 @@ impl Kept {
             match &ended_by_us {
                 None if is_unwanted || is_late.is_some() => {
                     ended_by_us = Some((is_late.map_or(Outcome::Stopped, Outcome::TimedOut), Instant::now()));
-                    // One that is gone has ended it by then, or left no word.
+                    // A supervisor that is gone has ended the check by then, or left no answer.
                     let _ = self.socket.shutdown(Shutdown::Write);
                 }
                 Some((_, since)) if since.elapsed() >= STOP => break,
                 _ => {}
             }
         }
-        // The process above the supervisor may have been stopped. One that stays so, or hangs, is killed.
+        // The process above the supervisor may have been stopped. If it stays stopped, or hangs, it is killed.
         let guard = i32::try_from(self.supervisor.id()).ok().and_then(Pid::from_raw);
         let _ = guard.map(|guard| kill_process(guard, Signal::CONT));
         let _ = Wait::CheckAnswer.end_of(&mut self.supervisor, STOP);
         self.take();
-        // One that was killed left no word.
+        // A supervisor that was killed left no answer.
         let mut end = self.answer.take().map_or_else(|| CheckEnd::from(Outcome::Lost), CheckEnd::from);
         if let (Outcome::Stopped, Some((outcome, _))) = (&end.result.outcome, ended_by_us) {
             end.result.outcome = outcome;
@@ -195,7 +197,8 @@ impl Kept {
         end
     }
 
-    /// Waits a moment for the supervisor and the check, and takes what they say; whether the supervisor will say more.
+    /// Waits briefly for the supervisor and the check, and reads what they write. Returns whether more can come from
+    /// the supervisor.
     fn hear(&mut self) -> bool {
         let printed = self.printed.iter().filter_map(Printed::waits_for);
         let mut descriptors: Vec<_> = [PollFd::new(&self.socket, PollFlags::IN)].into_iter().chain(printed).collect();
@@ -206,7 +209,8 @@ impl Kept {
             Ok(0) => false,
             Ok(count) => {
                 self.said.extend_from_slice(&buffer[..count]);
-                // The process above the supervisor has the same socket, and may be stopped: its end need not come.
+                // The process above the supervisor has the same socket and may be stopped, so the end of the stream may
+                // never come.
                 self.answer = serde_json::from_slice(&self.said).ok();
                 true
             }
@@ -214,7 +218,7 @@ impl Kept {
         }
     }
 
-    /// Takes what the check has printed.
+    /// Reads what the check has printed.
     fn take(&mut self) {
         for printed in &mut self.printed {
             if let Err(error) = printed.take() {
@@ -243,7 +247,7 @@ mod tests {
         }
     }
 
-    /// A check whose folder of results takes nothing until the sender is dropped.
+    /// A check whose results folder accepts nothing until the sender is dropped.
     fn held_up() -> (Check, Sender<Infallible>) {
         let (disk, answers) = bounded(0);
         let kept: NamedReporters = vec![("kept".to_owned(), Box::new(Stuck(answers)))];

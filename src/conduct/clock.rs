@@ -1,9 +1,10 @@
-//! The estimate of a player's clock, pure: rounds of stamps go in, conductor's times come out, each with its error.
+//! The estimate of a player's clock (pure): takes rounds of time stamps, and returns conductor's times with their
+//! errors.
 //!
-//! A round of stamps says where the player's clock is to half its round trip; from then on the two clocks may drift apart,
-//! so that its error grows with its age ([`DRIFT`]). The round with the least error counts. One that contradicts it, errors
-//! included, shows that the clock was stopped or set in between: then a new epoch begins, and what was measured before it
-//! is used for readings before it only.
+//! A round of stamps shows the offset of the player's clock to within half its round trip. After that, the two clocks
+//! may drift apart, so the error grows with the age of the round ([`DRIFT`]). The round with the smallest error counts.
+//! A round that contradicts it, errors included, shows that the clock was stopped or set in between. Then a new epoch
+//! begins, and earlier measurements are used only for earlier readings.
 //!
 //! The intersection of error intervals is that of K. Marzullo and S. Owicki, "Maintaining the time in a distributed
 //! system" (1983), for one clock.
@@ -12,7 +13,8 @@ use std::time::Duration;
 
 use crate::model::{ConductorTime, PlayerTime, nanoseconds};
 
-/// By how many parts in a million two clocks may drift apart: twice what crystals are sold with, for each of the two.
+/// How far two clocks may drift apart, in parts per million: twice the tolerance of usual crystals, for each of the
+/// two.
 const DRIFT: u32 = 200;
 
 /// One round of stamps: the conductor asks, the player answers.
@@ -20,30 +22,30 @@ const DRIFT: u32 = 200;
 pub(crate) struct Sample {
     /// When the question left the conductor.
     pub(crate) sent: ConductorTime,
-    /// When it came to the player.
+    /// When the question arrived at the player.
     pub(crate) received: PlayerTime,
     /// When the answer left the player.
     pub(crate) answered: PlayerTime,
-    /// When it came to the conductor.
+    /// When the answer arrived at the conductor.
     pub(crate) arrived: ConductorTime,
 }
 
 impl Sample {
-    /// How long both ways took together, without the player's own time.
+    /// The time for both ways together, without the player's own time.
     pub(crate) fn round_trip(&self) -> Duration {
         self.arrived.since(self.sent).saturating_sub(self.answered.since(self.received))
     }
 
-    /// How far the player's clock is before the conductor's, in nanoseconds.
+    /// How far the player's clock is ahead of the conductor's, in nanoseconds.
     pub(crate) fn offset(&self) -> i128 {
         let there = i128::from(self.received.nanoseconds()) + i128::from(self.answered.nanoseconds());
         let here = i128::from(self.sent.nanoseconds()) + i128::from(self.arrived.nanoseconds());
         (there - here) / 2
     }
 
-    /// By how much the offset can be wrong at this moment.
+    /// The maximum error of the offset at this time.
     fn error(&self, at: ConductorTime) -> Duration {
-        // The clocks drifted during the round, too: also while the player thought, which its own clock measured.
+        // The clocks also drifted during the round, even while the player took its time, which its own clock measured.
         let age = at.since(self.sent).max(self.arrived.since(at));
         self.round_trip() / 2 + age * DRIFT / 1_000_000
     }
@@ -62,7 +64,7 @@ fn shifted(nanoseconds: u64, by: i128) -> u64 {
     u64::try_from((i128::from(nanoseconds) + by).max(0)).unwrap_or(u64::MAX)
 }
 
-/// A moment on the conductor's clock, and how far off it may be, either way.
+/// A time on the conductor's clock, and its maximum error in either direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) at: ConductorTime,
@@ -70,7 +72,7 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// The smallest interval that has both.
+    /// The smallest interval that contains both.
     fn or(self, other: Self) -> Self {
         let (first, last) = if self.at <= other.at { (self, other) } else { (other, self) };
         let from = first.at.nanoseconds().saturating_sub(nanoseconds(first.error));
@@ -81,21 +83,21 @@ impl Known {
     }
 }
 
-/// A time in which the player's clock went on evenly.
+/// A period in which the player's clock ran evenly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Epoch {
     best: Sample,
-    /// The player's first and last readings that are known to be of it.
+    /// The player's first and last readings that are known to belong to this epoch.
     first: PlayerTime,
     last: PlayerTime,
 }
 
-/// The player's clock did not go on evenly: its machine was stopped, or the clock was set.
+/// A jump of the player's clock: its machine was stopped, or the clock was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Jump {
-    /// How far.
+    /// The size of the jump.
     pub(crate) by: Duration,
-    /// Whether it is ahead of where it would be.
+    /// Whether the clock is now ahead of where it would be.
     pub(crate) forward: bool,
 }
 
@@ -103,13 +105,13 @@ pub(crate) struct Jump {
 #[derive(Debug, Default)]
 pub(crate) struct ClockEstimate {
     now: Option<Epoch>,
-    /// The epoch before, and the latest reading that could still be of it.
+    /// The previous epoch, and the latest reading that could still belong to it.
     before: Option<(Epoch, PlayerTime)>,
 }
 
 impl ClockEstimate {
-    /// Takes a round of stamps into account, and says whether it shows a jump of the player's clock. A round whose stamps run
-    /// backwards, or in which the player took longer than the whole round, says nothing.
+    /// Takes a round of stamps into account, and returns a jump of the player's clock if the round shows one. Ignores a
+    /// round whose stamps run backwards, or in which the player took longer than the whole round.
     pub(crate) fn add(&mut self, sample: Sample) -> Option<Jump> {
         let whole = sample.arrived.since(sample.sent);
         let thought = sample.answered.since(sample.received);
@@ -137,9 +139,9 @@ impl ClockEstimate {
         None
     }
 
-    /// A reading of the player's clock on the conductor's; `None` before the first round.
+    /// Converts a reading of the player's clock to the conductor's. Returns `None` before the first round.
     ///
-    /// A reading that can be of two epochs has the error of both.
+    /// A reading that may belong to two epochs gets the error of both.
     pub(crate) fn to_conductor(&self, reading: PlayerTime) -> Option<Known> {
         let now = self.now?;
         let known = now.best.to_conductor(reading);
@@ -155,12 +157,12 @@ impl ClockEstimate {
         })
     }
 
-    /// A moment of the conductor's clock on the player's.
+    /// Converts a time on the conductor's clock to the player's.
     pub(crate) fn to_player(&self, instant: ConductorTime) -> Option<PlayerTime> {
         self.now.map(|epoch| epoch.best.to_player(instant))
     }
 
-    /// How long a message and its answer take.
+    /// The time that a message and its answer take.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.now.map(|epoch| epoch.best.round_trip())
     }
@@ -220,7 +222,7 @@ mod tests {
         let mut clock = ClockEstimate::default();
         clock.add(sample(0, 1_000, 1_000, 2_000));
         assert_eq!(known(&clock, 10 * SECOND + 2_000).1, 1_000 + 2_000_000, "200 ppm of ten seconds");
-        // Four milliseconds of round trip are no better yet, and are after another ten seconds.
+        // A round trip of four milliseconds is no better yet, but is better 15 seconds later.
         let rough = |at: u64| sample(at, at + 1_000_000, at + 1_000_000, at + 4_000_000);
         clock.add(rough(5 * SECOND));
         assert_eq!(clock.round_trip(), Some(Duration::from_micros(2)));
@@ -254,7 +256,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the ways are like, and as long as the clocks drift by less than they may, the truth is inside.
+        /// However long the messages take, the true time is within the error, as long as the clocks drift by less than
+        /// allowed.
         #[test]
         fn the_true_moment_is_always_within_the_error(
             drift in -190_i64..190,
@@ -262,7 +265,7 @@ mod tests {
             rounds in prop::collection::vec((0_u64..60_000, 0_u64..200_000, 0_u64..200_000, 0_u64..5_000), 1..40),
             ask in 0_u64..60_000,
         ) {
-            // Microseconds of true time, in which the conductor's clock goes right.
+            // Microseconds of true time, which the conductor's clock shows exactly.
             let player = |at: u64| {
                 let drifted = i128::from(at) * 1_000 + i128::from(at) * i128::from(drift) / 1_000;
                 u64::try_from(drifted).unwrap() + offset

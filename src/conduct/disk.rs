@@ -1,8 +1,8 @@
-//! What the record of a run needs of its disk, so that what stands there survives a power cut.
+//! What the record of a run needs from its disk to survive a power cut.
 //!
-//! A trial is done when its end is in the journal, `events.jsonl`. [`keep_trial`] is called before that line is written:
-//! it waits until the disk has the files of the trial, then the folders that they are in, from the inside out. A test has a
-//! disk of its own, which loses what it was not told to keep.
+//! A trial is done when its end is in the journal, `events.jsonl`. [`keep_trial`] is called before that line is
+//! written: it waits until the files of the trial are on disk, then the folders that contain them, from the inside out.
+//! Tests have a simulated disk, which loses everything that was not synced.
 
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -16,59 +16,59 @@ use rustix::io::Errno;
 
 use super::results_folder::ResultsFolder;
 
-/// The folder with what the steps of all trials printed.
+/// The folder with the output of the steps of all trials.
 pub(super) const OUTPUTS: &str = "outputs";
 
-/// A path beneath the folder of a run, part by part; an empty one is that folder.
+/// A path below the folder of a run, as components. An empty path is that folder itself.
 pub(crate) type Parts<'a> = &'a [OsString];
 
 /// The disk that the folder of a run is on.
 pub(crate) trait Disk: Send {
-    /// The names of the files and of the folders in a folder; none of what is neither.
+    /// Returns the names of the files and of the folders in a folder, and nothing else.
     fn entries(&self, folder: Parts<'_>) -> io::Result<Entries>;
 
-    /// Waits until the disk has what the file holds.
+    /// Waits until the contents of the file are on disk.
     fn sync_file(&self, file: Parts<'_>) -> io::Result<()>;
 
-    /// Waits until the disk has the names in the folder.
+    /// Waits until the names in the folder are on disk.
     fn sync_folder(&self, folder: Parts<'_>) -> io::Result<()>;
 
-    /// Waits until the disk has everything that was written to it.
+    /// Waits until everything that was written is on disk.
     fn sync_all(&self) -> io::Result<()>;
 
-    /// Waits until the disk has the name of the folder of the run itself, and of the folders that were made for it.
+    /// Waits until the name of the run's own folder, and the names of the folders created for it, are on disk.
     fn sync_above(&self) -> io::Result<()>;
 
-    /// Gives something in a folder another name there. What has that name already is an error.
+    /// Renames something within a folder. It is an error if the new name exists.
     fn rename(&self, folder: Parts<'_>, from: &OsStr, to: &OsStr) -> io::Result<()>;
 }
 
-/// What is in a folder.
+/// The contents of a folder.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entries {
     pub(crate) files: Vec<OsString>,
     pub(crate) folders: Vec<OsString>,
 }
 
-/// Waits until the disk has these files of the folder of a run, and that folder.
+/// Waits until these files in the folder of a run, and that folder, are on disk. Files that do not exist are ignored.
 ///
 /// # Errors
 ///
-/// Says why it has not.
+/// Returns an error if they cannot be synced.
 pub(crate) fn keep_files(disk: &dyn Disk, files: &[&str]) -> io::Result<()> {
     files.iter().try_for_each(|file| there(disk.sync_file(&[file.into()])))?;
     disk.sync_folder(&[])?;
     disk.sync_above()
 }
 
-/// Waits until the disk has all that a trial left: its files, and then its folders up to that of the run. What it has is
-/// said by `went_on`, one file or folder after the other.
+/// Waits until everything that a trial left is on disk: its files, and then its folders up to that of the run. Calls
+/// `went_on` after each file or folder.
 ///
 /// # Errors
 ///
-/// Says why it has not.
+/// Returns an error if something cannot be synced.
 pub(crate) fn keep_trial(disk: &dyn Disk, trial: u32, went_on: &dyn Fn()) -> io::Result<()> {
-    // Where files or folders may not be read, or no more can be opened, the disk has to take everything that it was given.
+    // If files or folders may not be read, or no more can be opened, sync the whole disk.
     keep_each(disk, trial, went_on).or_else(|_| disk.sync_all())
 }
 
@@ -80,7 +80,7 @@ fn keep_each(disk: &dyn Disk, trial: u32, went_on: &dyn Fn()) -> io::Result<()> 
     disk.sync_folder(&[])
 }
 
-/// Waits until the disk has all that is in this folder, if there is one.
+/// Waits until everything in this folder, if it exists, is on disk.
 fn keep_tree(disk: &dyn Disk, root: Vec<OsString>, went_on: &dyn Fn()) -> io::Result<()> {
     let inside = |folder: &[OsString], name| [folder, &[name]].concat();
     let mut folders = vec![root];
@@ -91,7 +91,7 @@ fn keep_tree(disk: &dyn Disk, root: Vec<OsString>, went_on: &dyn Fn()) -> io::Re
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             entries => entries?,
         };
-        // One that is gone again was a temporary one.
+        // A file that has disappeared was a temporary one.
         for name in files {
             there(disk.sync_file(&inside(&folder, name)))?;
             went_on();
@@ -101,7 +101,7 @@ fn keep_tree(disk: &dyn Disk, root: Vec<OsString>, went_on: &dyn Fn()) -> io::Re
     folders.iter().rev().try_for_each(|folder| there(disk.sync_folder(folder)).inspect(|()| went_on()))
 }
 
-/// What is not there need not be kept.
+/// Ignores that something does not exist: it need not be kept.
 fn there(done: io::Result<()>) -> io::Result<()> {
     match done {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -145,11 +145,12 @@ impl Disk for ResultsFolder {
 
     fn sync_above(&self) -> io::Result<()> {
         let own = self.open_folder(&[])?;
-        // Each folder that was made for it has its name in the one above it.
+        // The name of each folder that was created for it is in the folder above.
         (1..=self.made() + 1).try_for_each(|levels| {
             let above = vec![".."; levels].join("/");
             let above = openat(&own, above, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-            // A folder that may be searched but not read cannot be opened. Its disk has the name within seconds all the same.
+            // A folder that may be searched but not read cannot be opened. Its disk has the name within seconds all the
+            // same.
             above.map_or(Ok(()), |above| supported(fsync(above)))
         })
     }
@@ -160,7 +161,7 @@ impl Disk for ResultsFolder {
     }
 }
 
-/// Not every file system can be told to keep something.
+/// Ignores errors of file systems that do not support syncing.
 fn supported(done: Result<(), Errno>) -> io::Result<()> {
     match done {
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::ROFS) => Ok(()),
@@ -195,7 +196,7 @@ mod tests {
                 // Each file, and each of the six folders that hold them.
                 assert_eq!(steps.get(), LEFT.len() + 6);
             }
-            // Nothing is there by chance.
+            // Nothing survives by chance.
             let after = disk.cut(1000, |below| below - 1);
             let whole = LEFT.iter().filter(|file| after.read(&path(file)).is_ok_and(|read| read == file.as_bytes()));
             assert_eq!(whole.count(), expected);

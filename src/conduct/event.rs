@@ -1,4 +1,4 @@
-//! What the coordinator and the connection actors say to each other.
+//! The messages between the coordinator and the connection actors.
 
 use std::io;
 use std::time::Duration;
@@ -9,97 +9,98 @@ use crate::model::{
 };
 use crate::wire::SupervisorMessage;
 
-/// What the coordinator wants of a worker's connection.
+/// A command of the coordinator to a worker's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Send the plan of this point, in place of an earlier one.
+    /// Send the plan of this point, replacing an earlier one.
     Plan(PointId),
-    /// Have the worker get ready for a phase.
+    /// Prepare the worker for a phase.
     Arm(PhaseId),
-    /// Start the phase at this moment; if that has passed, at once.
+    /// Start the phase at this time, or immediately if that has passed.
     Go(PhaseId, ConductorTime),
-    /// Stop what runs in the phase and skip the rest of it.
+    /// Stop the running steps of the phase and skip the rest.
     Stop(PhaseId),
-    /// The worker may pass this barrier; what comes behind it starts then.
+    /// Let the worker pass this barrier. The steps after it start at this time.
     Release(StepId, ConductorTime),
-    /// The worker waits at this barrier for nothing, for this reason.
+    /// The worker waits at this barrier in vain, for this reason.
     FailBarrier(StepId, String),
-    /// Stop what was spawned in the trial.
+    /// Stop the spawned steps of the trial.
     EndTrial(u32),
-    /// Take leave: the run is over.
+    /// Send `bye`: the run has ended.
     Bye,
-    /// Close the connection without a word.
+    /// Close the connection without `bye`.
     Abandon,
 }
 
-/// What a worker's connection has to say.
+/// An event on a worker's connection.
 #[derive(Debug, Clone)]
 pub(crate) enum ConnectionEvent {
     /// The player answered.
     Connected(PlayerDescription),
-    /// The player took the plan.
+    /// The player accepted the plan.
     PlanTaken,
-    /// What the commands of `versions` printed, in their order.
+    /// The outputs of the commands of `versions`, in order.
     Versions(Vec<String>),
-    /// The worker is ready for a phase; a message to it and its answer take so long.
+    /// The worker is ready for a phase. The duration is that of a message to it and its answer.
     Armed(PhaseId, Duration),
-    /// The worker waits at this barrier; a message to it and its answer take so long.
+    /// The worker waits at this barrier. The duration is that of a message to it and its answer.
     BarrierReached(StepId, Duration),
-    /// The worker has waited at this barrier for long enough.
+    /// The worker's time limit at this barrier has passed.
     Withdraw(StepId),
-    /// A step's process was started.
+    /// The process of a step was started.
     StepStarted(StepId, Start),
-    /// A step printed something: all that came of the stream so far.
+    /// A step printed something. Contains everything received on the stream so far.
     Output(StepId, Stream, Output),
-    /// Nothing more is taken of what a leaky step prints: all that came of a stream that grew behind the step's end.
+    /// No more output of a leaky step is accepted. Contains everything received on a stream that grew after the step's
+    /// end.
     OutputEnded(StepId, Stream, Output),
-    /// A step is over, or goes on in the background.
+    /// A step has ended, or continues in the background.
     StepEnded(StepId, StepResult),
-    /// A spawned step is over at last.
+    /// A spawned step has ended.
     SpawnedEnded(StepId, StepResult),
-    /// The connection is lost, and a step was open: what is known of it. The end of the connection follows.
+    /// The connection was lost while a step was open. Contains what is known of it. The end of the connection follows.
     StepLost(StepId, StepResult),
-    /// The worker has finished a phase, and everything of it was passed on.
+    /// The worker has finished a phase, and everything from it was passed on.
     PhaseEnded(PhaseId),
-    /// The worker has finished a phase, and not everything of it is here yet: its output is on its way.
+    /// The worker has finished a phase, but some of its output is still on its way.
     Delivering(PhaseId),
     /// Nothing that was spawned in the trial is left.
     TrialEnded(u32),
-    /// The player leaves on its own account, for this reason: it stops its steps and runs its Reset by itself, tells of
-    /// that, and closes the connection.
+    /// The player leaves by itself, for this reason. It stops its steps and runs its Reset by itself, reports both, and
+    /// closes the connection.
     Leaving(String),
-    /// A sentence for people.
+    /// A human-readable warning.
     Warning(String),
-    /// What a step printed cannot be kept.
+    /// Output of a step cannot be kept.
     OutputFailed(String),
-    /// The worker's own attempt to reach its machine has begun or makes progress: it may take so long from now on. Others may
-    /// have to wait for it.
+    /// The worker's own attempt to reach its machine has begun or makes progress. From now on, it may take this long.
+    /// Others may have to wait for it.
     Reaching(Duration),
-    /// The connection is broken, and is being made again.
+    /// The connection is broken, and is being restored.
     Broken(String),
-    /// It is there again; so long nothing was received from the player.
+    /// The connection is restored. For this long, nothing was received from the player.
     Resumed(Duration),
-    /// The connection is over; nothing follows.
+    /// The connection has ended. No event follows.
     Ended(End),
 }
 
-/// Why a connection is over, for people.
+/// Why a connection has ended, as a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct End {
     pub(crate) kind: EndKind,
     pub(crate) reason: String,
-    /// What the user can do about it, where that is known.
+    /// What the user can do about it, if known.
     pub(crate) hint: Option<Hint>,
 }
 
-/// How far a connection had come when it was over.
+/// How far a connection had come when it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EndKind {
-    /// The coordinator wanted its end.
+    /// The coordinator requested its end.
     Closed,
     /// The player was never reached.
     Unreachable,
-    /// The player was reached; it is not there any more, or cannot do what the plan says, or refuses to.
+    /// The player was reached, but is gone, or cannot do what the plan says, or refuses to.
     Lost,
 }
 
@@ -116,12 +117,12 @@ impl End {
         Self { kind: EndKind::Lost, reason: reason.into(), hint: None }
     }
 
-    /// With what the user can do about it.
+    /// Adds what the user can do about it.
     pub(crate) fn with(self, hint: Hint) -> Self {
         Self { hint: Some(hint), ..self }
     }
 
-    /// With the hint that goes with an error of a connection attempt.
+    /// Adds the hint for an error of a connection attempt.
     pub(crate) fn because_of(self, error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => self.with(Hint::StartPlayer),
@@ -133,14 +134,14 @@ impl End {
     }
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckEnd {
-    /// As of a step.
+    /// The result, in the form of a step's result.
     pub(crate) result: StepResult,
-    /// What it left running when it ended by itself; it was ended then.
+    /// The processes that the check left running when it ended by itself. They were ended then.
     pub(crate) left: Vec<Process>,
-    /// Why not all that it printed could be kept.
+    /// Why some of its output could not be kept.
     pub(crate) unkept: Option<String>,
 }
 

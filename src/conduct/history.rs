@@ -1,4 +1,4 @@
-//! What an earlier part of a run has come to, from its events: which trials are done, and what speaks against them. Pure.
+//! Reads the state of an earlier part of a run from its events: which trials are done, and what failed in them. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use crate::model::{
 };
 use crate::values::Collector;
 
-/// What the events of a run say of it.
+/// The state of a run, according to its events.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     /// The latest plan, and the run's own clock.
     pub(crate) plan: Option<(Arc<Plan>, ClockAnchor)>,
-    /// How often its configuration was changed, counted from 1.
+    /// The generation of its configuration, counted from 1.
     pub(crate) generation: u32,
-    /// When the last thing happened.
+    /// The time of the last event.
     last: ConductorTime,
     /// The last attempt at each trial that has begun.
     trials: BTreeMap<u32, Attempt>,
-    /// How many trials there were to be after some were added; 0 where none were.
+    /// The planned number of trials after some were added; 0 if none were.
     planned: u32,
     /// The values of the metrics.
     values: Collector,
     /// What the commands of `versions` printed last.
     versions: BTreeMap<WorkerId, Vec<PrintedVersion>>,
-    /// The trial that has no end yet, with its judge.
+    /// The trial that has not ended yet, with its judge.
     open: Option<(u32, Judge)>,
-    /// How that trial went before it was measured.
+    /// The verdict on that trial before it was measured.
     unmeasured: Option<Verdict>,
 }
 
@@ -38,16 +38,16 @@ pub(crate) struct History {
 #[derive(Debug)]
 struct Attempt {
     number: u32,
-    /// The name of its point. Another configuration may count the points in another way.
+    /// The name of its point. Another configuration may number the points differently.
     point: String,
     round: u32,
     warm_up: bool,
-    /// How it went, if it has an end.
+    /// Its result, if it has ended.
     end: Option<Past>,
 }
 
 impl History {
-    /// Takes one event.
+    /// Processes an event.
     pub(crate) fn take(&mut self, Stamped { at, event }: &Stamped) {
         self.last = self.last.max(*at);
         self.values.take(event);
@@ -92,7 +92,7 @@ impl History {
             Event::CheckEnded { trial: of, result } if of == trial => judge.check(*of, &result.outcome),
             Event::OutputFailed { text, .. } => judge.not_carried_out(text.clone()),
             Event::MeasuringStarted { verdict, .. } => self.unmeasured = Some(*verdict),
-            // What is missing in a trial that had not passed is a consequence of that.
+            // A value that is missing in a trial that had not passed is a consequence of that.
             Event::Measured { trial: of, metric, worker, unit, measurement }
                 if of == trial && (self.unmeasured == Some(Verdict::Passed) || measurement.value().is_some()) =>
             {
@@ -107,7 +107,7 @@ impl History {
         }
     }
 
-    /// The reason for the verdict of the run that follows from what failed in its trials.
+    /// The reason for the verdict of the run that follows from failures in its trials.
     pub(crate) fn failed(&self) -> Option<Reason> {
         let (plan, _) = self.plan.as_ref()?;
         let mut judge = Judge::new(Arc::clone(plan));
@@ -115,7 +115,7 @@ impl History {
         judge.conclude(None, true).reasons.into_iter().find(|reason| matches!(reason, Reason::Failed(_)))
     }
 
-    /// The trials that need not be run again: those that passed or failed; with `failed`, those that passed.
+    /// The trials that need not be run again: those that passed or failed; if `failed` is set, only those that passed.
     pub(crate) fn done(&self, failed: bool) -> BTreeSet<u32> {
         let is_done = |past: &Past| match past.verdict {
             Verdict::Passed => true,
@@ -126,12 +126,12 @@ impl History {
         ended.map(|(trial, _)| *trial).collect()
     }
 
-    /// The order of the trials of a plan with which the run goes on: each trial that has begun keeps its point and its round,
-    /// if the plan has them.
+    /// Returns the order of the trials when the run continues with this plan. Each trial that has begun keeps its point
+    /// and its round if the plan contains them.
     ///
     /// # Errors
     ///
-    /// One of the trials that are `done` cannot: its number, round and point.
+    /// Returns the number, round and point of a trial in `done` that cannot keep them.
     pub(crate) fn placed(&self, plan: &Plan, done: &BTreeSet<u32>) -> Result<Schedule, (u32, u32, &str)> {
         let points: HashMap<&str, PointId> =
             plan.points.iter().zip((0..).map(PointId)).map(|(point, id)| (point.name.as_str(), id)).collect();
@@ -153,8 +153,8 @@ impl History {
         self.trials.iter().map(|(trial, attempt)| (*trial, attempt.number)).collect()
     }
 
-    /// What is left of the plan when these trials are done, and what is known of those. The run's clock goes on from here.
-    /// `attempts` are those that are due.
+    /// Returns what is left of the plan after the trials in `done`, and what is known of those. The run's clock
+    /// continues from here. `attempts` contains the number of the next attempt at each trial.
     pub(crate) fn resume(self, plan: &Plan, done: BTreeSet<u32>, attempts: BTreeMap<u32, u32>) -> Option<Resumption> {
         let (_, anchor) = self.plan?;
         let trials = plan.trials.max(self.planned).min(plan.most_trials());
@@ -166,30 +166,30 @@ impl History {
     }
 }
 
-/// How a run goes on.
+/// What is needed to resume a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Resumption {
     pub(super) todo: Todo,
-    /// What came of the trials that are done.
+    /// The results of the trials that are done.
     pub(super) past: Vec<Past>,
-    /// What was measured.
+    /// The measured values.
     pub(super) values: Collector,
     /// What the commands of `versions` printed last.
     pub(super) versions: BTreeMap<WorkerId, Vec<PrintedVersion>>,
-    /// The run's clock, and the last moment that is recorded on it.
+    /// The run's clock, and the last recorded time on it.
     pub(super) anchor: ClockAnchor,
     pub(super) last: ConductorTime,
-    /// How often its configuration was changed, counted from 1.
+    /// The generation of its configuration, counted from 1.
     pub(crate) generation: u32,
 }
 
 impl Resumption {
-    /// How many trials are planned, with those that were added.
+    /// The number of planned trials, including those that were added.
     pub(crate) const fn trials(&self) -> u32 {
         self.todo.last()
     }
 
-    /// The same with a configuration of this generation.
+    /// Returns this resumption with a configuration of this generation.
     pub(crate) fn of_generation(self, generation: u32) -> Self {
         Self { generation, ..self }
     }

@@ -1,5 +1,5 @@
-//! How commands come to a connection actor: a channel, and a descriptor beside it that wakes an actor which waits for its
-//! socket.
+//! How commands reach a connection actor: through a channel, and a descriptor next to it that wakes an actor waiting
+//! for its socket.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -26,11 +26,11 @@ pub(crate) struct Mailbox {
     bell: Arc<OwnedFd>,
 }
 
-/// Both ends. Nobody waits to give a command; there are a handful in each phase.
+/// Creates both ends. Sending never blocks; there are only a handful of commands in each phase.
 ///
 /// # Errors
 ///
-/// Says why there is no descriptor.
+/// Returns an error if the descriptor cannot be created.
 pub(crate) fn mailbox() -> io::Result<(Postbox, Mailbox)> {
     let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
     let (sender, commands) = unbounded();
@@ -38,7 +38,7 @@ pub(crate) fn mailbox() -> io::Result<(Postbox, Mailbox)> {
 }
 
 impl Postbox {
-    /// Gives a command. An actor that is at its end has said so; that event is on its way.
+    /// Sends a command. An actor that has ended has reported its end; that event is on its way.
     pub(crate) fn send(&self, command: Command) {
         let _ = self.sender.send(command);
         let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
@@ -46,14 +46,14 @@ impl Postbox {
 }
 
 impl Drop for Postbox {
-    /// Nobody will give another command.
+    /// Sends the last command, [`Command::Abandon`].
     fn drop(&mut self) {
         self.send(Command::Abandon);
     }
 }
 
 impl Mailbox {
-    /// The next command, if one comes within this time: [`Command::Abandon`] when nobody can give one any more.
+    /// Returns the next command if one arrives within this time; [`Command::Abandon`] if no more can arrive.
     pub(crate) fn within(&self, wait: Wait, time: Option<Duration>) -> Option<Command> {
         match wait.receive(&self.commands, time) {
             Ok(command) => Some(command),
@@ -62,17 +62,17 @@ impl Mailbox {
         }
     }
 
-    /// Waits so long, unless the coordinator wants something: before there is a plan that can only be the end.
+    /// Waits this long, or until the coordinator sends something: before there is a plan, that can only be the end.
     pub(crate) fn unless_ended(&self, time: Duration) -> Option<End> {
         self.within(Wait::RetryPause, Some(time)).map(|_| End::closed())
     }
 
-    /// The commands, for who waits for something else that comes over a channel.
+    /// The channel of commands, for a caller that also waits for another channel.
     pub(crate) fn commands(&self) -> &Receiver<Command> {
         &self.commands
     }
 
-    /// All commands that are there. The last is [`Command::Abandon`].
+    /// Returns all pending commands. The last one ever is [`Command::Abandon`].
     pub(crate) fn take(&self) -> Vec<Command> {
         let _ = rustix::io::read(&self.bell, &mut [0; 8]);
         self.commands.try_iter().collect()
@@ -80,7 +80,7 @@ impl Mailbox {
 }
 
 impl AsFd for Mailbox {
-    /// Readable when [`Self::take`] has something to take.
+    /// Readable if [`Self::take`] would return commands.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.bell.as_fd()
     }

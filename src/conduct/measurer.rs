@@ -1,6 +1,6 @@
-//! Measures the metrics of a trial: it reads what the trial left, from the store and from the folder of results.
+//! Measures the metrics of a trial, from what the trial left in the store and in the results folder.
 //!
-//! The coordinator does not wait for it for ever, and it ends when nobody waits for it any more, but for a disk that
+//! The coordinator waits for it only for a limited time. It ends when its result is no longer wanted, unless a disk
 //! does not answer.
 
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use crate::model::Plan;
 
 use super::results_folder::ResultsFolder;
 
-/// Measures the metrics of a trial that left this, with the files in the folder of the run's results. It ends early when the
+/// Measures the metrics of a trial that left this, with the files in the results folder of the run. Ends early if the
 /// channel is closed.
 pub(super) fn measure_trial(
     plan: &Plan,
@@ -24,7 +24,7 @@ pub(super) fn measure_trial(
     measure(plan, left, &InFolder { results, unwanted })
 }
 
-/// The files in a folder of results.
+/// The files in a results folder.
 struct InFolder<'r> {
     results: Option<&'r ResultsFolder>,
     unwanted: Receiver<Infallible>,

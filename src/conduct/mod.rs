@@ -6,14 +6,14 @@
 //!                 └─────────▲──────────┘
 //!          commands │       │ events (bounded)
 //!                   ▼       │
-//!            connection actor, one a worker ──data──▶ store (on disk)
+//!            connection actor, one per worker ──data──▶ store (on disk)
 //!              session  or  seed
 //!                 │
 //!               player
 //! ```
 //!
-//! The run loop works in the caller's thread: it asks the coordinator what to do, and carries it out by sending on
-//! unbounded channels, so that it waits for nobody. An actor owns its worker's connection and all that belongs to it.
+//! The run loop runs in the caller's thread. It asks the coordinator what to do, and carries that out by sending on
+//! unbounded channels, so it never blocks. An actor owns its worker's connection and everything that belongs to it.
 
 mod aside;
 mod check;

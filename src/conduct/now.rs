@@ -6,24 +6,25 @@ use std::time::{Duration, SystemTime};
 use crate::model::{ClockAnchor, ConductorTime};
 use crate::sys::boot_time_nanoseconds;
 
-/// How far the clock of a run that was resumed on a machine that has started since is ahead of the machine's own; it wraps.
+/// How far the clock of a run that was resumed after a restart of its machine is ahead of the machine's own; it wraps.
 static AHEAD: AtomicU64 = AtomicU64::new(0);
 
-/// The time since this machine started, including suspensions. A run that is resumed goes on with the clock that it had.
+/// The time since this machine started, including suspensions. A resumed run continues with the clock that it had.
 pub(crate) fn now() -> ConductorTime {
     ConductorTime::from_nanoseconds(boot_time_nanoseconds().wrapping_add(AHEAD.load(Ordering::Relaxed)))
 }
 
-/// Has the clock go on from an earlier part of this run: never back behind `last`, and else as the time of day says.
+/// Continues the clock of an earlier part of this run: never back before `last`, otherwise according to the time of
+/// day.
 pub(super) fn go_on(anchor: &ClockAnchor, last: ConductorTime) {
     let own = ConductorTime::from_nanoseconds(boot_time_nanoseconds());
     let then = continued(anchor, last, own, SystemTime::now());
     AHEAD.store(then.nanoseconds().wrapping_sub(own.nanoseconds()), Ordering::Relaxed);
 }
 
-/// What the run's clock shows when the machine's own shows `own`.
+/// The time on the run's clock when the machine's own shows `own`.
 fn continued(anchor: &ClockAnchor, last: ConductorTime, own: ConductorTime, utc: SystemTime) -> ConductorTime {
-    /// While the machine has not started anew, the two differ by no more than the time of day was set by.
+    /// Unless the machine was restarted, the two differ by at most the amount by which the time of day was set.
     const SAME: Duration = Duration::from_mins(1);
     let since = utc.duration_since(anchor.utc).unwrap_or_default();
     let expected = anchor.conductor.plus(since);

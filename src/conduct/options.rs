@@ -1,4 +1,4 @@
-//! How a run is to be carried out, beside its plan.
+//! How to carry out a run, apart from its plan.
 
 use std::path::PathBuf;
 
@@ -9,21 +9,21 @@ use crate::wire::{EXCLUSIVE, Hello, PROTOCOL, Secret, TAKE_OVER, VERBOSE};
 /// The options of a run that are not part of its plan.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Go on without the players that cannot be reached; the run is incomplete then.
+    /// Continue without the players that cannot be reached. The run is then incomplete.
     pub skip_unreachable: bool,
-    /// End what an orphaned run left on a player, instead of being refused.
+    /// End what an orphaned run left on a player, instead of being refused by it.
     pub take_over: bool,
-    /// The folder of this run's results, when there is one.
+    /// The folder of this run's results, if there is one.
     pub results: Option<PathBuf>,
-    /// Who asks, for the people at the other end: user, machine, process.
+    /// The conductor, as shown to people at the other end: user, machine, process.
     pub conductor: String,
-    /// What players know this run's conductor by.
+    /// The secret by which players recognize this run's conductor.
     pub run_secret: Secret,
-    /// What the secrets of its sessions are made from. No player gets it.
+    /// The secret from which those of the run's sessions are derived. No player gets it.
     pub sessions_secret: Secret,
-    /// How often the run was resumed: sessions have higher numbers each time, so that players end those of before.
+    /// How often the run was resumed. Sessions have higher numbers each time, so that players end the earlier ones.
     pub resumed: u32,
-    /// What reaching machines takes.
+    /// What is needed to reach machines.
     pub access: Access,
 }
 

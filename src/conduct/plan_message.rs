@@ -1,4 +1,4 @@
-//! From the plan to the message that tells one worker of it, pure.
+//! Converts the plan to the message for one worker. Pure.
 
 use std::collections::BTreeSet;
 
@@ -34,20 +34,20 @@ pub(crate) fn plan_message(plan: &Plan, point: PointId, worker: WorkerId, incarn
     }
 }
 
-/// Says which worker's plan is larger than a player takes, and of what it has too much; `None` when all are taken. Nothing of
-/// a plan can be cut, and no player is asked.
+/// Describes which worker's plan is larger than a player accepts, and what it has too much of. Returns `None` if all
+/// are accepted. No part of a plan can be left out, and no player is asked.
 pub fn too_large(plan: &Plan) -> Option<String> {
-    /// So many bytes at most become of one byte of a text (`\\u0001`).
+    /// The most bytes that one byte of a text becomes (`\\u0001`).
     const MOST_ESCAPED: usize = 6;
     let common = common_variables(plan);
     let parameters = plan.points.first().map_or(0, |point| point.parameters.len());
     let common_length = to_json(&common).len();
-    // Most plans are far below all bounds: their messages need not be made.
+    // Most plans are far below all limits, so their messages need not be created.
     let is_small = |worker: &WorkerPlan| {
-        // In this form, a text is at least as long as in memory, and what is around it takes more than in a message.
+        // In this form, a text is at least as long as in memory, and what surrounds it is longer than in a message.
         let own = format!("{worker:?}").len().saturating_mul(MOST_ESCAPED);
         common_length.saturating_add(own) < LARGEST_PLAN
-            // One more says the worker's name.
+            // One more variable contains the worker's name.
             && common.len() + parameters + worker.environment.len() < MOST_VARIABLES
             && Phase::ALL.into_iter().all(|phase| worker.steps[phase].len() <= MOST_STEPS)
     };
@@ -57,7 +57,7 @@ pub fn too_large(plan: &Plan) -> Option<String> {
         if is_small(worker) {
             return None;
         }
-        // As long as a player's name for itself may be.
+        // The longest incarnation that a player may send.
         let message = plan_message(plan, point, id, Some("x".repeat(LONGEST_NAME)));
         let why = message.check().err()?;
         let at = if plan.points.len() > 1 { format!(" at `{}`", plan.point_name(point)) } else { String::new() };
@@ -65,7 +65,7 @@ pub fn too_large(plan: &Plan) -> Option<String> {
     })
 }
 
-/// What a worker's plan needs that its player cannot do, in words. Players say what they can do.
+/// Describes what a worker's plan needs but its player cannot do. Players announce what they can do.
 pub(crate) fn missing_features(plan: &Plan, worker: WorkerId, features: &[String]) -> Option<String> {
     let points = (0..plan.points.len()).map(PointId);
     let steps =
@@ -82,7 +82,7 @@ pub(crate) fn missing_features(plan: &Plan, worker: WorkerId, features: &[String
     (!words.is_empty()).then(|| words.join(" and "))
 }
 
-/// The worker's own variables, and behind them those that every step gets.
+/// The worker's own variables, followed by those that every step gets.
 fn environment(plan: &Plan, point: PointId, worker: WorkerId) -> Vec<(String, String)> {
     let entry = plan.worker_at(point, worker);
     let mut variables = entry.environment.clone();
@@ -92,13 +92,13 @@ fn environment(plan: &Plan, point: PointId, worker: WorkerId) -> Vec<(String, St
     variables
 }
 
-/// The parameters at a point.
+/// The variables with the parameters at a point.
 pub(crate) fn parameter_variables(plan: &Plan, point: PointId) -> impl Iterator<Item = (String, String)> + '_ {
     let parameters = plan.point(point).into_iter().flat_map(|point| &point.parameters);
     parameters.map(|(name, value)| (variable("CONDUCTOR_PARAM", name), value.clone()))
 }
 
-/// What everybody knows of a run: its name, its trials, its workers and where they are.
+/// The variables with what is common to a run: its name, its trials, its workers and their addresses.
 pub(crate) fn common_variables(plan: &Plan) -> Vec<(String, String)> {
     let names: Vec<_> = plan.workers.iter().map(|worker| worker.name.as_str()).collect();
     let own = [
@@ -111,7 +111,8 @@ pub(crate) fn common_variables(plan: &Plan) -> Vec<(String, String)> {
     own.chain(plan.workers.iter().filter(|worker| !worker.player_host.is_empty()).map(address)).collect()
 }
 
-/// A step's message. What is put is known by its step: the player asks for it when that has its turn.
+/// Returns a step's message. A file of `put:` is identified by its step: the player requests it when it comes to that
+/// step.
 fn step_message(phase: Phase, step: &Step) -> StepMessage {
     let (command, action) = match &step.action {
         Action::Command(command) => (command.clone(), None),
@@ -159,7 +160,7 @@ mod tests {
             plan.workers[1].steps[Phase::Run] = vec![Step::plain("s", ""); steps];
             too_large(&plan)
         };
-        // Three and the address of each worker are common, and one is the worker's name.
+        // Three variables and the address of each worker are common, and one contains the worker's name.
         assert_eq!(of(MOST_VARIABLES - 6, MOST_STEPS), None);
         let too_many = of(MOST_VARIABLES - 5, 0).unwrap();
         assert!(

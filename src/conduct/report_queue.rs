@@ -1,4 +1,4 @@
-//! A thread that passes events to reporters, and the queue to it.
+//! A thread that passes events to reporters, and its queue.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,48 +13,48 @@ use crate::wait::Wait;
 
 use super::threads::Threads;
 
-/// While more events than this wait in the queue, reporters get no output of steps that still run; they get it when the
-/// step has ended. Otherwise a report whose reader is slow would need more memory for as long as steps print.
+/// While more events than this wait in the queue, reporters get no output of running steps; they get it when the step
+/// has ended. Otherwise, a report with a slow reader would need more and more memory while steps print.
 const BEHIND: usize = 10_000;
 
 /// Reporters with their names for messages.
 pub type NamedReporters = Vec<(String, Box<dyn Reporter>)>;
 
-/// What a thread is sent.
+/// An item in the queue of a thread.
 pub(super) enum Item {
     Event(Arc<Stamped>),
     Mark(#[expect(dead_code, reason = "that it is dropped is what it says")] Sender<Infallible>),
 }
 
-/// How two threads pass on each event one after the other, where the results and the log share a place: the results have
-/// each event first, and then the log, unless one of them takes longer than [`Wait::OutputFirst`].
+/// Makes two threads pass on each event in order if the results and the log go to the same place: first to the results,
+/// then to the log, unless one of them takes longer than [`Wait::OutputFirst`].
 pub(super) struct Order {
-    /// Tells the other thread that an event was passed on here.
+    /// Informs the other thread that an event was passed on here.
     done: Sender<()>,
-    /// Says that the other thread has passed it on.
+    /// Receives when the other thread has passed on an event.
     other: Receiver<()>,
-    /// In the second thread, how many events were passed on here before the first thread had passed them on.
+    /// In the second thread, how many events it has passed on that the first one has not.
     ahead: Option<u64>,
 }
 
-/// Whether the results and the log have to get an event in their order. The log has no output of steps, so output is
-/// passed on at once.
+/// Whether the results and the log must get an event in order. The log contains no output of steps, so output is passed
+/// on immediately.
 fn is_in_order(stamped: &Stamped) -> bool {
     !matches!(stamped.event, Event::OutputReceived { .. })
 }
 
-/// The way to one thread.
+/// The queue of one thread.
 pub(super) struct Queue {
     pub(super) sender: Sender<Item>,
-    /// Counts on whenever a reporter has taken an event, or gone on with one.
+    /// Increases whenever a reporter has taken an event, or made progress with one.
     pub(super) taken: Arc<AtomicU64>,
 }
 
 impl Queue {
-    /// Starts its thread. What it gets has no bound, since events are small and their number is the plan's: outputs stay
+    /// Starts the thread. Its queue is unbounded, since events are small and the plan limits their number: outputs stay
     /// in the store.
     ///
-    /// What goes on is counted in `taken`: its reporters may count more than the events that they take.
+    /// Progress is counted in `taken`. A reporter may also count progress within one event.
     pub(super) fn start(
         name: &str,
         (reporters, taken): (NamedReporters, Arc<AtomicU64>),
@@ -64,7 +64,7 @@ impl Queue {
     ) -> Self {
         let (sender, items) = unbounded();
         let (counter, failing) = (Arc::clone(&taken), failed.clone());
-        // Without reporters nothing is kept for them: the thread would only throw it away.
+        // Without reporters, there is no thread and the events are dropped.
         if !reporters.is_empty()
             && let Err(error) =
                 threads.start(name.to_owned(), move || tell(reporters, &items, order, &counter, &failing))
@@ -78,7 +78,7 @@ impl Queue {
         if !is_in_order(&stamped) && self.sender.len() > BEHIND {
             return;
         }
-        // Without the thread there is nobody to be told; if there should be, that was said as a failure.
+        // Without a thread, nothing receives the event. If it could not be started, that was reported as a failure.
         let _ = self.sender.send(Item::Event(stamped));
     }
 }
@@ -117,16 +117,16 @@ fn tell(
 }
 
 impl Order {
-    /// Those of the thread that passes on an event first, and of the one that passes it on next. The next event waits until
-    /// both have had this one.
+    /// Returns the orders of the first and the second thread. Neither passes on the next event before both have passed
+    /// on this one.
     pub(super) fn both() -> (Self, Self) {
         let (first, by_first) = unbounded();
         let (second, by_second) = unbounded();
         (Self { done: first, other: by_second, ahead: None }, Self { done: second, other: by_first, ahead: Some(0) })
     }
 
-    /// In the second thread, waits until the first one has passed the next event on. After a wait that took too long, it does
-    /// not wait again before the first thread has caught up.
+    /// In the second thread, waits until the first one has passed on the next event. After a wait that took too long,
+    /// it does not wait again before the first thread has caught up.
     fn before(&mut self) {
         let Some(ahead) = &mut self.ahead else { return };
         *ahead += 1;
@@ -139,7 +139,7 @@ impl Order {
         }
     }
 
-    /// Tells the other thread that an event was passed on; the first of the two waits for the second one.
+    /// Informs the other thread that an event was passed on. The first thread then waits for the second one.
     fn after(&self) {
         let _ = self.done.send(());
         if self.ahead.is_none() {

@@ -1,7 +1,7 @@
-//! The reports threads: they tell the reporters, however slow these are, and slow nobody.
+//! The threads that pass events to the reporters. A slow reporter delays nothing else.
 //!
-//! Whoever reads an output slowly keeps neither the results folder nor another output from being written, nor the log: each
-//! has a thread of its own. A mark in what that folder's reporters are told says when everything before it stands there.
+//! A slow reader of one output delays neither the results folder nor another output nor the log: each has a thread of
+//! its own. A mark in the queue of the results folder shows when everything before it has been written there.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,51 +17,51 @@ pub use super::report_queue::NamedReporters;
 use super::report_queue::{Item, Order, Queue};
 use super::threads::Threads;
 
-/// How often it is said that the outputs are waited for.
+/// How often to log that the readers of the outputs are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long they are waited for when the run was left at once, or an interrupt says so.
+/// How long to wait for them if the run was left at once, or after an interrupt.
 const HURRY: Duration = Wait::OutputsHurried.time();
-/// How often it is looked whether there is an interrupt.
+/// How often to look for an interrupt.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long those have to end that are not to wait for their readers any more.
+/// How long reporters may take to end that no longer wait for their readers.
 const LAST: Duration = Duration::from_secs(1);
 
 /// All reporters of a run.
 #[derive(Default)]
 pub struct Reporters {
-    /// The live view and the results, which may share a terminal: one is told after the other.
+    /// The live view and the results, which may share a terminal: they get each event one after the other.
     pub shown: NamedReporters,
-    /// Further reports, each for a reader of its own.
+    /// Further reports, each with a reader of its own.
     pub apart: NamedReporters,
-    /// Those that write the results folder, which a check reads.
+    /// The reporters that write the results folder, which a check reads.
     pub kept: NamedReporters,
-    /// What these count while they take an event for which they need long.
+    /// Increased by the reporters in `kept` while they process an event that takes long.
     pub progress: Arc<AtomicU64>,
     /// The log.
     pub log: Option<Box<dyn Reporter>>,
-    /// Whether the log goes where the results go. Then each event is in the results first and next in the log, but the log
-    /// does not wait for whoever reads the results slowly.
+    /// Whether the log goes to the same place as the results. Then each event is written first to the results and then
+    /// to the log, but the log does not wait for a slow reader of the results.
     pub log_is_shown: bool,
     /// How long their readers are waited for: the end of the run decides.
     pub patience: Patience,
 }
 
-/// All reports threads as the run loop sees them.
+/// All reports threads, as seen by the run loop.
 pub(super) struct Reports {
     queues: Vec<Queue>,
     kept: Queue,
-    /// Which outputs cannot be written, and why.
+    /// The outputs that cannot be written, each with the reason.
     pub(super) failures: Receiver<String>,
-    /// That there is one says, as long as the run lasts, that more failures can come.
+    /// Keeps `failures` open as long as the run lasts.
     failed: Sender<String>,
     threads: Threads,
     patience: Patience,
 }
 
-/// How the outputs were taken.
+/// How the wait for the outputs ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Taken {
-    /// Which could not be written, and why.
+    /// The outputs that could not be written, each with the reason.
     failures: Vec<String>,
     /// The signal that ended the wait for their readers.
     interrupted: Option<i32>,
@@ -83,7 +83,7 @@ impl Reports {
     /// Starts the threads.
     pub(super) fn start(reporters: Reporters) -> Self {
         let Reporters { shown, apart, kept, progress, log, log_is_shown, patience } = reporters;
-        // At most one for each reporter and each thread.
+        // At most one message for each reporter and each thread.
         let (failed, failures) = unbounded();
         let mut threads = Threads::default();
         // Two threads that wait for each other at every event cost a run over many workers more than the log itself.
@@ -107,16 +107,16 @@ impl Reports {
         }
     }
 
-    /// Sets a mark behind everything that the results folder was told so far.
+    /// Sets a mark after everything that was sent to the results folder so far.
     pub(super) fn mark(&self) -> Mark {
-        // Nothing is ever sent: that it is closed says that the mark is reached, or that nobody writes any more.
+        // Nothing is ever sent. The channel is closed when the mark is reached, or if nothing is written any more.
         let (sender, reached) = bounded(0);
         let _ = self.kept.sender.send(Item::Mark(sender));
         Mark { reached, taken: Arc::clone(&self.kept.taken) }
     }
 
-    /// Tells the end of the run: first to those that write the results folder, so that the others can tell what became
-    /// of that. An interrupt ends the wait for them, and stays in its channel.
+    /// Reports the end of the run: first to the writers of the results folder, so that the other reports include their
+    /// failures. An interrupt ends the wait for them, and stays in its channel.
     pub(super) fn tell_end(&self, at: ConductorTime, conclusion: &mut Conclusion, interrupts: &Receiver<i32>) {
         let ended = |conclusion: &Conclusion| {
             Arc::new(Stamped { at, event: Event::RunEnded { conclusion: conclusion.clone() } })
@@ -140,7 +140,8 @@ impl Reports {
         self.queues.iter().for_each(|queue| queue.tell(ended(conclusion)));
     }
 
-    /// Waits until everything was told. A slow reader may take its time, until an interrupt says that it has not.
+    /// Waits until all events were passed on, for a limited time. With `hurry` or after an interrupt, the time is
+    /// shorter.
     pub(super) fn finish(self, interrupts: &Receiver<i32>, hurry: bool) -> Taken {
         let Self { queues, kept, failures, failed, threads, patience } = self;
         drop((queues, kept, failed));
@@ -176,7 +177,7 @@ impl Reports {
             looked = Instant::now();
         };
         if !is_cut {
-            // The signal cut nothing off.
+            // The signal interrupted nothing.
             taken.interrupted = None;
         } else if !give_up(&failures, &patience, &mut taken) {
             let text = "the outputs were not read completely";
@@ -188,7 +189,7 @@ impl Reports {
     }
 }
 
-/// Has nobody wait for a reader any more: each output that had to fails. Whether all threads have ended.
+/// Ends all waits for readers: outputs that still need one fail. Returns whether all threads have ended.
 fn give_up(failures: &Receiver<String>, patience: &Patience, taken: &mut Taken) -> bool {
     patience.end();
     let end = Instant::now() + LAST;
@@ -202,9 +203,9 @@ fn give_up(failures: &Receiver<String>, patience: &Patience, taken: &mut Taken) 
 
 /// A position in the events that were passed to the writers of the results folder.
 pub(super) struct Mark {
-    /// Closed when everything before it stands in the folder.
+    /// Closed when everything before the mark has been written to the folder.
     pub(super) reached: Receiver<Infallible>,
-    /// How much was taken so far: what shows that those who are behind come nearer.
+    /// A counter of progress, which shows that writers that lag are catching up.
     pub(super) taken: Arc<AtomicU64>,
 }
 
@@ -284,7 +285,7 @@ mod tests {
         assert!(mark.reached.try_recv().is_err_and(|error| error.is_empty()), "one of two is taken");
         go_on.send(()).unwrap();
         assert_eq!(mark.reached.recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
-        // One behind which nothing is to be taken, and one of a run that keeps nothing.
+        // A mark with nothing pending before it, and one of a run that keeps nothing.
         assert_eq!(reports.mark().reached.recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
         let nothing = Reports::start(Reporters::default());
         nothing.tell(event());

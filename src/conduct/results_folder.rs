@@ -1,5 +1,5 @@
-//! The folder of a run's results: files are read and written beneath it, and never anywhere else, whatever their names are
-//! and whatever links somebody puts there. A fetched file goes to `RESULTS/RUN/trial-N/WORKER/`.
+//! The folder of a run's results. Files are read and written only below it, whatever their names are and whatever links
+//! somebody puts there. A fetched file goes to `RESULTS/RUN/trial-N/WORKER/`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -17,15 +17,15 @@ use super::room::Room;
 use crate::model::{on_one_line, words};
 use crate::wire::UnplacedFile;
 
-/// What is said of a name that is not that of a file below a worker's folder.
+/// The error for a name that is not that of a file below a worker's folder.
 const LEADS_OUT: &str = "its name points outside the worker's results folder";
 
-/// Whether this part of such a name is not a name itself.
+/// Whether this component of a file name is empty, `.` or `..`, or contains a NUL byte.
 fn leads_out(part: &[u8]) -> bool {
     matches!(part, b"" | b"." | b"..") || part.contains(&0)
 }
 
-/// The error of something that failed for this cause.
+/// The error of an operation that failed for this cause.
 fn failed(what: &str, cause: Errno) -> io::Error {
     let cause = io::Error::from(cause);
     io::Error::new(cause.kind(), format!("{what}: {}", words(&cause)))
@@ -35,12 +35,12 @@ fn shown(name: &OsStr) -> String {
     on_one_line(&name.to_string_lossy()).into_owned()
 }
 
-/// The folder of a run's results. A copy is the same folder.
+/// The folder of a run's results. A clone is the same folder.
 #[derive(Debug, Clone)]
 pub(crate) struct ResultsFolder {
     folder: Arc<OwnedFd>,
     room: Room,
-    /// How many folders above it were made for it.
+    /// How many folders above it were created for it.
     made: usize,
 }
 
@@ -49,17 +49,17 @@ impl ResultsFolder {
     ///
     /// # Errors
     ///
-    /// Says why it cannot be opened.
+    /// Returns an error if it cannot be opened.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let folder = openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self { folder: Arc::new(folder), room: Room::of(path), made: 0 })
     }
 
-    /// Makes the folder of a run in this folder, which is made where it is missing, with all above it.
+    /// Creates the folder of a run in this folder, which is created if it is missing, with all its parents.
     ///
     /// # Errors
     ///
-    /// The path that cannot be made, or is there already, and why.
+    /// Returns the path that cannot be created, or that exists already, and the reason.
     pub(crate) fn make(results: &Path, name: &str) -> Result<Self, (PathBuf, io::Error)> {
         let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
         let made = results.ancestors().take_while(is_missing).count();
@@ -69,7 +69,7 @@ impl ResultsFolder {
         opened.map(|opened| Self { made, ..opened }).map_err(|error| (path, error))
     }
 
-    /// How many folders above it were made for it.
+    /// How many folders above it were created for it.
     pub(super) const fn made(&self) -> usize {
         self.made
     }
@@ -79,20 +79,20 @@ impl ResultsFolder {
         self.room
     }
 
-    /// Opens a file that is there, by the parts of its path.
+    /// Opens an existing file, by the components of its path.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be opened; a link is never followed.
+    /// Returns an error if it cannot be opened. Links are never followed.
     pub(crate) fn open_file(&self, parts: &[impl AsRef<OsStr>], access: OFlags) -> io::Result<File> {
         self.file(parts, false, access)
     }
 
-    /// Opens a file that was fetched from a worker in a trial, by its path there.
+    /// Opens a file that was fetched from a worker in a trial, by its path in the worker's results folder.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be opened.
+    /// Returns an error if it cannot be opened.
     pub(crate) fn fetched(&self, trial: u32, worker: &str, path: &str) -> io::Result<File> {
         let trial = format!("trial-{trial}");
         let parts: Vec<&str> = [trial.as_str(), worker].into_iter().chain(path.split('/')).collect();
@@ -102,36 +102,37 @@ impl ResultsFolder {
         self.open_file(&parts, OFlags::RDONLY)
     }
 
-    /// Writes a file, or another one in its place: the disk has either the one or the other, and when this returns this one.
+    /// Writes or replaces a file. At any time, the disk has either the old or the new file, and when this returns, the
+    /// new one.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be written.
+    /// Returns an error if it cannot be written.
     pub(crate) fn write(&self, name: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
         let mut file = UnplacedFile::create(self.open_folder(&[])?, mode)?;
         file.file().write_all(bytes)?;
         file.file().sync_all()?;
         file.place(OsStr::new(name), true)?;
-        // Not every file system can be told to keep a folder.
+        // Not every file system can sync a folder.
         let _ = fsync(self.open_folder(&[])?);
         Ok(())
     }
 
-    /// Creates a file, by the parts of its path, and the folders that it is in. What has its name already is an error.
+    /// Creates a file, by the components of its path, and the folders above it. It is an error if the name exists.
     pub(super) fn create_file(&self, parts: &[impl AsRef<OsStr>]) -> io::Result<File> {
         self.file(parts, true, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
     }
 
-    /// The folder itself, which is open.
+    /// The descriptor of the folder itself.
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
         self.folder.as_fd()
     }
 
-    /// Opens a folder beneath it, by the parts of its path; itself without any.
+    /// Opens a folder below this one, by the components of its path; this folder itself if there are none.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be entered; a link is never followed.
+    /// Returns an error if it cannot be opened. Links are never followed.
     pub(super) fn open_folder(&self, parts: &[OsString]) -> io::Result<OwnedFd> {
         if parts.is_empty() {
             return Ok(openat(&self.folder, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?);
@@ -142,16 +143,17 @@ impl ResultsFolder {
     fn file(&self, parts: &[impl AsRef<OsStr>], create: bool, flags: OFlags) -> io::Result<File> {
         let (name, folders) = parts.split_last().ok_or(io::ErrorKind::NotFound)?;
         let folder = self.folder(folders.iter().map(AsRef::as_ref), create)?;
-        // A named pipe is not waited for.
+        // Opening a named pipe must not block.
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(File::from(openat(&folder, name.as_ref(), flags, Mode::from_raw_mode(0o666))?))
     }
 
-    /// The folder in which a fetched file of this name goes, made if need be, and the last part of the name.
+    /// Opens the folder for a fetched file of this name, creating it if necessary. Returns it with the last component
+    /// of the name.
     ///
     /// # Errors
     ///
-    /// Says why there can be no such file.
+    /// Returns an error if there can be no such file.
     pub(super) fn place(&self, trial: u32, worker: &str, name: &[u8]) -> io::Result<(OwnedFd, OsString)> {
         let mut folders: Vec<&[u8]> = name.split(|byte| *byte == b'/').collect();
         let last = folders.pop().unwrap_or_default();
@@ -160,13 +162,13 @@ impl ResultsFolder {
             return Err(io::Error::other(LEADS_OUT));
         }
         let trial = format!("trial-{trial}");
-        // `trial-N` and the worker's own folder are as little to be trusted as what is below them.
+        // `trial-N` and the worker's own folder are trusted no more than what is below them.
         let parts = [trial.as_bytes(), worker.as_bytes()].into_iter().chain(folders);
         let folder = self.folder(parts.map(OsStr::from_bytes), true)?;
         Ok((folder, OsStr::from_bytes(last).to_owned()))
     }
 
-    /// A folder beneath it, which may be created. Each part is one name, without `/`.
+    /// Opens a folder below this one, creating it if `create` is set. Each part is one name, without `/`.
     fn folder<'a>(&self, mut parts: impl Iterator<Item = &'a OsStr>, create: bool) -> io::Result<OwnedFd> {
         let run = fcntl_dupfd_cloexec(&self.folder, 0);
         let run = run.map_err(|cause| failed("cannot enter the results folder", cause))?;
@@ -174,7 +176,7 @@ impl ResultsFolder {
     }
 }
 
-/// Enters a folder, which may be created; a link is not followed.
+/// Enters a folder, creating it if `create` is set. Links are not followed.
 fn enter(folder: &OwnedFd, name: &OsStr, create: bool) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let created = if create { mkdirat(folder, name, Mode::from_raw_mode(0o777)) } else { Ok(()) };

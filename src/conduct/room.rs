@@ -21,16 +21,16 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// For the disk that this folder is on, from its free space now.
+    /// Returns the space to leave on the disk of this folder, based on its current free space.
     pub(crate) fn of(folder: &Path) -> Self {
         Self { spare: SPARE.min(available(statvfs(folder)) / PART) }
     }
 
-    /// The first of these bytes, as many as may be written to a file that has `written` bytes.
+    /// Returns the first of these bytes, as many as may be written to a file of `written` bytes.
     ///
     /// # Errors
     ///
-    /// Fails with `ENOSPC` if none may.
+    /// Fails with `ENOSPC` if none may be written.
     pub(super) fn part_of<'a>(self, bytes: &'a [u8], file: &File, written: u64) -> io::Result<&'a [u8]> {
         let room = match SHORT.saturating_sub(written) {
             0 => available(fstatvfs(file)).saturating_sub(self.spare),
@@ -44,12 +44,12 @@ impl Room {
     }
 }
 
-/// A disk that cannot be asked is written to until it is full.
+/// The available bytes. If the disk cannot be asked, it is written to until it is full.
 fn available(found: rustix::io::Result<StatVfs>) -> u64 {
     found.map_or(u64::MAX, |found| found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// A file that leaves room.
+/// A file that leaves this space.
 pub(crate) struct Sparing {
     pub(crate) file: File,
     pub(crate) room: Room,

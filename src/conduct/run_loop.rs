@@ -1,4 +1,4 @@
-//! The run loop: events to the coordinator, its actions to the actors and the reports.
+//! The run loop: passes events to the coordinator, and its actions to the actors and the reports.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -34,21 +34,21 @@ use super::store::Store;
 use super::threads::Threads;
 use super::waiting_log::WaitingLog;
 
-/// How many events may wait for the run loop. It takes them as fast as they come; an actor that is faster waits, and
-/// its player with it, for want of credit.
+/// How many events may wait for the run loop. It takes them as they arrive. An actor that is faster waits, and so does
+/// its player, for lack of credit.
 const EVENTS: usize = 1024;
 
-/// How often the run loop looks at the time, and how far apart its looks are when it was held up itself.
+/// How often the run loop looks at the time, and the time between two looks that shows that it was held up itself.
 const LOOKS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
 
-/// An actor, as the run loop sees it.
+/// An actor, as seen by the run loop.
 struct Actor {
     postbox: Postbox,
-    /// Which session it is, counted from 1.
+    /// The number of its session, counted from 1.
     session: u64,
 }
 
-/// A run that is under way, beside what its coordinator knows of it.
+/// A run in progress, apart from the state that its coordinator has.
 struct Run<'a> {
     plan: &'a Arc<Plan>,
     options: &'a Options,
@@ -61,18 +61,18 @@ struct Run<'a> {
     threads: Threads,
     /// What the trial has left so far.
     left: Left,
-    /// What calls off the check of the trial, or the measuring of its metrics, when it is dropped.
+    /// Dropping this cancels the trial's check, or the measurement of its metrics.
     work: Option<Sender<Infallible>>,
-    /// How what comes of those comes.
+    /// The channel on which the result of the check or of the measurement arrives.
     done: (Sender<Input>, Receiver<Input>),
-    /// How many signals have come.
+    /// How many signals have arrived.
     signals: usize,
 }
 
 impl Run<'_> {
     fn start(&mut self, worker: WorkerId) -> io::Result<()> {
         let (postbox, mailbox) = mailbox()?;
-        // A run that is resumed knows the secrets of the sessions that it had.
+        // A resumed run knows the secrets of its earlier sessions.
         let secret = self.options.sessions_secret.derived(self.plan.name(worker));
         let last = self.latest[worker.0].as_ref().map(|last| last.session);
         let session = last.unwrap_or(u64::from(self.options.resumed) << 32) + 1;
@@ -93,7 +93,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Begins the check of a trial, which waits for the mark.
+    /// Starts the check of a trial, which waits for the mark.
     fn check(&mut self, trial: u32, kept: Mark) {
         let check = Check {
             plan: Arc::clone(self.plan),
@@ -107,7 +107,7 @@ impl Run<'_> {
         self.begin("check", work, |error| Input::Checked(checker::not_started(&error)));
     }
 
-    /// Begins to measure the metrics of the trial.
+    /// Starts measuring the metrics of the trial.
     fn measure(&mut self) {
         let (of_run, left, results) = (self.plan, self.left.clone(), self.results.clone());
         let (plan, trial) = (Arc::clone(of_run), left.trial());
@@ -115,7 +115,8 @@ impl Run<'_> {
         self.begin("metrics", work, |error| Input::Measured(trial, unmeasured(of_run, &words(&error))));
     }
 
-    /// Begins work in a thread. It looks whether the channel that it gets is closed: then nobody wants it any more.
+    /// Starts `work` in a thread. The work polls the channel it receives; once that is closed, its result is no longer
+    /// wanted.
     fn begin(
         &mut self,
         name: &str,
@@ -142,21 +143,21 @@ impl Run<'_> {
     }
 }
 
-/// What the time is on both clocks.
+/// The current time on both clocks.
 fn anchor() -> ClockAnchor {
-    /// On a loaded machine most of so many readings are still taken without a pause.
+    /// Even on a loaded machine, most of this many readings are taken without a pause.
     const READINGS: usize = 16;
     let reading = || (now(), SystemTime::now(), now());
     let readings = std::iter::repeat_with(reading).take(READINGS);
     ClockAnchor::best_of(readings).unwrap_or_else(|| ClockAnchor { conductor: now(), utc: SystemTime::now() })
 }
 
-/// Carries out a plan, or what is left of it, and tells the reporters, each with its name for messages, all that happens.
+/// Runs a plan, or the rest of it, and passes every event to the reporters.
 ///
-/// `interrupts` brings the numbers of signals: the first stops the phase and runs Reset, the second leaves at once.
+/// `interrupts` delivers the numbers of signals: the first stops the phase and runs Reset, the second leaves at once.
 ///
-/// It returns when the run is over and the reporters have taken its last event. A reporter that is slow for ever holds
-/// it up only until the next interrupt.
+/// Returns when the run has ended and the reporters have taken its last event. A reporter that never takes it delays
+/// this for a limited time, which an interrupt shortens.
 pub(crate) fn conduct(
     plan: Arc<Plan>,
     options: &Options,
@@ -201,7 +202,7 @@ pub(crate) fn conduct(
         None => coordinator,
     };
     let mut conclusion = turn(coordinator, &mut run, &events, interrupts, &reports);
-    // Whoever still wants to say something finds nobody listening, and ends.
+    // Threads that still have something to send find the channel closed, and end.
     drop(events);
     let Run { latest, threads, work, signals, .. } = run;
     drop((latest, work));
@@ -211,8 +212,8 @@ pub(crate) fn conduct(
     conclusion
 }
 
-/// Tells the reporters why there was no run, and waits for whoever reads them, as after a run. What could not be written is
-/// among the reasons that come back.
+/// Reports why there was no run, and waits for the readers of the reports, as after a run. The returned reasons include
+/// the outputs that could not be written.
 pub fn tell_end(reporters: Reporters, conclusion: Conclusion, interrupts: &Receiver<i32>) -> Conclusion {
     end(Reports::start(reporters), conclusion, interrupts)
 }
@@ -238,7 +239,7 @@ fn turn(
     loop {
         while let Some(input) = inputs.pop_front() {
             let at = now();
-            // What came later than a limit, only because nobody took it, came in time.
+            // An event that was handled after a limit only because the loop was held up arrived in time.
             let pause = attention.look(at).map(Input::HeldUp);
             let all: Vec<_> =
                 pause.into_iter().chain([input]).flat_map(|input| coordinator.handle(input, at)).collect();
@@ -271,7 +272,8 @@ fn turn(
         inputs.push_back(select! {
             recv(events) -> event => match event {
                 Ok((worker, session, event)) if run.is_current(worker, session) => Input::Connection(worker, event),
-                // A worker's earlier session has nothing to say any more; and the run loop holds a sender itself.
+                // Ignore events of a worker's earlier session. There is no error, since the run loop holds a sender
+                // itself.
                 Ok(_) | Err(_) => Input::Tick,
             },
             recv(interrupts) -> signal => if let Ok(signal) = signal {

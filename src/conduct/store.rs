@@ -1,7 +1,7 @@
-//! The output store: what all steps printed, on disk, as it arrives.
+//! The output store: keeps the output of all steps on disk, as it arrives.
 //!
-//! With a folder of results, each stream is written to its file there. Without one, all streams share a file without a
-//! name, which is gone with the process.
+//! With a results folder, each stream is written to its file there. Without one, all streams share an unnamed file,
+//! which disappears with the process.
 
 mod named;
 mod sink;
@@ -16,7 +16,7 @@ use named::NamedFiles;
 use sink::Sink;
 use unnamed::UnnamedFile;
 
-/// The store of a run. A copy is the same store.
+/// The store of a run. A clone is the same store.
 #[derive(Debug, Clone)]
 pub(crate) enum Store {
     /// In the results folder.
@@ -26,11 +26,11 @@ pub(crate) enum Store {
 }
 
 impl Store {
-    /// Makes an empty store, in the results folder if there is one.
+    /// Creates an empty store, in the results folder if there is one.
     ///
     /// # Errors
     ///
-    /// Says why there can be no temporary file.
+    /// Returns an error if no temporary file can be created.
     pub(crate) fn new(plan: &Arc<Plan>, results: Option<&ResultsFolder>) -> io::Result<Self> {
         match results {
             Some(folder) => Ok(Self::Named(Arc::new(NamedFiles::new(folder.clone(), Arc::clone(plan))))),
@@ -38,12 +38,12 @@ impl Store {
         }
     }
 
-    /// Makes an empty store in a temporary file.
+    /// Creates an empty store in a temporary file.
     pub(crate) fn unnamed() -> io::Result<Self> {
         Ok(Self::Unnamed(Arc::new(UnnamedFile::new(tempfile::tempfile()?))))
     }
 
-    /// Begins a stream. Its file is created when its first bytes come.
+    /// Creates a stream. Its file is created when its first bytes arrive.
     pub(crate) fn stream(&self, of: Printer, stream: Stream) -> StreamWriter {
         let sink: Box<dyn Sink> = match self {
             Self::Named(files) => Box::new(files.file(of, stream)),
@@ -59,21 +59,21 @@ pub(crate) struct StreamWriter {
     sink: Box<dyn Sink>,
     received: u64,
     kept: u64,
-    /// Why no more is kept.
+    /// Why no more bytes are kept.
     failed: Option<Arc<str>>,
 }
 
 impl StreamWriter {
-    /// How many bytes of the stream have come, kept or not.
+    /// How many bytes of the stream have arrived, kept or not.
     pub(crate) fn received(&self) -> u64 {
         self.received
     }
 
-    /// Adds bytes. After an error the stream counts on, and keeps what it had.
+    /// Appends bytes. After an error, further bytes are only counted, and those already kept stay.
     ///
     /// # Errors
     ///
-    /// Says why the bytes, or some of them, cannot be kept; of each stream once.
+    /// Returns an error if some of the bytes cannot be kept, once per stream.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.received += bytes.len() as u64;
         let mut rest = if self.failed.is_none() { bytes } else { &[] };
@@ -95,7 +95,8 @@ impl StreamWriter {
         Ok(())
     }
 
-    /// The first `length` bytes of the stream, or what was kept of them. It costs nothing, however long the stream is.
+    /// Returns the first `length` bytes of the stream, or what was kept of them. The cost does not depend on the
+    /// length.
     pub(crate) fn output(&self, length: u64) -> Output {
         let printed = length.min(self.received);
         let length = printed.min(self.kept);
@@ -127,7 +128,7 @@ mod tests {
         store.stream(Printer::Step(step.of(WorkerId(0))), Stream::Stdout)
     }
 
-    /// A store of each kind, with the folder of the one that has one.
+    /// A store of each kind, with the folder of the named one.
     fn stores() -> (tempfile::TempDir, [Store; 2]) {
         let folder = tempfile::tempdir().unwrap();
         let results = ResultsFolder::open(folder.path()).unwrap();

@@ -1,4 +1,4 @@
-//! What the tests of several rooms share: a plan, a reporter that remembers, a player over a loopback socket.
+//! Helpers for the tests of several modules: a plan, a reporter that remembers events, a player on a loopback socket.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -43,12 +43,12 @@ pub(crate) fn options() -> Options {
     }
 }
 
-/// A start at this moment, known exactly.
+/// A start at this time, known exactly.
 pub(crate) fn start_at(at: ConductorTime) -> Start {
     Start { at, error: Duration::ZERO, player: PlayerTime::from_nanoseconds(at.nanoseconds()), late: Duration::ZERO }
 }
 
-/// A plan of so many workers with so many steps in each phase; the last step of Startup is spawned.
+/// A plan with this many workers, each with this many steps in each phase. The last step of Startup is spawned.
 pub(crate) fn plan(workers: usize, steps: usize, trials: u32, phases: &[Phase]) -> Plan {
     let steps = |phase| {
         let mut all: Vec<_> = (0..steps).map(|step| Step::plain(&format!("s{step}"), "true")).collect();
@@ -76,7 +76,7 @@ pub(crate) fn plan_at(ports: &[u16], steps: usize, phases: &[Phase]) -> Plan {
     plan
 }
 
-/// Carries out a plan without interrupts; what came of it, and every event.
+/// Runs a plan without interrupts. Returns the conclusion and every event.
 pub(crate) fn run(plan: Plan) -> (Conclusion, Vec<Event>) {
     struct Remember(Sender<Event>);
     impl Reporter for Remember {
@@ -98,7 +98,7 @@ pub(crate) fn bytes(output: &Output) -> Vec<u8> {
     bytes
 }
 
-/// A listener, and the port that it got.
+/// Returns a listener and its port.
 pub(crate) fn listener() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -116,7 +116,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Takes a connection and its `hello`.
+    /// Accepts a connection and reads its `hello`.
     pub(crate) fn accept(listener: &TcpListener) -> (Self, Hello) {
         let (stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -130,7 +130,7 @@ impl Peer {
         }
     }
 
-    /// The next payload, or `None` at the end.
+    /// Returns the next payload, or `None` at the end.
     pub(crate) fn payload(&mut self) -> Option<Vec<u8>> {
         let mut buffer = [0; 4096];
         loop {
@@ -154,7 +154,7 @@ impl Peer {
         self.greet(&Greeting::Welcome(welcome()));
     }
 
-    /// The next message; probes and acknowledgements are looked after meanwhile.
+    /// Returns the next message. Handles probes and acknowledgements that come before it.
     pub(crate) fn message(&mut self) -> Option<ConductorMessage> {
         loop {
             let payload = self.payload()?;
@@ -186,11 +186,11 @@ impl Peer {
     pub(crate) fn flush(&mut self) {
         let mut bytes = Vec::new();
         while self.outbox.write_next(&mut bytes) {}
-        // A conductor that has gone is what some tests are about.
+        // In some tests, the conductor is gone.
         let _ = self.stream.write_all(&bytes);
     }
 
-    /// Answers a message as a player does whose steps print what `print` says. The announcement comes before the data.
+    /// Answers a message like a player whose steps print what `print` returns. The announcement comes before the data.
     pub(crate) fn answer(&mut self, message: &ConductorMessage, print: &dyn Fn(Phase, usize) -> Vec<u8>) {
         match *message {
             ConductorMessage::Plan(_) => self.outbox.push(&PlayerMessage::PlanTaken),
@@ -240,7 +240,7 @@ impl Peer {
         self.flush();
     }
 
-    /// Plays a whole session, until `bye` or the end; what it was told.
+    /// Plays a whole session, until `bye` or the end. Returns the messages that it received.
     pub(crate) fn play(&mut self, print: &dyn Fn(Phase, usize) -> Vec<u8>) -> Vec<ConductorMessage> {
         let mut told = Vec::new();
         while let Some(message) = self.message() {

@@ -1,4 +1,4 @@
-//! The threads of a run: named, joined for a while at the end, then named again and abandoned.
+//! The threads of a run. At the end, they are joined for a limited time; the others are named in the log and abandoned.
 
 use std::convert::Infallible;
 use std::io;
@@ -10,10 +10,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::wait::Wait;
 
-/// How much stack a thread gets: there can be two thousand of them, and none recurses deeply.
+/// The size of a thread's stack: there can be two thousand threads, and none recurses deeply.
 const STACK: usize = 256 << 10;
 
-/// Takes a lock. What it guards is whole even if a thread panicked that had it: everything is changed in one step.
+/// Locks a mutex, even if it is poisoned: every change is made in one step, so the data is consistent after a panic.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -22,13 +22,13 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct Threads {
     handles: Vec<JoinHandle<()>>,
-    /// Nothing is ever sent: that all senders are gone says that all threads are at their end.
+    /// Nothing is ever sent. The channel is closed when all threads are at their end.
     ends: Receiver<Infallible>,
     alive: Sender<Infallible>,
 }
 
 impl Default for Threads {
-    /// None yet.
+    /// No threads yet.
     fn default() -> Self {
         let (alive, ends) = bounded(0);
         Self { handles: Vec::new(), ends, alive }
@@ -36,7 +36,7 @@ impl Default for Threads {
 }
 
 impl Threads {
-    /// Starts a thread. Those that have ended meanwhile are joined: until then the system keeps their stacks.
+    /// Starts a thread. Joins those that have ended meanwhile: until then, the system keeps their stacks.
     pub(crate) fn start(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
         self.handles.extract_if(.., |handle| handle.is_finished()).for_each(join);
         let alive = self.alive.clone();
@@ -48,7 +48,7 @@ impl Threads {
         Ok(())
     }
 
-    /// Waits until all are over, at most for this time; those that are not are named and left alone.
+    /// Waits until all threads have ended, at most for this time. The others are named in the log and left running.
     pub(crate) fn join(self, time: Duration) {
         let Self { handles, ends, alive } = self;
         drop(alive);

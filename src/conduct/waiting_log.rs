@@ -1,4 +1,4 @@
-//! The log of a wait: what is waited for and on whom, from its first second on and then ever more seldom.
+//! The log of a wait: what is waited for, and which workers, from its first second on at growing intervals.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use crate::model::ConductorTime;
 
 use super::coordinator::Coordinator;
 
-/// After so long a wait is worth a line for those who want to know everything (`-v`).
+/// The time after which a wait is logged at the debug level (`-v`).
 const FIRST: Duration = Duration::from_secs(1);
-/// After so long it is worth one for everybody.
+/// The time after which a wait is logged at the info level.
 const LONG: Duration = Duration::from_secs(10);
 
-/// What was said of the current wait.
+/// What was logged about the current wait.
 #[derive(Debug)]
 pub(super) struct WaitingLog {
     since: ConductorTime,
@@ -28,7 +28,7 @@ impl WaitingLog {
         self.since.plus(self.next)
     }
 
-    /// Says what is waited for, if it is time to. After each line the next one takes twice as long.
+    /// Logs what is waited for, if it is time to. After each line, the time until the next one doubles.
     pub(super) fn look(&mut self, coordinator: &Coordinator, now: ConductorTime) {
         if coordinator.waiting_since() != self.since {
             *self = Self::new(coordinator.waiting_since());
