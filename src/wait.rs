@@ -1,6 +1,7 @@
 //! Everything that the program waits for: who waits, for what, on whom, for how long at most, and what happens then.
 //!
-//! Each blocking call takes a [`Wait`] (`blocking`); a test finds those that do not. `docs/waits.md` is this table.
+//! Each blocking call takes a [`Wait`] (`blocking`); a test finds those that do not. `docs/waits.md` contains this
+//! table.
 
 mod blocking;
 
@@ -14,19 +15,19 @@ use std::time::Duration;
 /// How long a wait may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// Always the same time.
+    /// A fixed time.
     Fixed(Duration),
-    /// A setting of the test, and so much more.
+    /// A setting of the test, plus this time.
     Setting(&'static str, Duration),
-    /// A setting of the test, but at least so much.
+    /// A setting of the test, but at least this time.
     AtLeast(&'static str, Duration),
-    /// What the other side announces, and so much more.
+    /// The time that the other side announces, plus this time.
     Announced(Duration),
-    /// So long without progress, and so long in all.
+    /// A time without progress, and a time in all.
     Progress(Duration, Duration),
     /// A time that the waiting code computes, in words.
     Computed(&'static str),
-    /// A loop that waits for events: until the earliest limit of everything it has under way.
+    /// The earliest limit of everything that is in progress, for a loop that waits for events.
     Earliest,
 }
 
@@ -55,10 +56,10 @@ macro_rules! waits {
         }
 
         impl Wait {
-            /// All of them, in the order of the table.
+            /// All waits, in the order of the table.
             pub const ALL: &[Self] = &[$($(Self::$name,)+)+];
 
-            /// For how long at most.
+            /// The time limit.
             pub const fn limit(self) -> Limit {
                 match self {
                     $($(Self::$name => $limit,)+)+
@@ -245,7 +246,7 @@ waits! {
 }
 
 impl Wait {
-    /// The part of the limit that is always the same, in all; zero where there is none.
+    /// The fixed part of the limit; for [`Limit::Progress`], the time in all. Zero if there is none.
     pub const fn time(self) -> Duration {
         match self.limit() {
             Limit::Fixed(time)
@@ -257,7 +258,7 @@ impl Wait {
         }
     }
 
-    /// How long the other side may make no progress; as [`Self::time`] where that is not limited apart.
+    /// How long the other side may make no progress. The same as [`Self::time`] if there is no separate limit for that.
     pub const fn without_progress(self) -> Duration {
         match self.limit() {
             Limit::Progress(time, _) => time,
@@ -265,8 +266,8 @@ impl Wait {
         }
     }
 
-    /// The whole limit when its setting, or what the other side announces, is this. A limit without such a part stays
-    /// as it is.
+    /// The whole limit if its setting, or the time that the other side announces, is `value`. A limit without such a
+    /// part stays as it is.
     pub fn given(self, value: Duration) -> Duration {
         match self.limit() {
             Limit::Setting(_, margin) | Limit::Announced(margin) => value.saturating_add(margin),
@@ -276,18 +277,18 @@ impl Wait {
     }
 }
 
-/// Whether somebody is still waited for, decided by another thread than the one that waits: the patience of all who wait for
-/// the same thing. A copy is the same patience.
+/// Whether to keep waiting, which another thread than the waiting one decides. All that wait for the same thing share
+/// it. A clone is the same patience.
 #[derive(Debug, Clone, Default)]
 pub struct Patience(Arc<AtomicBool>);
 
 impl Patience {
-    /// From now on nobody is waited for.
+    /// Ends the waits, and all later ones.
     pub fn end(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether they still wait.
+    /// Whether to keep waiting.
     pub fn lasts(&self) -> bool {
         !self.0.load(Ordering::Relaxed)
     }

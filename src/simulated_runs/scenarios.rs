@@ -1,4 +1,5 @@
-//! What the reports say first of runs that went wrong in the usual ways: a file for each of `testdata/report/causes`.
+//! What the reports show first about runs that went wrong in the usual ways. The expected texts are in
+//! `testdata/report/causes`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,10 +12,10 @@ use crate::model::{
 use crate::report::Board;
 use crate::report::testing::{plain, snapshot, told};
 
-/// The room that the live view has on a terminal of 80 columns and 24 rows.
+/// The size of the live view on a terminal of 80 columns and 24 rows.
 const ROOM: (usize, usize) = (79, 21);
 
-/// So many workers, each with these steps in Run.
+/// A plan with this many workers, each with these steps in Run.
 fn plan_of(workers: usize, run: &[Step]) -> Plan {
     let mut plan = plan(workers, 0, 1, &[Phase::Startup, Phase::Run]);
     for (number, worker) in (1..).zip(&mut plan.workers) {
@@ -39,12 +40,12 @@ fn barrier(name: &str) -> Step {
     Step { action: Action::Barrier(name.to_owned()), ..step(name) }
 }
 
-/// Where a step of Run is.
+/// The reference to a step of Run.
 fn run(worker: usize, position: usize) -> StepReference {
     StepReference { trial: 1, phase: Phase::Run, worker: WorkerId(worker), position }
 }
 
-/// Gives each step that failed the lines that it printed.
+/// Adds printed lines to each step that failed.
 fn printed(events: &mut [Stamped]) {
     for stamped in events {
         let (Event::StepEnded { result, .. } | Event::SpawnedEnded { result, .. } | Event::CheckEnded { result, .. }) =
@@ -58,7 +59,7 @@ fn printed(events: &mut [Stamped]) {
     }
 }
 
-/// Compares what the formats say of the causes of this run.
+/// Compares what the formats report about the causes of this run.
 fn compare(name: &str, plan: Plan, skip_unreachable: bool, faults: impl IntoIterator<Item = Fault>) {
     let faults: BTreeSet<Fault> = faults.into_iter().collect();
     let mut simulated = simulate(plan, skip_unreachable, &faults);
@@ -80,14 +81,14 @@ fn compare(name: &str, plan: Plan, skip_unreachable: bool, faults: impl IntoIter
     snapshot(&format!("causes/{name}.board.txt"), last_picture(&simulated.events));
 }
 
-/// What a page begins with: the verdict and the causes. Neither is made by its script.
+/// The beginning of a page: the verdict and the causes. Neither is created by its script.
 fn top(page: &str) -> String {
     let (_, top) = page.split_once("<main>\n").unwrap();
     let (top, _) = top.split_once("<section id=\"timeline\"").unwrap();
     top.split_once("<section id=\"metrics\"").map_or(top, |(top, _)| top).to_owned()
 }
 
-/// The live view before it is taken away; lines to look at begin with `*`.
+/// The live view before it is removed. Lines to look at begin with `*`.
 fn last_picture(events: &[Stamped]) -> String {
     let mut board = Board::default();
     for stamped in events {
@@ -128,7 +129,7 @@ fn the_check_of_a_trial_fails() {
     compare("check_fails", plan, false, [Fault::Check(1)]);
 }
 
-/// Two workers with a metric, each with a value of its own, in the second of three trials.
+/// A plan with three trials and two workers, each with its own value of a metric.
 fn with_metric() -> Plan {
     let mut plan = plan_of(2, &[step("load")]);
     plan.trials = 3;

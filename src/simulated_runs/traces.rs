@@ -1,5 +1,5 @@
-//! The `trace` report of simulated runs: every step once, on its worker; what shares a thread is nested and in order; arrows
-//! join barriers.
+//! Tests the `trace` report of simulated runs: every step appears once, on its worker; parts of a thread are nested and
+//! in order; arrows join barriers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +12,13 @@ use crate::conduct::testing::simulate;
 use crate::model::{Event, Format, Plan, Stamped, nanoseconds as nanoseconds_of};
 use crate::report::testing::{plain, told};
 
-/// A part of a track: its thread, its name, and from when to when, in nanoseconds.
+/// A part of a track: its process and thread, its start and length in nanoseconds, and its category.
 #[derive(Debug)]
 struct Part {
     process: u64,
     thread: u64,
     start: u64,
-    /// Negative, so that what contains others comes before them.
+    /// Negative, so that a part that contains others sorts before them.
     length: i64,
     category: String,
 }
@@ -50,7 +50,7 @@ fn entries(document: &Value, kind: &str) -> Vec<Value> {
 /// A step: its process, its trial, phase and label.
 type Key = (u64, u64, String, String);
 
-/// The steps of which the events have a result, each with the start that is known of it.
+/// The steps that have a result in the events, each with its start, if known.
 fn steps(plan: &Plan, events: &[Stamped]) -> BTreeMap<Key, Option<u64>> {
     let begin = events.first().map(|stamped| stamped.at).unwrap();
     let mut steps = BTreeMap::new();
@@ -65,7 +65,7 @@ fn steps(plan: &Plan, events: &[Stamped]) -> BTreeMap<Key, Option<u64>> {
     steps
 }
 
-/// What shares a thread follows or contains each other.
+/// Checks that the parts of each thread follow or contain each other.
 fn parts_are_nested(parts: &[Part]) {
     let mut open: Vec<&Part> = Vec::new();
     for part in parts {
@@ -97,7 +97,7 @@ proptest! {
         let document: Value = serde_json::from_str(&told(Format::Trace, plain(), &simulated.events)).unwrap();
         let slices = entries(&document, "X");
         let mut parts: Vec<Part> = slices.iter().map(part).filter(|part| part.length < 0).collect();
-        // Of two that are equal, the one that contains the other is written first.
+        // Of two equal parts, the one that contains the other is written first.
         parts.sort_by_key(|part| (part.process, part.thread, part.start, part.length));
         parts_are_nested(&parts);
 
@@ -121,7 +121,7 @@ proptest! {
     }
 }
 
-/// Each arrow has a beginning and an end, in steps of different workers.
+/// Checks that each arrow has a beginning and an end, in steps of different workers.
 fn arrows_join_barriers(document: &Value, slices: &[Value]) {
     let at = |kind: &str| -> BTreeMap<u64, Value> {
         entries(document, kind).into_iter().map(|entry| (entry["id"].as_u64().unwrap(), entry)).collect()

@@ -1,4 +1,4 @@
-//! The blocking calls: each takes what it waits for, and none waits longer than that allows.
+//! The blocking calls. Each takes what it waits for, and none waits longer than that allows.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -18,22 +18,22 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::{Limit, Wait};
 
-/// A pipe that says it has room takes so many bytes at once (pipe(7), `PIPE_BUF`).
+/// A pipe that reports room takes this many bytes at once (pipe(7), `PIPE_BUF`).
 pub const PAGE: usize = 4096;
 /// A wait for a reader is reported after this time.
 const SLOW: Duration = Duration::from_secs(1);
-/// How often whoever waits is asked whether to continue.
+/// How often a waiting function checks whether to continue.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Whether a descriptor has one of these now. It does not wait.
+/// Whether a descriptor is ready for one of these events now. Does not wait.
 pub fn is_ready(descriptor: impl AsFd, flags: PollFlags) -> bool {
     let mut descriptors = [PollFd::from_borrowed_fd(descriptor.as_fd(), flags)];
     poll(&mut descriptors, Some(&Timespec::default())).is_ok_and(|count| count > 0)
 }
 
 impl Wait {
-    /// The shorter of this time and the wait's own limit. `None` means no limit, which only waits for the next event and
-    /// those with a limit that is computed elsewhere may have.
+    /// Returns the shorter of this time and the wait's own limit. `None` means no limit, which is allowed only for
+    /// waits for the next event and for those whose limit is computed elsewhere.
     fn at_most(self, time: Option<Duration>) -> Option<Duration> {
         match (self.limit(), time) {
             (Limit::Fixed(limit) | Limit::Progress(_, limit), time) => Some(time.map_or(limit, |time| time.min(limit))),
@@ -41,19 +41,19 @@ impl Wait {
         }
     }
 
-    /// Waits until one of the descriptors is ready; 0 when the time is over before.
+    /// Waits until one of the descriptors is ready. Returns 0 if the time passes before that.
     ///
     /// # Errors
     ///
-    /// As poll(2), `INTR` among them: the caller looks at everything and waits again.
+    /// Returns the errors of poll(2), including `INTR`: the caller checks everything and waits again.
     pub fn poll(self, descriptors: &mut [PollFd<'_>], time: Option<Duration>) -> Result<usize, Errno> {
-        // A time that the kernel cannot express is as good as none.
+        // A time that the kernel cannot express is as good as no limit.
         let timeout = self.at_most(time).and_then(|time| Timespec::try_from(time).ok());
         poll(descriptors, timeout.as_ref())
     }
 
-    /// Waits until whoever reads a stream has made room for a page, and says whether there is room. What cannot be asked, or
-    /// has an error, has room: a write does not wait there.
+    /// Waits until the reader of a stream has made room for a page. Returns whether there is room. A stream that cannot
+    /// be polled, or has an error, has room: a write does not block there.
     pub fn has_room(self, stream: &impl AsFd, time: Duration) -> bool {
         self.poll(&mut [PollFd::new(stream, PollFlags::OUT)], Some(time)) != Ok(0)
     }
@@ -62,7 +62,7 @@ impl Wait {
     ///
     /// # Errors
     ///
-    /// When the time is over, or nobody is left who could send one.
+    /// Returns an error if the time passes, or if no sender is left.
     pub fn receive<T>(self, receiver: &Receiver<T>, time: Option<Duration>) -> Result<T, RecvTimeoutError> {
         match self.at_most(time) {
             Some(time) => receiver.recv_timeout(time),
@@ -70,59 +70,59 @@ impl Wait {
         }
     }
 
-    /// The shorter of this time and the wait's own limit, for `select!`.
+    /// Returns the shorter of this time and the wait's own limit, for `select!`.
     pub fn within(self, time: Duration) -> Duration {
         self.at_most(Some(time)).unwrap_or(time)
     }
 
-    /// A channel for `select!` that has something when the time is over.
+    /// Returns a channel for `select!` that receives a value when the time has passed.
     pub fn timer(self, time: Duration) -> Receiver<Instant> {
         after(self.within(time))
     }
 
-    /// A channel for `select!` that never has anything: whoever sends the awaited event keeps the limit.
+    /// Returns a channel for `select!` that never receives a value: the sender of the awaited event keeps the limit.
     pub fn no_timer(self) -> Receiver<Instant> {
         never()
     }
 
-    /// Lets the time pass.
+    /// Sleeps.
     pub fn pause(self, time: Duration) {
         std::thread::sleep(self.within(time));
     }
 
-    /// Limits each later read from a socket that blocks to this time.
+    /// Limits each later read from a blocking socket to this time.
     ///
     /// # Errors
     ///
-    /// As setsockopt(2).
+    /// Returns the errors of setsockopt(2).
     pub fn limit_reads(self, socket: impl AsFd, time: Duration) -> io::Result<()> {
         Ok(set_socket_timeout(socket, Timeout::Recv, Some(self.within(time)))?)
     }
 
-    /// Limits each later write to a socket that blocks to this time.
+    /// Limits each later write to a blocking socket to this time.
     ///
     /// # Errors
     ///
-    /// As setsockopt(2).
+    /// Returns the errors of setsockopt(2).
     pub fn limit_writes(self, socket: impl AsFd, time: Duration) -> io::Result<()> {
         Ok(set_socket_timeout(socket, Timeout::Send, Some(self.within(time)))?)
     }
 
-    /// Connects.
+    /// Connects to an address.
     ///
     /// # Errors
     ///
-    /// As connect(2), or that the time is over.
+    /// Returns the errors of connect(2), or an error if the time passes.
     pub fn connect(self, address: &SocketAddr) -> io::Result<TcpStream> {
         TcpStream::connect_timeout(address, self.time())
     }
 
-    /// Looks up the addresses of a name, on a thread of its own: a resolver may take longer than anybody wants to wait. A
-    /// numeric address needs none. `more` is asked again and again whether to go on waiting.
+    /// Looks up the addresses of a name in a thread of its own, because a resolver may take too long. A numeric address
+    /// needs no thread. `more` is asked repeatedly whether to keep waiting.
     ///
     /// # Errors
     ///
-    /// What the resolver says; `TimedOut` when the time is over, or `more` says no.
+    /// Returns the error of the resolver; `TimedOut` if the time passes or `more` returns `false`.
     pub fn look_up(
         self,
         host: &str,
@@ -137,7 +137,7 @@ impl Wait {
         let name = (host.to_owned(), port);
         std::thread::Builder::new().name("resolver".to_owned()).spawn(move || {
             let addresses = (name.0.as_str(), name.1).to_socket_addrs().map(Iterator::collect);
-            // Nobody may wait for it any more.
+            // The caller may no longer be waiting.
             let _ = sender.send(addresses);
         })?;
         self.until(
@@ -153,13 +153,13 @@ impl Wait {
         )
     }
 
-    /// Opens a file to write to it, and makes it if it is not there. Only a named pipe is waited for, until a process opens it
-    /// to read. `slow` is called once when that takes more than a second; `more` is asked again and again whether to go on
-    /// waiting.
+    /// Opens a file for writing, and creates it if it does not exist. Waits only for a named pipe, until a process
+    /// opens it for reading. `slow` is called once if that takes more than a second; `more` is asked repeatedly whether
+    /// to keep waiting.
     ///
     /// # Errors
     ///
-    /// As open(2); for a named pipe, that no process reads it.
+    /// Returns the errors of open(2); for a named pipe, an error if no process reads it.
     pub fn open_to_write(
         self,
         path: &Path,
@@ -182,12 +182,12 @@ impl Wait {
         Ok(File::from(file))
     }
 
-    /// Writes some of the bytes, once whoever reads them has made room for a page. `slow` is called once when that takes more
-    /// than a second; `more` is asked again and again whether to go on waiting. A file on a disk always has room.
+    /// Writes some of the bytes, once their reader has made room for a page. `slow` is called once if that takes more
+    /// than a second; `more` is asked repeatedly whether to keep waiting. A file on a disk always has room.
     ///
     /// # Errors
     ///
-    /// As write(2); `TimedOut` when nobody read in time, or `more` says no.
+    /// Returns the errors of write(2); `TimedOut` if nothing was read in time or `more` returns `false`.
     pub fn write(
         self,
         to: &mut (impl Write + AsFd),
@@ -196,15 +196,15 @@ impl Wait {
         more: impl Fn() -> bool,
     ) -> io::Result<usize> {
         self.until(None, slow, more, "no process has read it", || {
-            // What cannot be polled, or has an error, is written to: that does not wait either.
+            // A stream that cannot be polled, or has an error, is written to: that does not block either.
             let ready = self.poll(&mut [PollFd::new(&*to, PollFlags::OUT)], Some(LOOK));
             Ok((!matches!(ready, Ok(0) | Err(Errno::INTR))).then_some(()))
         })?;
         to.write(&bytes[..bytes.len().min(PAGE)])
     }
 
-    /// Repeats an attempt, which waits for a moment, until it returns something. `slow` is called once when that takes more
-    /// than a second; `more` is asked whether to continue.
+    /// Repeats an attempt, which waits for a moment, until it returns something. `slow` is called once if that takes
+    /// more than a second; `more` is asked whether to continue.
     fn until<T>(
         self,
         time: Option<Duration>,
@@ -228,11 +228,11 @@ impl Wait {
         }
     }
 
-    /// Waits for the end of a process, and kills it when the time is over.
+    /// Waits for the end of a process, and kills it if the time passes.
     ///
     /// # Errors
     ///
-    /// `TimedOut` for one that was killed; else what waitpid(2) says.
+    /// Returns `TimedOut` for a process that was killed, otherwise the errors of waitpid(2).
     pub fn end_of(self, child: &mut Child, time: Duration) -> io::Result<ExitStatus> {
         let ended = self.look_for_end(child, time);
         if ended.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut) {
@@ -249,7 +249,7 @@ impl Wait {
     }
 
     fn look_for_end(self, child: &mut Child, time: Duration) -> io::Result<ExitStatus> {
-        /// How often to look at a process for which no descriptor can be had.
+        /// How often to check a process for which no descriptor is available.
         const PAUSE: Duration = Duration::from_millis(5);
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
         let process = pidfd_open(pid, PidfdFlags::empty()).ok();

@@ -1,4 +1,4 @@
-//! How long a player may take to send the output that it announced.
+//! Limits how long a player may take to send the output that it announced.
 
 use std::time::{Duration, Instant};
 
@@ -7,15 +7,15 @@ use crate::model::{Attention, ConductorTime};
 use crate::wait::Wait;
 use crate::wire::interval;
 
-/// How many bytes of data a slow network brings in a second.
+/// The data rate of a slow network, in bytes per second.
 const DATA_RATE: u64 = 32 << 10;
 
-/// Since when what was announced is waited for, and how many bytes have come meanwhile.
+/// The wait for announced output: when it began, and how many bytes have arrived since.
 #[derive(Debug)]
 pub(super) struct Awaited {
     since: Instant,
     bytes: u64,
-    /// The time in which the conductor itself did not run does not count.
+    /// Time in which the conductor itself did not run does not count.
     attention: Attention<ConductorTime>,
 }
 
@@ -24,18 +24,18 @@ impl Awaited {
         Self { since: Instant::now(), bytes: 0, attention: Attention::new(2 * interval(lease), now()) }
     }
 
-    /// The wait begins anew.
+    /// Restarts the wait.
     pub(super) fn restart(&mut self) {
         (self.since, self.bytes) = (Instant::now(), 0);
         self.attention.look(now());
     }
 
-    /// Some of the data has come.
+    /// Records data that has arrived.
     pub(super) fn came(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
     }
 
-    /// Whether it takes too long.
+    /// Whether the wait takes too long.
     pub(super) fn is_late(&mut self) -> bool {
         self.since += self.attention.look(now()).unwrap_or_default();
         self.since.elapsed() > Wait::AnnouncedOutput.time() + Duration::from_secs(self.bytes / DATA_RATE)

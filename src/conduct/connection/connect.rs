@@ -1,5 +1,5 @@
-//! Reaching a player over TCP: a connection to one of several addresses. The attempts overlap, so that an address that swallows connections holds
-//! up no other: "Happy Eyeballs", RFC 8305.
+//! Connects to a player over TCP, at one of several addresses. The attempts overlap, so that an address that does not
+//! respond delays no other: "Happy Eyeballs", RFC 8305.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,20 +11,20 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use crate::wait::Wait;
 use crate::wire::Connection;
 
-/// How long an attempt is alone before the next address is tried, too (RFC 8305, section 5).
+/// How long to wait for an attempt before the next address is tried as well (RFC 8305, section 5).
 const STAGGER: Duration = Duration::from_millis(250);
-/// How often `wanted` is asked.
+/// How often `wanted` is called.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// An attempt that was begun.
+/// An attempt in progress.
 type Attempt = (SocketAddr, Socket);
 
 /// Connects to the first address that answers.
 ///
 /// # Errors
 ///
-/// Why the last address failed; `TimedOut` when one was still being tried at the deadline; `Interrupted` when `wanted` says
-/// no.
+/// Returns the error of the last address; `TimedOut` if one was still being tried at the deadline; `Interrupted` if
+/// `wanted` returns `false`.
 pub(super) fn connect(
     addresses: &[SocketAddr],
     deadline: Instant,
@@ -51,7 +51,7 @@ pub(super) fn connect(
         let time = deadline.saturating_duration_since(now).min(LOOK);
         match wait(&mut attempts, time)? {
             Some(Ok((address, socket))) => return Ok((address, Connection::tcp(socket.into())?)),
-            // Nobody has to wait for the next one then.
+            // The next attempt need not wait.
             Some(Err(error)) => (last, next_at) = (error, now),
             None if Instant::now() >= deadline => return Err(io::ErrorKind::TimedOut.into()),
             None if !wanted() => return Err(io::ErrorKind::Interrupted.into()),
@@ -60,7 +60,7 @@ pub(super) fn connect(
     }
 }
 
-/// The addresses in their order, but IPv6 and IPv4 in turns (RFC 8305, section 4).
+/// Returns the addresses in their order, but alternating between IPv6 and IPv4 (RFC 8305, section 4).
 fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let is_first = |address: &&SocketAddr| addresses.first().is_some_and(|first| first.is_ipv6() == address.is_ipv6());
     let (first, second): (Vec<&SocketAddr>, Vec<&SocketAddr>) = addresses.iter().partition(is_first);
@@ -78,7 +78,7 @@ fn begin(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Waits until an attempt is over, and takes it out.
+/// Waits until an attempt has finished, and removes it.
 fn wait(attempts: &mut Vec<Attempt>, time: Duration) -> io::Result<Option<io::Result<Attempt>>> {
     let ready = {
         let mut descriptors: Vec<_> = attempts.iter().map(|(_, socket)| PollFd::new(socket, PollFlags::OUT)).collect();
@@ -98,10 +98,10 @@ mod tests {
 
     use super::*;
 
-    /// Longer than anything takes on a loaded machine.
+    /// More time than anything takes on a loaded machine.
     const LONG: Duration = Duration::from_secs(30);
 
-    /// An address that takes no more connections and refuses none: its queue is full.
+    /// Returns an address that neither accepts nor refuses connections: its queue is full.
     fn swallowing() -> (Vec<Socket>, SocketAddr) {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
@@ -112,7 +112,8 @@ mod tests {
         (sockets, address)
     }
 
-    /// An address that refuses connections: nobody listens, and its port stays taken as long as the socket is kept.
+    /// Returns an address that refuses connections: its port is taken as long as the socket is kept, but nothing
+    /// listens.
     fn refusing() -> (Socket, SocketAddr) {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();

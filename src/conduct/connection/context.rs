@@ -1,4 +1,4 @@
-//! What an actor works with, whichever protocol its player speaks.
+//! The context of a connection actor, whichever protocol its player uses.
 
 use std::io;
 use std::sync::Arc;
@@ -14,43 +14,43 @@ use crate::conduct::store::Store;
 use crate::model::{Plan, StepId, WorkerId, WorkerPlan, words};
 use crate::wire::Hello;
 
-/// Who says something, in which of its sessions, and what. A lost worker's last words must not be taken for those of its
-/// next session.
+/// An event, with its worker and the number of the worker's session. The last events of a lost worker must not be
+/// attributed to its next session.
 pub(in crate::conduct) type Said = (WorkerId, u64, ConnectionEvent);
 
-/// What an actor works with.
+/// The context of a connection actor.
 pub(in crate::conduct) struct Context {
     pub(in crate::conduct) plan: Arc<Plan>,
     pub(in crate::conduct) worker: WorkerId,
     pub(in crate::conduct) hello: Hello,
     pub(in crate::conduct) store: Store,
     pub(in crate::conduct) mailbox: Mailbox,
-    /// The way up to the coordinator.
+    /// The channel to the coordinator.
     pub(in crate::conduct) events: Sender<Said>,
     pub(in crate::conduct) seeds: Arc<SeedPlayers>,
-    /// What reaching the player's machine takes.
+    /// What is needed to reach the player's machine.
     pub(in crate::conduct) access: Access,
-    /// The run's folder of results.
+    /// The results folder of the run.
     pub(in crate::conduct) results: Option<ResultsFolder>,
 }
 
 impl Context {
-    /// What the plan says of the worker.
+    /// Returns the worker's part of the plan.
     pub(in crate::conduct) fn entry(&self) -> &WorkerPlan {
         self.plan.worker(self.worker)
     }
 
-    /// How the player is reached. `running` is the session's player, if it was there before.
+    /// Returns the way to reach the player. `running` is the session's player, if it was reached before.
     pub(in crate::conduct) fn way(&self, running: Option<Running>) -> Way<'_> {
         Way::of(self.entry(), &self.access, running, Box::new(|within| self.say(ConnectionEvent::Reaching(within))))
     }
 
-    /// Says something. When the run loop is gone nobody listens any more, and nothing is lost by it.
+    /// Sends an event. If the run loop has ended, the event is no longer needed.
     pub(in crate::conduct) fn say(&self, event: ConnectionEvent) {
         let _ = self.events.send((self.worker, self.hello.session, event));
     }
 
-    /// Says that not all output of a step can be saved, and that the run's is not complete.
+    /// Reports that not all output of a step can be saved, and that the output of the run is incomplete.
     pub(in crate::conduct) fn unkept(&self, step: StepId, error: &io::Error) {
         let StepId { trial, phase, .. } = step;
         let label = self.plan.step(step.of(self.worker)).map_or("?", |step| step.label.as_str());

@@ -1,4 +1,4 @@
-//! Reaching a player: its addresses, a connection, and its first answer. It tries again until the deadline.
+//! Reaches a player: looks up its addresses, connects, and reads its first answer. Tries again until the deadline.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,13 +13,13 @@ use crate::wire::{Greeting, Hello, RefusalReason};
 use super::connect::connect;
 use super::greet::{Dialled, Failure, greet, is_refusal, not_a_player, stranger};
 
-/// The pauses between attempts grow from the first to the second.
+/// The first and the longest pause between attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 /// The same for a machine that is reached through a command: sshd drops connections while too many others are set up.
 const LONGER_PAUSES: (Duration, Duration) = (Duration::from_millis(250), Wait::RetryPause.time());
-/// How long one attempt may take to reach a player again that was there before.
+/// How long one attempt may take to reach a player that was reached before.
 const ATTEMPT: Duration = Duration::from_secs(4);
-/// The same through a command, which has to log in, too.
+/// The same for a player that is reached through a command, which also has to log in.
 const LONGER_ATTEMPT: Duration = Duration::from_secs(15);
 /// How long a player that was started through a command may take to answer, however long its copy took.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ pub(in crate::conduct) fn dial(
 struct Dial<'a> {
     way: &'a Way<'a>,
     deadline: Instant,
-    /// How much more time a player gets that answered before and now does not.
+    /// How much more time a player gets if it answered before but does not answer now.
     again: Option<Duration>,
     patience: &'a mut dyn FnMut(Duration) -> Option<End>,
     /// The player's addresses, once they are known.
@@ -133,7 +133,7 @@ impl Dial<'_> {
         }
     }
 
-    /// When an attempt has to end, if an attempt to reach a player again may take this long.
+    /// Returns the deadline of an attempt. `again` is how long an attempt to reach a player again may take.
     fn until(&self, again: Duration) -> Instant {
         if self.again.is_some() { self.deadline.min(Instant::now() + again) } else { self.deadline }
     }
@@ -160,7 +160,7 @@ impl Dial<'_> {
         Ok(place)
     }
 
-    /// Says `hello` to the first of the addresses that connects, and when that one refuses, to the others.
+    /// Says `hello` to the first address that connects, and if that one refuses, to the others.
     fn attempt_port(&mut self, destination: &Destination, hello: &Hello, until: Instant) -> Result<Dialled, Failure> {
         self.look_up(destination, until)?;
         let mut unasked = self.addresses.clone();
@@ -195,8 +195,8 @@ impl Dial<'_> {
         Ok(())
     }
 
-    /// Carries out what asks now and then whether it is still wanted. A command may do something other than ending the
-    /// attempt, so that each is asked for once.
+    /// Does work that asks now and then whether it is still wanted. Asking may process a command that does not end the
+    /// attempt, so the end is remembered.
     fn while_wanted<T>(&mut self, work: impl FnOnce(&mut dyn FnMut() -> bool) -> T) -> Result<T, Failure> {
         let mut end = None;
         let done = work(&mut || {

@@ -1,4 +1,4 @@
-//! What a player of this program does not do: its connection ends then, and its worker is lost.
+//! Violations of the protocol by a player. They end its connection, and its worker is lost.
 
 use thiserror::Error;
 
@@ -6,22 +6,22 @@ use crate::conduct::event::End;
 use crate::model::{PhaseId, StepId};
 use crate::wire::bounds::TooMuch;
 
-/// What a player did that it must not do.
+/// A violation of the protocol by a player.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(super) enum Fault {
-    /// It passed a limit by doing this.
+    /// It exceeded a limit by doing this.
     #[error("its player {0} {1}")]
     TooMuch(&'static str, TooMuch),
     /// It sent a message about a phase that has not begun.
     #[error("its player sent a message about {} of trial {}, which has not begun", .0.phase, .0.trial)]
     NotBegun(PhaseId),
-    /// It sent a message about a step that the plan does not have.
+    /// It sent a message about a step that is not in the plan.
     #[error("its player sent a message about step {} of {}, which is not in the plan", .0.position, .0.phase)]
     NoSuchStep(StepId),
-    /// It sent a message about the step of this label, in a trial that is over.
+    /// It sent a message about the step with this label, in a trial that has ended.
     #[error("its player sent a message about step `{0}` of trial {1}, which has ended")]
     TrialOver(String, u32),
-    /// It reported this of the step of this label twice.
+    /// It reported this about the step with this label twice.
     #[error("its player reported {} of step `{}` in {} of trial {} twice", .0, .1, .2.phase, .2.trial)]
     Twice(&'static str, String, PhaseId),
     /// It reported the final end of a step that was not spawned.
@@ -38,12 +38,12 @@ pub(super) enum Fault {
     Gap {
         /// The stream.
         stream: u32,
-        /// The offset of the bytes that came.
+        /// The offset of the received bytes.
         found: u64,
-        /// The offset that had to come.
+        /// The expected offset.
         expected: u64,
     },
-    /// It sent a file of a step before the one before was complete.
+    /// It sent a file of a step before the previous one was complete.
     #[error("its player sends several files of a step at the same time")]
     SeveralFiles,
 }

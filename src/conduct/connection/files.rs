@@ -1,5 +1,5 @@
-//! The files of a worker's `fetch:` and `put:` steps: what is fetched is written to the results folder as it arrives, and
-//! what is put is read from the disk as there is room for it on its way.
+//! The files of a worker's `fetch:` and `put:` steps. Fetched files are written to the results folder as they arrive.
+//! Files to put are read from the disk when there is room to send them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
@@ -15,12 +15,12 @@ use crate::wire::{
     PlayerMessage, ROOM, bounds,
 };
 
-/// The files of one worker that are on their way.
+/// The files of one worker that are being transferred.
 #[derive(Debug)]
 pub(super) struct Files {
     plan: Arc<Plan>,
     worker: WorkerId,
-    /// The run's folder of results.
+    /// The results folder of the run.
     results: Option<ResultsFolder>,
     arriving: HashMap<u32, Arriving>,
     fetched: BTreeMap<StepId, Box<FetchedFiles>>,
@@ -34,12 +34,12 @@ struct Arriving {
     step: StepId,
     name: FileName,
     mode: u32,
-    /// The file, once some of it is here: announcements overtake data, and many may wait.
+    /// The file, once some of it has arrived: announcements overtake data, and many may wait.
     file: Option<IncomingFile>,
     end: Option<FileEndedMessage>,
 }
 
-/// A file that is put.
+/// A file that is being put.
 #[derive(Debug)]
 struct Leaving {
     step: StepId,
@@ -53,11 +53,11 @@ impl Files {
         Self { plan, worker, results, arriving, fetched, leaving, next_stream: 0 }
     }
 
-    /// Takes a message that is about files; any other is given back.
+    /// Processes a message about files. Returns any other message.
     ///
     /// # Errors
     ///
-    /// Says what an honest player would not have said.
+    /// Returns an error if the player violates the protocol.
     pub(super) fn message(
         &mut self,
         message: PlayerMessage,
@@ -73,7 +73,7 @@ impl Files {
         Ok(None)
     }
 
-    /// The files that a step has fetched, if it has. They are not asked for again.
+    /// Returns the files that a step has fetched, if any. They are returned only once.
     pub(super) fn fetched(&mut self, step: StepId) -> Option<Box<FetchedFiles>> {
         self.fetched.remove(&step)
     }
@@ -106,11 +106,11 @@ impl Files {
         self.place_if_whole(stream, outbox);
     }
 
-    /// Takes some of a file. Whether it is one that is fetched.
+    /// Accepts data of a file. Returns whether the file is one that is fetched.
     ///
     /// # Errors
     ///
-    /// Says when a step's next file begins before this one is whole: each takes a descriptor.
+    /// Returns an error if a file begins before another one of its step is complete: each takes a descriptor.
     pub(super) fn data(&mut self, data: &Data, outbox: &mut Outbox) -> Result<bool, Fault> {
         let Some(arriving) = self.arriving.get(&data.stream) else { return Ok(false) };
         let is_other = |other: &Arriving| other.step == arriving.step && other.file.is_some();
@@ -127,7 +127,7 @@ impl Files {
         Ok(true)
     }
 
-    /// The file of a stream, begun if it was not.
+    /// Returns the file of a stream, creating it if necessary.
     fn file(&mut self, stream: u32) -> Result<&mut IncomingFile, String> {
         let arriving = self.arriving.get_mut(&stream).ok_or("the file was not announced")?;
         match &mut arriving.file {
@@ -141,7 +141,7 @@ impl Files {
         }
     }
 
-    /// Puts a file into place when all of it is here.
+    /// Moves a file into place once it is complete.
     fn place_if_whole(&mut self, stream: u32, outbox: &mut Outbox) {
         let is_whole = self.arriving.get(&stream).is_some_and(|arriving| {
             let received = arriving.file.as_ref().map_or(0, IncomingFile::received);
@@ -150,7 +150,7 @@ impl Files {
         if !is_whole {
             return;
         }
-        // One without a byte is begun only now.
+        // An empty file is created only now.
         let begun = self.file(stream).map(|_| ());
         let Some(Arriving { step, name, mode, file: Some(file), end: Some(end) }) = self.arriving.remove(&stream)
         else {

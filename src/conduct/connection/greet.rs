@@ -1,4 +1,4 @@
-//! The first message in each direction of a connection, whatever the connection is.
+//! The first message in each direction of any connection.
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
@@ -19,26 +19,26 @@ pub(crate) struct Dialled {
     pub(crate) connection: Connection,
     /// Its first answer.
     pub(crate) greeting: Greeting,
-    /// What came behind the answer.
+    /// The decoder, with what arrived after the answer.
     pub(crate) decoder: FrameDecoder,
     /// Where the player is, if it was reached through a command.
     pub(crate) site: Option<Site>,
     /// When `hello` was sent.
     pub(crate) sent: ConductorTime,
-    /// When the answer was there.
+    /// When the answer arrived.
     pub(crate) answered: ConductorTime,
 }
 
 /// Why an attempt failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The player's machine takes connections, and the player does not answer.
+    /// The player's machine accepts connections, but the player does not answer.
     NotAnswered,
-    /// What answers is not a player.
+    /// The program that answers is not a player.
     Stranger,
     /// Another attempt may succeed, unless this is the last.
     Again(End),
-    /// Nobody wants another attempt.
+    /// No further attempt is to be made.
     Final(End),
 }
 
@@ -49,7 +49,7 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    /// The end of the connection, if this attempt was the last.
+    /// Returns the end of the connection, if this attempt was the last.
     pub(super) fn end(self, way: &Way<'_>) -> End {
         match self {
             Self::NotAnswered => {
@@ -103,12 +103,13 @@ pub(super) fn greet(
             return Err(Failure::NotAnswered);
         }
         let mut descriptors: Vec<_> = connection.waits_for(!unsent.is_empty()).collect();
-        // Whatever this says, the next round looks at everything.
+        // The next round checks everything, whatever the result is.
         let _ = Wait::HelloAnswer.poll(&mut descriptors, Some(SLICE));
     }
 }
 
-/// Whether the player refuses connections from this address. A Python player's answer has the same form but is not a refusal.
+/// Whether the player refuses connections from this address. A Python player's answer has the same form but is not a
+/// refusal.
 pub(super) fn is_refusal(greeting: &Greeting) -> bool {
     matches!(greeting, Greeting::Result { .. }) && !is_seed(greeting)
 }
@@ -123,12 +124,12 @@ fn begins_an_answer(bytes: &[u8]) -> bool {
     bytes.first().is_none_or(|first| *first == 0) && bytes.get(4).is_none_or(|first| *first == b'{')
 }
 
-/// The end of a connection to a peer that speaks something else, with what the user can do about it.
+/// Adds what the user can do to the end of a connection to a program that is not a player.
 pub(super) fn stranger(end: End, way: &Way<'_>) -> End {
     if let Way::Port(_) = way { end.with(Hint::CorrectPort) } else { end }
 }
 
-/// What is said of a peer that speaks something else.
+/// The message about a program that is not a player.
 pub(super) fn not_a_player(way: &Way<'_>) -> String {
     format!("the program at {way} is not a player")
 }

@@ -1,8 +1,8 @@
-//! One connection actor a worker: everything between the coordinator's commands and the worker's player.
+//! The connection actors, one per worker: everything between the coordinator's commands and the worker's player.
 //!
 //! The actor's thread reaches the player (`dial`: `connect` makes a TCP connection, `greet` says `hello` on any
-//! connection), and then drives it over the session (`session`) or with protocol version 1 (`super::seed`), whichever its
-//! first answer asks for. Its last event is its end.
+//! connection), and then drives it over the session (`session`) or with protocol version 1 (`super::seed`), whichever
+//! its first answer asks for. Its last event reports its end.
 
 mod awaited;
 mod connect;
@@ -71,21 +71,21 @@ fn drive(context: &Context) -> End {
     }
 }
 
-/// What a player said of itself.
+/// How a player describes itself.
 pub(super) fn described(welcome: &Welcome) -> PlayerDescription {
     let Welcome { version, host, system, kernel, .. } = welcome.clone();
     PlayerDescription::Session { version, host, system, kernel }
 }
 
-/// Reaches the player, and waits for one that will soon be free.
+/// Reaches the player. Waits for one that will soon be free.
 fn reach(context: &Context, way: &Way<'_>, hello: &mut Hello) -> Result<Dialled, End> {
-    /// How often a player is asked that others hold. Through a command, the machine starts a player for each attempt.
+    /// How often to ask a player that is in use. Through a command, the machine starts a player for each attempt.
     const AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(1));
-    /// How long a player may take to see that the conductor that holds it has just died.
+    /// How long a player may take to notice that the conductor that holds it has just died.
     const DEATH: Duration = Duration::from_millis(500);
-    /// For how long a player is tried that was there, until it is said that it is gone.
+    /// How long to try a player that was reached before until it is reported as unreachable.
     const ROUND: Duration = Duration::from_secs(2);
-    /// For how long a player is waited for at most, whatever it says, unless this run's own times are longer.
+    /// The longest wait for a player, whatever it announces, unless this run's own times are longer.
     const MOST: Duration = Duration::from_hours(1);
     let settings = &context.plan.settings;
     let most = MOST.max(settings.lease.saturating_add(settings.reset_timeout));
@@ -93,7 +93,7 @@ fn reach(context: &Context, way: &Way<'_>, hello: &mut Hello) -> Result<Dialled,
     let mut deadline = Instant::now() + context.plan.settings.connect_timeout;
     let pause = if matches!(way, Way::Port(_)) { AGAIN.0 } else { AGAIN.1 };
     let mut held = false;
-    // What a live holder's player said, should it be gone when it is asked again.
+    // The refusal by a player with a live holder, in case the player is gone when it is asked again.
     let mut refused = None;
     let mut is_gone = false;
     loop {

@@ -1,8 +1,8 @@
-//! When a connection that broke is made again, and when it is given up, pure.
+//! Decides when a broken connection is made again, and when the worker is given up. Pure.
 //!
-//! What counts is whether a connection got on: whether a numbered frame came or was acknowledged over it, or, where nothing
-//! waited to be acknowledged, whether the player answered. The lease counts from the last connection that did. A worker in a
-//! long step, over a network that breaks now and then, says nothing for hours and is not lost.
+//! What counts is whether a connection made progress: whether a numbered frame arrived or was acknowledged on it, or,
+//! if nothing waited to be acknowledged, whether the player answered. The lease counts from the last connection that
+//! did. A worker in a long step, over a network that breaks now and then, sends nothing for hours and is not lost.
 
 use std::time::Duration;
 
@@ -10,24 +10,25 @@ use crate::model::ConductorTime;
 use crate::wait::Wait;
 use crate::wire::interval;
 
-/// How much longer than the lease a worker is waited for.
+/// How much longer than the lease to wait for a worker.
 const MARGIN: Duration = Wait::Reconnection.time();
-/// How many connections in a row may bring nothing before the worker is given up, if its lease is over or it never did anything.
+/// After how many connections in a row without progress the worker is given up, if its lease has expired or if there
+/// was never any progress.
 const IN_VAIN: u32 = 8;
-/// The first pause, and the longest. Each is twice the one before.
+/// The first pause, and the longest. Each is twice the previous one.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Wait::RetryPause.time());
 
-/// What came of a worker's connections.
+/// The history of a worker's connections.
 #[derive(Debug)]
 pub(super) struct Reconnections {
     lease: Duration,
-    /// When the current one was made, and how many frames had come and were acknowledged by then.
+    /// When the current connection was made, and how many frames had arrived and been acknowledged by then.
     begun: (ConductorTime, (u64, u64)),
     answered: bool,
-    /// Whether a frame ever moved, and when the player was last heard over a connection that got on.
+    /// Whether a frame was ever exchanged, and when the player was last heard on a connection that made progress.
     ever: bool,
     got_on: ConductorTime,
-    /// How many in a row did not get on, and how many in a row were short and moved nothing.
+    /// How many connections in a row made no progress, and how many in a row were short and exchanged no frame.
     in_vain: u32,
     short: u32,
 }
@@ -37,17 +38,18 @@ impl Reconnections {
         Self { lease, begun: (now, (0, 0)), answered: false, ever: false, got_on: now, in_vain: 0, short: 0 }
     }
 
-    /// A connection was made.
+    /// Records that a connection was made.
     pub(super) fn begun(&mut self, counts: (u64, u64), now: ConductorTime) {
         (self.begun, self.answered) = ((now, counts), false);
     }
 
-    /// The player answered a probe.
+    /// Records that the player answered a probe.
     pub(super) fn answered(&mut self) {
         self.answered = true;
     }
 
-    /// The connection broke, on which the player was last heard then. `is_idle` says that nothing waits to be acknowledged.
+    /// Records that the connection broke. `heard` is when the player was last heard on it; `is_idle` means that nothing
+    /// waits to be acknowledged.
     pub(super) fn broke(&mut self, counts: (u64, u64), is_idle: bool, heard: ConductorTime, now: ConductorTime) {
         let (since, before) = self.begun;
         let moved = counts != before;
@@ -61,7 +63,8 @@ impl Reconnections {
         }
     }
 
-    /// How long to wait before the next connection, and until when it has to be there; `None` when the worker is given up.
+    /// Returns how long to wait before the next connection, and how long it may take in all; `None` if the worker is
+    /// given up.
     pub(super) fn again(&self, now: ConductorTime) -> Option<(Duration, Duration)> {
         let left = self.lease.saturating_add(MARGIN).saturating_sub(now.since(self.got_on));
         if self.in_vain >= IN_VAIN && (left.is_zero() || !self.ever) {
@@ -69,7 +72,8 @@ impl Reconnections {
         }
         let doubled = 1_u32.checked_shl(self.short.saturating_sub(2)).unwrap_or(u32::MAX);
         let pause = if self.short < 2 { Duration::ZERO } else { PAUSES.0.saturating_mul(doubled).min(PAUSES.1) };
-        // Whoever was held up itself, and wakes after the lease, still hears what its player did meanwhile.
+        // A conductor that was held up itself, and continues after the lease, still hears what its player did
+        // meanwhile.
         Some((pause, left.max(MARGIN + pause)))
     }
 }
@@ -80,7 +84,8 @@ mod tests {
 
     const LEASE: Duration = Duration::from_mins(1);
 
-    /// Breaks a connection after so long, again and again; after how long, and how many, the worker is given up.
+    /// Breaks connections that last for `life`. Returns how many there are before the worker is given up, and the time
+    /// until then.
     fn given_up(
         life: Duration,
         most: u32,

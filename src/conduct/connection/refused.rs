@@ -4,7 +4,7 @@ use super::greet::not_a_player;
 use crate::conduct::reach::Way;
 use crate::wire::{Greeting, Hello, Holder, HolderState, Refusal, TAKE_OVER};
 
-/// Which run uses a player that will become free, and what the conductor is waiting for.
+/// Describes which run uses a player that will become free, and what the conductor is waiting for.
 pub(super) fn waiting_for(holder: &Holder, hello: &Hello) -> String {
     let Holder { run, seconds, state, free_within, lease_within, .. } = holder;
     let is_silent = *state == HolderState::Silent;
@@ -28,7 +28,7 @@ pub(super) fn waiting_for(holder: &Holder, hello: &Hello) -> String {
     format!("its player has been busy with {} for {seconds} s, and {why}; {what}", holder.describe())
 }
 
-/// Why a player is still busy with a run that does not go on.
+/// Why a player is still busy with a run that does not continue.
 pub(in crate::conduct) const fn why_busy(state: HolderState) -> &'static str {
     match state {
         HolderState::Silent => "its conductor does not respond",
@@ -37,7 +37,7 @@ pub(in crate::conduct) const fn why_busy(state: HolderState) -> &'static str {
     }
 }
 
-/// Why an answer other than `welcome` begins no session.
+/// Why an answer other than `welcome` starts no session.
 pub(in crate::conduct) fn not_welcome(greeting: &Greeting, way: &Way<'_>, hello: &Hello) -> String {
     match greeting {
         Greeting::Refused(refusal) => refused(refusal, hello),

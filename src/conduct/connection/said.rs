@@ -1,7 +1,7 @@
-//! What a player may say, pure: each message against the plan and against what came before.
+//! Checks each message of a player against the plan and against its earlier messages. Pure.
 //!
-//! An honest player speaks of steps of its plan, in trials that it was asked for, and says each thing once. Whoever does
-//! otherwise is at fault. What is remembered is bounded by the worker's steps, whatever the player sends.
+//! A correct player sends messages about steps of its plan, in trials that it was asked for, and reports each thing
+//! once. Anything else is a fault. What is remembered is bounded by the worker's steps, whatever the player sends.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use crate::wire::bounds::{self, Bound};
 const START: &str = "the start";
 const FINAL_END: &str = "the final end";
 
-/// What one worker's player has said in this session.
+/// What one worker's player has reported in this session.
 #[derive(Debug)]
 pub(super) struct Said {
     plan: Arc<Plan>,
     worker: WorkerId,
-    /// The last trial that the worker was asked for.
+    /// The last trial for which the worker was asked to get ready.
     trial: u32,
-    /// What it said of each step.
+    /// What was reported about each step.
     steps: BTreeMap<StepId, Vec<&'static str>>,
-    /// How much was said in this trial that is of no step.
+    /// How many messages in this trial were about no step.
     others: usize,
     warnings: usize,
-    /// The second in which a detail of the player's log came last, and how many came in it.
+    /// The second in which the last detail of the player's log arrived, and how many arrived in it.
     logged: (u64, usize),
 }
 
@@ -35,11 +35,11 @@ impl Said {
         Self { plan, worker, trial: 0, steps: BTreeMap::new(), others: 0, warnings: 0, logged: (0, 0) }
     }
 
-    /// The worker is asked to get ready for a phase of this trial.
+    /// Records that the worker is asked to get ready for a phase of this trial.
     pub(super) fn asked(&mut self, trial: u32) {
         if trial > self.trial {
             (self.trial, self.others, self.warnings) = (trial, 0, 0);
-            // What was spawned without a Reset lives on.
+            // Without a Reset, spawned steps live on.
             self.steps.retain(|step, said| {
                 let is_open = said.contains(&START) && !said.contains(&FINAL_END);
                 is_open && is_spawned(&self.plan, self.worker, *step)
@@ -47,11 +47,11 @@ impl Said {
         }
     }
 
-    /// Takes a message.
+    /// Checks and records a message.
     ///
     /// # Errors
     ///
-    /// Says what an honest player would not have said.
+    /// Returns an error if the player violates the protocol.
     pub(super) fn take(&mut self, message: &PlayerMessage) -> Result<(), Fault> {
         let (step, what) = match message {
             PlayerMessage::StepStarted(started) => (started.step, START),
@@ -62,7 +62,7 @@ impl Said {
             PlayerMessage::PutWanted(step) => (*step, "the request for a file"),
             PlayerMessage::PutOver(step) => (*step, "the end of the transfer"),
             PlayerMessage::StepSettled(settled) => return self.step(settled.step).map(|_| ()),
-            // What no step fetches is refused where files are taken.
+            // Files that no step fetches are refused later, by the code that receives files.
             PlayerMessage::File(_)
             | PlayerMessage::FileEnded(_)
             | PlayerMessage::Log { level: LogLevel::Info | LogLevel::Debug, .. }
@@ -70,7 +70,7 @@ impl Said {
             PlayerMessage::Warning { .. } | PlayerMessage::Stalled { .. } | PlayerMessage::Log { .. } => {
                 return bounds::WARNINGS_SENT.check(self.warnings).map_err(|why| Fault::TooMuch("sent", why));
             }
-            // What is said of phases, trials and the session as a whole.
+            // Messages about phases, trials and the session as a whole.
             _ => {
                 self.others += 1;
                 return bounds::STAGES.check(self.others).map_err(|why| Fault::TooMuch("sent", why));
@@ -83,14 +83,15 @@ impl Said {
         Ok(())
     }
 
-    /// What is passed on of a sentence for people: itself, that there are too many, or nothing.
+    /// Returns what to pass on of a warning: the text itself, a note that there are too many, or nothing.
     pub(super) fn sentence(&mut self, text: String) -> Option<String> {
         const TOO_MANY: &str = "its player sent more warnings in this trial than are shown; the rest are left out";
         self.warnings += 1;
         shown(self.warnings, &bounds::WARNINGS, text, TOO_MANY)
     }
 
-    /// What is logged of a detail of the player's log: itself, that there are too many in this second, or nothing.
+    /// Returns what to log of a detail of the player's log: the line itself, a note that there are too many in this
+    /// second, or nothing.
     pub(super) fn detail(&mut self, text: String, now: ConductorTime) -> Option<String> {
         const TOO_MANY: &str = "too many log lines; further lines of this second are left out";
         let second = now.nanoseconds() / 1_000_000_000;
@@ -101,7 +102,7 @@ impl Said {
         shown(self.logged.1, &bounds::LOG_DETAILS, text, TOO_MANY)
     }
 
-    /// This step, in a trial that has begun.
+    /// Returns this step, if its trial has begun.
     fn step(&self, step: StepId) -> Result<&Step, Fault> {
         let StepId { trial, phase, .. } = step;
         if trial == 0 || trial > self.trial || !self.plan.has(phase) {
@@ -112,7 +113,7 @@ impl Said {
 
     fn once(&mut self, step: StepId, what: &'static str) -> Result<(), Fault> {
         let label = self.step(step)?.label.clone();
-        // What is left of earlier trials is what was spawned in them.
+        // What is left of earlier trials are spawned steps.
         if step.trial < self.trial && !self.steps.contains_key(&step) {
             return Err(Fault::TrialOver(label, step.trial));
         }
@@ -125,7 +126,8 @@ impl Said {
     }
 }
 
-/// What is shown of the text with this number, counted from 1: itself, that there are too many, or nothing.
+/// Returns what to show of the text with this number, counted from 1: the text itself, a note that there are too many,
+/// or nothing.
 fn shown(number: usize, bound: &Bound, text: String, too_many: &str) -> Option<String> {
     match number.checked_sub(bound.most()) {
         None | Some(0) => Some(text),

@@ -1,8 +1,8 @@
-//! Controlling a worker over a session: it sends commands to the player, passes the player's messages on to the
-//! coordinator, and writes data to the store.
+//! Controls a worker over a session: sends commands to the player, passes the player's messages on to the coordinator,
+//! and writes data to the store.
 //!
 //! The actor's thread waits for its socket and its mailbox together. If the connection breaks, it connects again until
-//! the worker's lease is over; messages that were lost are sent again over the next connection.
+//! the worker's lease expires; messages that were lost are sent again over the next connection.
 
 mod again;
 mod messages;
@@ -29,24 +29,24 @@ use crate::wire::{
     interval,
 };
 
-/// How many clock probes open a connection; one more goes with each sign of life.
+/// How many clock probes are sent when a connection opens; one more is sent with each heartbeat.
 const PROBES: usize = 5;
 
-/// Why a session stops being driven as it is.
+/// The reason why a session is no longer driven as it is.
 enum Stop {
-    /// It is over.
+    /// The session has ended.
     End(End),
-    /// Its connection is.
+    /// Its connection is broken.
     Broken(LinkError),
 }
 
-/// What the player said in its `welcome`, the connection on which it said that, and what came behind it.
+/// The player's `welcome`, the connection on which it arrived, and what arrived after it.
 pub(super) type Begun = (Welcome, Connection, FrameDecoder);
 
 struct Session<'a> {
     context: &'a Context,
     hello: Hello,
-    /// What the player said of itself, on the last connection.
+    /// The player's `welcome` on the last connection.
     welcome: Welcome,
     /// Whether the commands of `versions` were sent, or cannot be.
     has_asked_versions: bool,
@@ -55,17 +55,18 @@ struct Session<'a> {
     streams: Streams,
     files: Files,
     said: Said,
-    /// The phase for which the coordinator wants the worker ready, and the one for which the player has said that it is.
+    /// The phase for which the coordinator wants the worker to be ready, and the one for which the player has said that
+    /// it is.
     asked: Option<PhaseId>,
     ready: Option<PhaseId>,
     reconnections: Reconnections,
-    /// What the player said of its leave, once it takes it.
+    /// What the player reported about leaving the session, once it leaves.
     parting: Option<String>,
-    /// Since when what was announced is waited for.
+    /// The wait for announced output.
     awaited: Awaited,
-    /// Since when the player has left, and nothing is missing of what it announced.
+    /// When the player reported that it has left.
     left: Option<Instant>,
-    /// When the wait for the player's farewell ends, once the conductor has taken leave.
+    /// How long to wait for the player to close the connection, after the conductor has sent `bye`.
     farewell: Option<Instant>,
 }
 
@@ -131,22 +132,22 @@ impl Session<'_> {
         }
     }
 
-    /// How many frames have come and were acknowledged, in both directions.
+    /// Returns how many frames have arrived and how many were acknowledged.
     fn counts(&self) -> (u64, u64) {
         (self.channel.inbox.next(), self.channel.outbox.unacknowledged())
     }
 
-    /// Goes on with a connection on which the player has said `welcome`.
+    /// Continues with a connection on which the player has sent `welcome`.
     fn connect(&mut self, (welcome, connection, decoder): Begun) -> Result<(), Stop> {
         self.hello.incarnation = Some(welcome.incarnation.clone());
         let interval = interval(self.context.plan.settings.lease);
         let mut link = Link::new(connection, "its player", decoder, interval, now());
         link.probe(PROBES);
-        // What was announced cannot have come while there was no connection.
+        // Announced output could not arrive while there was no connection.
         self.awaited.restart();
         let next = welcome.next;
         self.welcome = welcome;
-        // A player that does not remember what was said never will.
+        // A player that does not remember earlier messages never will.
         self.channel.connect(link, next).map_err(|error| End::lost(error.to_string()))?;
         self.reconnections.begun(self.counts(), now());
         Ok(())
@@ -175,7 +176,7 @@ impl Session<'_> {
         self.channel.write(now).map_err(Stop::Broken)
     }
 
-    /// Whether what was announced comes, and the player goes that has left.
+    /// Checks that announced output arrives, and that a player that has left closes the connection.
     fn data_comes(&mut self) -> Result<(), End> {
         if !self.streams.is_waiting() {
             self.awaited.restart();
@@ -202,11 +203,11 @@ impl Session<'_> {
         if self.files.has_work(&self.channel.outbox) {
             timeout = Duration::ZERO;
         }
-        // Whatever this says, the next turn looks at everything.
+        // The next turn checks everything, whatever the result is.
         let _ = Wait::ConnectionEvents.poll(&mut descriptors, Some(timeout));
     }
 
-    /// The commands of `versions`, with the first plan of the session.
+    /// Returns the commands of `versions` with the first plan of the session.
     fn versions(&mut self) -> Vec<String> {
         let commands = &self.context.plan.settings.versions;
         if commands.is_empty() || std::mem::replace(&mut self.has_asked_versions, true) {
@@ -220,7 +221,7 @@ impl Session<'_> {
         Vec::new()
     }
 
-    /// The plan at this point.
+    /// Returns the plan at this point.
     fn plan(&mut self, point: PointId) -> Result<PlanMessage, End> {
         let (plan, worker, Welcome { version, features, .. }) =
             (&self.context.plan, self.context.worker, &self.welcome);
@@ -256,7 +257,7 @@ impl Session<'_> {
                 ConductorMessage::Bye
             }
             Command::Abandon => {
-                // Whoever hears it need not wait for the end of the lease.
+                // A player that receives this need not wait for the end of the lease.
                 self.take_leave();
                 return Err(End::closed());
             }
@@ -265,18 +266,18 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Ends the session on the player, if that hears it.
+    /// Ends the session on the player, if the player receives this.
     fn take_leave(&mut self) {
         self.channel.outbox.push(&ConductorMessage::Bye);
         let _ = self.channel.write(now);
     }
 
-    /// A time on the player's clock, in the form of messages; `None` until that clock is known.
+    /// Converts a time to the player's clock, in the form of messages. Returns `None` until that clock is known.
     fn instant(&self, at: ConductorTime) -> Option<u64> {
         self.clock.to_player(at).map(PlayerTime::nanoseconds)
     }
 
-    /// Tells the coordinator that the worker is ready. Where its clock is not known yet, no instant could be named to it.
+    /// Reports to the coordinator that the worker is ready. Until its clock is known, no time could be sent to it.
     fn tell_if_ready(&mut self) {
         let Some(round_trip) = self.clock.round_trip() else { return };
         if let Some(phase) = self.asked.filter(|asked| self.ready == Some(*asked)) {

@@ -1,11 +1,11 @@
-//! What a player says of the end of a step, as the model has it, and how much memory that takes.
+//! Converts a player's message about the end of a step to the model, and computes the memory that it takes.
 
 use std::time::Duration;
 
 use crate::model::{Attempt, Forced, Process, StepResult};
 use crate::wire::{AttemptMessage, OutcomeMessage, PlayerMessage, StepEndedMessage, bounds};
 
-/// How a step ended, without its start and its output.
+/// Converts how a step ended, without its start and its output.
 pub(super) fn step_result(ended: StepEndedMessage) -> StepResult {
     let left = ended.left;
     let attempts = ended.attempts.into_iter().map(|attempt| Attempt {
@@ -47,7 +47,7 @@ pub(super) fn list_weight(list: &[Process]) -> usize {
     list.iter().map(|process| size_of::<Process>() + process.user.len() + process.command.len()).sum()
 }
 
-/// The first of a list, as far as they are kept.
+/// The first processes of a list, as many as are kept.
 fn processes<T: FromIterator<Process>>(list: Vec<Process>) -> T {
     let mut bytes = 0;
     let kept = list.into_iter().take_while(|process| {

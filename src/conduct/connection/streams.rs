@@ -1,7 +1,7 @@
-//! What a session's player said, held back until the data that it announced is there: control overtakes data.
+//! Holds a player's messages back until the data that they announce has arrived: control messages overtake data.
 //!
-//! Messages are passed on in their order. One that announces the lengths of streams waits for their bytes, and whatever
-//! came behind it waits with it; so does the end of a step of which it is not settled yet who holds its output.
+//! Messages are passed on in order. A message that announces the lengths of streams waits for their bytes, and all
+//! later messages wait with it. The end of a step also waits until it is settled which processes hold its output.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
@@ -16,8 +16,8 @@ use crate::wire::{
     Data, OutcomeMessage, PlayerMessage, StepEndedMessage, StepSettledMessage, StepStartedMessage, bounds,
 };
 
-/// How long output that grew may wait to be reported, once some was. Otherwise, a step that prints fast would wake every thread
-/// of the conductor for each piece.
+/// The minimum time between two reports of new output. Without it, a step that prints fast would wake every thread of
+/// the conductor for each piece.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A step that was started, and whose streams may still grow.
@@ -34,7 +34,7 @@ struct Writing {
     step: StepId,
     stream: Stream,
     writer: StreamWriter,
-    /// How much of it was in the result of its step, once that is over: it was leaky.
+    /// How much of it the result of its step contained, if the step has ended: it was leaky.
     told: Option<u64>,
 }
 
@@ -46,16 +46,16 @@ pub(super) struct Streams {
     open: HashMap<StepId, Open>,
     writers: HashMap<u32, Writing>,
     held: VecDeque<PlayerMessage>,
-    /// How many bytes of texts and lists they have.
+    /// The number of bytes in the texts and lists of these messages.
     held_bytes: usize,
-    /// What is to be told of streams that are over, before the next message.
+    /// The events about streams that have ended, to be passed on before the next message.
     over: VecDeque<ConnectionEvent>,
-    /// The streams that grew since that was reported, and when it was reported last.
+    /// The streams that have grown since the last report, and the time of that report.
     grown: BTreeSet<u32>,
     grown_at: Option<ConductorTime>,
-    /// The streams that were announced have numbers below this.
+    /// All streams that were announced have numbers below this.
     announced: u64,
-    /// The steps of which not all that they printed can be kept, and why that is, until it is taken.
+    /// The steps whose output cannot be kept completely, each with the reason until it is taken.
     unkept: BTreeMap<StepId, Option<io::Error>>,
 }
 
@@ -76,7 +76,7 @@ impl Streams {
         }
     }
 
-    /// A stream was announced: data of it may come, also when it is not wanted any more.
+    /// Records that a stream was announced: data of it may arrive, even if it is no longer wanted.
     pub(super) fn announce(&mut self, stream: u32) {
         self.announced = self.announced.max(u64::from(stream) + 1);
     }
@@ -86,11 +86,11 @@ impl Streams {
         !self.held.is_empty()
     }
 
-    /// Takes a message. `started` says when a step started, on the conductor's clock.
+    /// Processes a message. `started` returns when a step started, on the conductor's clock.
     ///
     /// # Errors
     ///
-    /// Says what an honest player would not have said.
+    /// Returns an error if the player violates the protocol.
     pub(super) fn message(
         &mut self,
         message: PlayerMessage,
@@ -123,12 +123,12 @@ impl Streams {
         Ok(())
     }
 
-    /// Takes data; whether it was wanted. A leaky step's output is taken until the trial ends; what comes for any other
-    /// stream that is over is dropped.
+    /// Accepts data. Returns whether it was wanted. Output of a leaky step is accepted until the trial ends; data of
+    /// any other stream that has ended is dropped.
     ///
     /// # Errors
     ///
-    /// Says what an honest player would not have sent. For errors of the disk see [`Self::unkept`].
+    /// Returns an error if the player violates the protocol. For errors of the disk, see [`Self::unkept`].
     pub(super) fn data(&mut self, data: &Data) -> Result<bool, Fault> {
         let Some(Writing { step, writer, .. }) = self.writers.get_mut(&data.stream) else {
             if u64::from(data.stream) >= self.announced {
@@ -146,13 +146,13 @@ impl Streams {
         Ok(!data.bytes.is_empty())
     }
 
-    /// A step of which the disk does not take all that it prints, once for each step.
+    /// Returns a step whose output the disk does not accept completely, once for each step.
     pub(super) fn unkept(&mut self) -> Option<(StepId, io::Error)> {
         self.unkept.iter_mut().find_map(|(step, error)| Some((*step, error.take()?)))
     }
 
-    /// The streams that grew since they were reported last: each once, however many pieces came. Of a step that has ended
-    /// meanwhile, the end has the whole output.
+    /// The streams that have grown since the last report, each once. A step that has ended since then is left out: its
+    /// end event contains the whole output.
     pub(super) fn grown(&mut self, now: ConductorTime) -> Vec<ConnectionEvent> {
         if self.grown.is_empty() {
             return Vec::new();
@@ -162,14 +162,14 @@ impl Streams {
         grown.map(|own| ConnectionEvent::Output(own.step, own.stream, own.writer.output(u64::MAX))).collect()
     }
 
-    /// When streams that grew have to be reported.
+    /// The time of the next report of streams that have grown.
     pub(super) fn next_deadline(&self) -> Option<ConductorTime> {
         let earliest = self.grown_at.map_or(ConductorTime::default(), |reported| reported.plus(PAUSE));
         (!self.grown.is_empty()).then_some(earliest)
     }
 
-    /// Takes no more output of the leaky steps of these trials, and reports those again, in full, whose output grew after
-    /// they ended.
+    /// Accepts no more output of the leaky steps of these trials. Reports the streams that grew after their step had
+    /// ended again, in full.
     fn end_late(&mut self, is_over: impl Fn(u32) -> bool) {
         let late = self.writers.extract_if(|_, own| own.told.is_some() && is_over(own.step.trial));
         let mut late: Vec<_> = late.map(|(_, own)| own).collect();
@@ -180,7 +180,7 @@ impl Streams {
             .extend(events.map(|own| ConnectionEvent::OutputEnded(own.step, own.stream, own.writer.output(u64::MAX))));
     }
 
-    /// The next event that has all its data.
+    /// Returns the next event whose data is complete.
     pub(super) fn next(&mut self) -> Option<ConnectionEvent> {
         // Not every message is an event.
         loop {
@@ -208,14 +208,14 @@ impl Streams {
         }
     }
 
-    /// What a message means to the coordinator, if anything.
+    /// Returns what a message means to the coordinator, if anything.
     fn event(&mut self, message: PlayerMessage) -> Option<ConnectionEvent> {
         Some(match message {
             PlayerMessage::PlanTaken => ConnectionEvent::PlanTaken,
             PlayerMessage::Versions { printed } => ConnectionEvent::Versions(printed),
             PlayerMessage::Armed(phase) => ConnectionEvent::Armed(phase, Duration::ZERO),
             PlayerMessage::StepStarted(StepStartedMessage { step, .. }) => {
-                // If its end came first, that has its start too.
+                // If its end came first, that contains its start, too.
                 ConnectionEvent::StepStarted(step, self.open.get(&step)?.started)
             }
             PlayerMessage::StepEnded(ended) => ConnectionEvent::StepEnded(ended.step, self.result(ended)),
@@ -229,8 +229,8 @@ impl Streams {
         })
     }
 
-    /// What is known of the steps that were open when the connection was lost: when they started, and what they had
-    /// printed by then.
+    /// Returns what is known of the steps that were open when the connection was lost: when they started, and what they
+    /// had printed by then.
     pub(super) fn lost(&mut self) -> Vec<ConnectionEvent> {
         let mut open: Vec<_> = self.open.drain().collect();
         open.sort_unstable_by_key(|(key, _)| *key);
@@ -250,7 +250,7 @@ impl Streams {
         events
     }
 
-    /// What is said of an end that waits for it: of an attempt after which there was another, none does.
+    /// Settles the end of a step that waits for this. An attempt that was followed by another has no such end.
     fn settle(&mut self, settled: StepSettledMessage) {
         let StepSettledMessage { step, stdout, stderr, leaky, holders } = settled;
         let ends = self.held.iter_mut().filter_map(|message| match message {
@@ -275,7 +275,7 @@ impl Streams {
         usize::try_from(both).unwrap_or(usize::MAX)
     }
 
-    /// What a step left. The streams of one that was spawned are kept: it goes on.
+    /// Returns the result of a step. The streams of a spawned step are kept, since it continues.
     fn result(&mut self, ended: StepEndedMessage) -> StepResult {
         let keep = ended.outcome == OutcomeMessage::Spawned;
         let (step, lengths) = (ended.step, [ended.stdout, ended.stderr]);
@@ -285,7 +285,7 @@ impl Streams {
         let outputs = [&mut result.stdout, &mut result.stderr];
         for ((number, length), output) in open.streams.into_iter().zip(lengths).zip(outputs) {
             let Some(own) = self.writers.get_mut(&number) else { continue };
-            // What a leaky step prints belongs to it whenever it comes.
+            // Output of a leaky step belongs to it whenever it arrives.
             *output = own.writer.output(if result.leaky { u64::MAX } else { length });
             own.told = (!keep).then(|| own.writer.received());
             if !keep && !result.leaky {

@@ -1,5 +1,6 @@
-//! A disk for tests: it has what it was told, until its power is cut. Then it has what it was told to keep, and of the rest
-//! whatever chance leaves: names come and go alone, and of what was written to a file any first part is there, or zeros.
+//! A disk for tests. Until its power is cut, it contains what was written. After that, it contains what was synced, and
+//! of the rest whatever chance leaves: each name may change or not, and a file contains any first part of what was
+//! written to it, or zeros.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -8,24 +9,24 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Disk, Entries, Parts};
 
-/// Something on the disk, by its number.
+/// The number of a file or folder on the disk.
 type Node = usize;
 
 /// The folder of the run.
 const ROOT: Node = 0;
 
-/// A disk. A copy is the same disk.
+/// A disk. A clone is the same disk.
 #[derive(Debug, Clone)]
 pub(crate) struct SimulatedDisk(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     nodes: Vec<Content>,
-    /// After so many more changes its power is cut.
+    /// How many more changes are made before its power is cut.
     left: usize,
 }
 
-/// What is there now, and what is kept.
+/// The current contents, and those that were synced.
 #[derive(Debug, Clone)]
 enum Content {
     File { now: Vec<u8>, kept: Vec<u8> },
@@ -43,7 +44,7 @@ fn not_found() -> io::Error {
 }
 
 impl State {
-    /// Changes something, unless the power is off.
+    /// Counts a change. Fails if the power is off.
     fn change(&mut self) -> io::Result<()> {
         self.left = self.left.checked_sub(1).ok_or(ErrorKind::BrokenPipe)?;
         Ok(())
@@ -88,12 +89,12 @@ impl State {
 }
 
 impl SimulatedDisk {
-    /// One whose power is cut after so many changes.
+    /// Creates a disk whose power is cut after this many changes.
     pub(crate) fn new(left: usize) -> Self {
         Self(Arc::new(Mutex::new(State { nodes: vec![folder()], left })))
     }
 
-    /// One without anything, whose power is cut when that of this one would be.
+    /// Creates an empty disk whose power is cut when that of this one would be.
     pub(crate) fn emptied(&self) -> Self {
         Self::new(self.lock().left)
     }
@@ -102,7 +103,7 @@ impl SimulatedDisk {
         self.0.lock().unwrap()
     }
 
-    /// Writes behind what a file holds. It is made when it is not there, with its folders.
+    /// Appends to a file, which is created if it does not exist, with its folders.
     pub(crate) fn append(&self, path: Parts<'_>, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.lock();
         let (name, folders) = path.split_last().ok_or_else(not_found)?;
@@ -121,7 +122,7 @@ impl SimulatedDisk {
         Ok(())
     }
 
-    /// Cuts a file off.
+    /// Truncates a file.
     pub(crate) fn truncate(&self, path: Parts<'_>, length: usize) -> io::Result<()> {
         let mut state = self.lock();
         state.change()?;
@@ -129,19 +130,19 @@ impl SimulatedDisk {
         Ok(())
     }
 
-    /// What a file holds.
+    /// Returns the contents of a file.
     pub(crate) fn read(&self, path: Parts<'_>) -> io::Result<Vec<u8>> {
         Ok(self.lock().data(path)?.clone())
     }
 
-    /// The disk after its power was cut, whose power is cut again after so many changes. `chance` returns numbers below its
-    /// argument.
+    /// Returns the disk after a power cut; its power is cut again after `left` changes. `chance` returns numbers below
+    /// its argument.
     pub(crate) fn cut(&self, left: usize, mut chance: impl FnMut(usize) -> usize) -> Self {
         let state = self.lock();
         let nodes = state.nodes.iter().map(|node| match node {
             Content::File { now, kept } => {
                 let common = kept.iter().zip(now).take_while(|(kept, now)| kept == now).count();
-                // Cut off, and written anew: the one may be there without the other.
+                // The file was truncated and rewritten: either may reach the disk without the other.
                 let mut data = if common < kept.len() && chance(2) == 0 { kept.clone() } else { now.clone() };
                 let length = common.min(data.len()) + chance(data.len() - common.min(data.len()) + 1);
                 if chance(4) == 0 {

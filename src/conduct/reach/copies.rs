@@ -24,7 +24,7 @@ pub(in crate::conduct) struct Running {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Copies(Arc<Mutex<HashMap<Command, State>>>);
 
-/// Whether there is a player on a machine whose program can be run.
+/// The state of the program on a machine: whether there is a player whose program can be run.
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     /// The first worker is sending its copy.
@@ -47,7 +47,7 @@ pub(super) enum Turn {
 }
 
 impl Copies {
-    /// What a worker does next whose machine is reached with this command, and which has waited so long.
+    /// What a worker does next if its machine is reached with this command and it has already waited for `waited`.
     pub(super) fn turn(&self, machine: &Command, waited: Duration) -> Turn {
         let mut states = lock(&self.0);
         match states.get(machine) {
@@ -61,7 +61,8 @@ impl Copies {
         }
     }
 
-    /// The program of this player cannot be run: the player has ended, or it is on another machine. The worker sends a copy.
+    /// Makes the worker send a copy because the program of this player cannot be run: the player has ended, or it is on
+    /// another machine.
     pub(super) fn send_instead_of(&self, machine: &Command, player: &Running) -> Sending {
         let mut states = lock(&self.0);
         if states.get(machine) == Some(&State::Running(player.clone())) {
@@ -84,7 +85,7 @@ pub(in crate::conduct) struct Sending {
 }
 
 impl Sending {
-    /// The copy is running: it is this player.
+    /// Records that the copy is running as this player.
     pub(in crate::conduct) fn arrived(mut self, player: Running) {
         self.player = Some(player);
     }

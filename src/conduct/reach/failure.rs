@@ -1,5 +1,5 @@
-//! Why a machine could not be reached, as sentences for people. The reason follows from what the script and the
-//! transport printed, never from an exit status: the status 255 of `ssh` can mean three things.
+//! Why a machine could not be reached, as messages. The reason follows from what the script and the transport printed,
+//! never from an exit status: the status 255 of `ssh` can mean three things.
 
 use std::io::{self, ErrorKind};
 
@@ -12,9 +12,9 @@ use crate::model::{Hint, on_one_line, signal_name, words};
 pub(in crate::conduct) enum ReachError {
     /// The connection ends, whatever the machine does: it is no longer needed, or the session's player has ended.
     Over(End),
-    /// This, with what the user can do about it. What the transport printed does not matter.
+    /// This reason, with a hint for the user. The output of the transport adds nothing to it.
     Known(String, Hint),
-    /// This is what the script answered, with what the user can do about it.
+    /// This answer of the script, with a hint for the user.
     Answer(String, Hint),
     /// The time limit has passed.
     TimedOut,
@@ -24,9 +24,9 @@ pub(in crate::conduct) enum ReachError {
     Killed(i32),
     /// Something other than the script is running, and keeps printing output.
     Greeting,
-    /// The program did not arrive complete.
+    /// The program did not arrive completely.
     CutShort,
-    /// One of the above, and what the transport printed.
+    /// One of the above, with what the transport printed.
     Said(Box<Self>, Vec<String>),
 }
 
@@ -66,32 +66,32 @@ const HINTS: [(&str, Hint); 32] = [
     ("Disk quota exceeded", Hint::SetScratch),
 ];
 
-/// Problems that may soon be over: a network, container or sshd that is being started, or many simultaneous
+/// Problems that may soon be solved: a network, container or sshd that is being started, or many simultaneous
 /// connections.
 const MAY_PASS: [Hint; 4] = [Hint::CheckNetwork, Hint::StartSshd, Hint::RaiseMaxStartups, Hint::StartContainer];
-/// What a resolver prints that cannot answer now. Any other name that it does not know stays unknown.
+/// What the resolver prints if it cannot answer now. Any other resolver error is permanent.
 const NO_ANSWER: &str = "Temporary failure in name resolution";
 
-/// What the user can do about what a transport printed. If several hints apply, this is the most specific one.
+/// Returns the hint for what a transport printed. If several apply, this is the most specific one.
 pub(in crate::conduct) fn hint_in(lines: &[String]) -> Option<Hint> {
     let known = lines.iter().flat_map(|line| HINTS.iter().filter(|(text, _)| line.contains(text)));
     known.map(|(_, hint)| *hint).max()
 }
 
 impl From<io::Error> for ReachError {
-    /// A system call of the conductor failed.
+    /// Creates the error of a system call of the conductor that failed.
     fn from(error: io::Error) -> Self {
         Self::Known(words(&error), Hint::RaiseLimits)
     }
 }
 
 impl ReachError {
-    /// The player of the session has ended on the machine.
+    /// The end of a connection if the player of the session has ended on the machine.
     pub(in crate::conduct) fn gone() -> End {
         End::lost("its player is no longer running on that machine").with(Hint::LookAtMachine)
     }
 
-    /// The transport's program cannot be run.
+    /// The error if the transport's program cannot be run.
     pub(super) fn start(program: &str, error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::NotFound => {
@@ -106,13 +106,13 @@ impl ReachError {
         }
     }
 
-    /// The script printed a line that it cannot print.
+    /// The error if the script printed a line that it cannot print.
     pub(super) fn unexpected(line: &str) -> Self {
         let sentence = format!("the machine gave an unexpected answer: `{}`", on_one_line(line));
         Self::Answer(sentence, Hint::PassUnchanged)
     }
 
-    /// `program` does not exist there.
+    /// The error if `program` does not exist on the machine.
     pub(super) fn not_installed(path: &str) -> Self {
         let sentence = format!("`program` names `{path}`, which is not an executable file on that machine");
         Self::Known(sentence, Hint::CorrectProgram)
@@ -137,7 +137,7 @@ impl ReachError {
         }
     }
 
-    /// What it means for the connection, and whether another attempt may succeed.
+    /// Returns the end of the connection, and whether another attempt may succeed.
     pub(in crate::conduct) fn end(self) -> (End, bool) {
         let may_pass = matches!(self, Self::Ended | Self::TimedOut | Self::CutShort | Self::Killed(_));
         let (sentence, hint) = match self {
@@ -162,7 +162,8 @@ impl ReachError {
         (End::unreachable(sentence).with(hint), may_pass)
     }
 
-    /// The same, with what the transport printed: where nothing else is known, that says everything.
+    /// As [`Self::end`], with the output of the transport added. If the transport just ended, its output is the whole
+    /// reason.
     fn end_with(self, said: &[String]) -> (End, bool) {
         let (is_ended, known, printed) = (matches!(self, Self::Ended), hint_in(said), said.join(" / "));
         let (end, may_pass) = self.end();
@@ -181,7 +182,7 @@ impl ReachError {
     }
 }
 
-/// Something other than the script is running; this is the last line that it printed.
+/// The error if something other than the script is running. `line` is the last line that it printed.
 fn other_program(line: &str) -> ReachError {
     let printed = on_one_line(line);
     let sentence = format!("the machine ran another command instead of the conductor's script; it printed `{printed}`");
@@ -207,13 +208,13 @@ pub(super) fn broken(said: &str, loader: Option<&str>) -> ReachError {
     ReachError::Known(format!("the program cannot be run there: {why}"), hint)
 }
 
-/// The signal that ended it, if one did: a shell reports 128 plus its number.
+/// The signal that ended the program, if one did: a shell reports 128 plus its number.
 fn killed(status: &str) -> Option<i32> {
     let status: i32 = status.parse().ok()?;
     status.checked_sub(128).filter(|signal| (1..=64).contains(signal))
 }
 
-/// No folder is suitable for the program: each one that was tried, and what is wrong with it.
+/// The error if no folder is suitable for the program: names each one that was tried, and what is wrong with it.
 pub(super) fn no_folder(tried: &str) -> ReachError {
     let lacks = |tried: &str| {
         let (folder, what) = tried.rsplit_once(':').unwrap_or((tried, ""));

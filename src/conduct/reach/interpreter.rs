@@ -1,10 +1,10 @@
-//! What a program needs to be run: a dynamic one names the loader that has to be on the machine (elf(5), `PT_INTERP`).
+//! Finds the loader that a dynamic program needs on the machine (elf(5), `PT_INTERP`).
 
 use super::programs::Program;
 
 /// The segment with the loader's path.
 const PT_INTERP: u32 = 3;
-/// The longest path.
+/// The longest path, in bytes.
 const LONGEST: usize = 4096;
 
 /// The loader that a program needs; `None` for a static program, or if this is not a 64-bit program of this byte order.

@@ -1,4 +1,4 @@
-//! A machine that is reached through a command, and what reaching it takes.
+//! A machine that is reached through a command, and what is needed to reach it.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -27,7 +27,8 @@ pub(in crate::conduct) struct Machine<'a> {
     pub(in crate::conduct) progress: Progress<'a>,
     /// The session's player, if it was reached before.
     pub(in crate::conduct) running: Option<Running>,
-    /// What the command printed on standard error at the attempt before: the same is not logged again.
+    /// What the command printed on standard error in the previous attempt: the same lines are not logged at the info
+    /// level again.
     pub(super) earlier: RefCell<Vec<String>>,
 }
 
@@ -109,7 +110,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// With these programs to send.
+    /// Creates the access with these programs to send.
     pub fn new(programs: Programs, descriptors: DescriptorLimit) -> Self {
         Self {
             programs,
@@ -121,16 +122,17 @@ impl Access {
         }
     }
 
-    /// The same for `--check`: its players end before another worker could run their program, so copies are not shared.
+    /// Returns the access for `--check`: its players end before another worker could run their program, so copies are
+    /// not shared.
     pub(in crate::conduct) fn for_questions(&self) -> Self {
         Self { copies: None, ..self.clone() }
     }
 }
 
-/// Waits, and says when the result is no longer wanted.
+/// Waits, and returns the end if the result is no longer wanted.
 pub(in crate::conduct) type Patience<'a> = &'a mut dyn FnMut(Duration) -> Option<End>;
 
-/// Where a player runs that was reached through a command, as far as the script has said.
+/// The place of a player that was reached through a command, as far as the script has reported it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Site {
     /// The system and the machine, as `uname -s` and `uname -m` print them.

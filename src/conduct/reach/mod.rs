@@ -1,5 +1,5 @@
-//! Reaching a machine on which no player listens. A command such as `ssh` runs a script there, and the script runs a
-//! player: if none is there, a copy of this program. The result is a connection like any other.
+//! Reaches a machine on which no player listens. A command such as `ssh` runs a script there, and the script runs a
+//! player: if necessary, a copy of this program. The result is a connection like any other.
 
 mod copies;
 mod failure;
@@ -41,12 +41,12 @@ pub(super) struct Reached {
     pub(super) sending: Option<Sending>,
 }
 
-/// Runs a player on the machine. The player waits for `hello` on the connection. `waited` becomes the time spent
-/// waiting for the copy of another worker.
+/// Runs a player on the machine. The player waits for `hello` on the connection. The time spent waiting for the copy of
+/// another worker is added to `waited`.
 ///
 /// # Errors
 ///
-/// Says why that failed, or that it is not wanted any more.
+/// Returns an error if this failed, or is no longer wanted.
 pub(super) fn reach(
     machine: &Machine<'_>,
     until: Instant,

@@ -1,5 +1,6 @@
-//! Which workers may connect now. Only a few connections to a host can be set up at the same time: by default, sshd
-//! drops connections while ten others have not logged in yet (`MaxStartups`). The other workers wait for their turn.
+//! Decides which workers may connect now. Only a few connections to a host can be set up at the same time: by default,
+//! sshd drops connections while ten others have not logged in yet (`MaxStartups`). The other workers wait for their
+//! turn.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -8,7 +9,7 @@ use crate::conduct::threads::lock;
 
 /// How many connections to one host may be set up at the same time.
 const TO_ONE_HOST: usize = 8;
-/// How many in total.
+/// How many connections may be set up at the same time in total.
 const IN_ALL: usize = 64;
 
 /// The hosts that a connection goes through: the machine itself and its jump hosts.
@@ -106,7 +107,7 @@ mod tests {
         names.split_whitespace().map(str::to_owned).collect()
     }
 
-    /// Lines up so many through these hosts; their numbers.
+    /// Queues this many workers for these hosts. Returns their numbers.
     fn line_up(turns: &mut Turns, names: &str, count: usize) -> Vec<u64> {
         (0..count).map(|_| turns.line_up(hosts(names))).collect()
     }
@@ -122,7 +123,7 @@ mod tests {
         assert_eq!(connecting(&turns), all[..8]);
         turns.leave(3);
         assert_eq!(connecting(&turns), [0, 1, 2, 4, 5, 6, 7, 8]);
-        // One that gives up while it waits is passed over.
+        // A worker that gives up while it waits is skipped.
         turns.leave(9);
         turns.leave(0);
         assert_eq!(connecting(&turns), [1, 2, 4, 5, 6, 7, 8, 10]);

@@ -1,5 +1,5 @@
-//! The process of a transport, such as `ssh`: its standard input and output are each one end of a socket pair, and what it prints
-//! on standard error goes to the log.
+//! The process of a transport, such as `ssh`. Its standard input and output are each one end of a socket pair, and what
+//! it prints on standard error goes to the log.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
@@ -30,7 +30,7 @@ const LOOKS: u32 = 50;
 pub(in crate::conduct) struct Printed(Arc<Mutex<VecDeque<String>>>);
 
 impl Printed {
-    /// The lines.
+    /// Returns the lines.
     pub(in crate::conduct) fn lines(&self) -> Vec<String> {
         lock(&self.0).iter().cloned().collect()
     }
@@ -97,22 +97,22 @@ impl Endings {
 
 /// This side of the standard input and output of a transport.
 ///
-/// They are two sockets: a player makes its input and output non-blocking, and a socket for both would do so for other programs
-/// in the command as well, such as a filter before or behind it.
+/// They are two sockets: a player makes its input and output non-blocking, and a socket for both would do so for other
+/// programs in the command as well, such as a filter before or after it.
 pub(super) struct Streams {
-    /// What is written here is its standard input.
+    /// The socket for writing to its standard input.
     pub(super) input: UnixStream,
-    /// What is read here is its standard output.
+    /// The socket for reading from its standard output.
     pub(super) output: UnixStream,
 }
 
 impl TransportProcess {
-    /// Starts the command of a transport. Also returns this side of its standard input and output. What it prints is logged
-    /// with the worker's name, but for lines that are known.
+    /// Starts the command of a transport. Also returns this side of its standard input and output. What it prints is
+    /// logged with the worker's name; known lines are logged only at the debug level.
     ///
     /// # Errors
     ///
-    /// If the program cannot be run.
+    /// Returns an error if the program cannot be run.
     pub(super) fn start(
         transport: &Transport,
         command: &[String],
@@ -162,7 +162,7 @@ impl TransportProcess {
     }
 }
 
-/// Looks until there is something to see, for a short time.
+/// Repeats `look` for a short time, until it returns something.
 fn soon<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let wait = Wait::TransportWords;
     (0..LOOKS).find_map(|_| {
@@ -181,7 +181,7 @@ impl Drop for TransportProcess {
     }
 }
 
-/// Passes on lines until the stream ends.
+/// Logs and keeps lines until the stream ends.
 fn read_lines(stderr: ChildStderr, worker: &str, known: &[String], printed: &Printed) {
     let mut stderr = BufReader::new(stderr);
     loop {
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_the_end_of_a_command_until_the_run_is_over() {
         let (limit, endings) = (DescriptorLimit::of_this_process(), Endings::default());
-        // It does not read its input, and so does not see its end; and it ignores SIGTERM.
+        // The command does not read its input, so it does not notice the end of it; and it ignores SIGTERM.
         let (transport, script) = (Transport::read("sh").unwrap(), "trap \"\" TERM; exec sleep 600");
         let command = ["sh", "-c", script].map(str::to_owned);
         let (process, streams) =

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::failure::ReachError;
 use crate::model::{Hint, words};
 
-/// Where the programs for other architectures may be.
+/// The variable with the folder that may contain programs for other architectures.
 const FOLDER_VARIABLE: &str = "CONDUCTOR_PROGRAMS";
 
 /// The programs that can be sent.
@@ -20,7 +20,7 @@ pub struct Programs {
     own: Arc<Program>,
     /// The machine of this process, as `uname -m` prints it.
     machine: String,
-    /// From `--program`: the file for a machine.
+    /// The files from `--program`, by machine.
     given: BTreeMap<String, PathBuf>,
     /// The folders that may have a program for a machine, in order.
     folders: Vec<PathBuf>,
@@ -33,11 +33,12 @@ pub(super) struct Program {
     pub(super) size: u64,
 }
 
-/// The machines whose programs are known: the name that `uname -m` prints, and the number in the program (elf(5), `e_machine`).
+/// The machines whose programs are known: the name that `uname -m` prints, and the number in the program (elf(5),
+/// `e_machine`).
 const MACHINES: [(&str, u16); 6] =
     [("x86_64", 62), ("aarch64", 183), ("riscv64", 243), ("armv7l", 40), ("ppc64le", 21), ("s390x", 22)];
 
-/// This file is not a program for the machine.
+/// The error if this file is not a program for the machine.
 fn unsuitable(file: &Path, what: impl Display) -> ReachError {
     ReachError::Known(format!("`{}` is {what}", file.display()), Hint::BuildProgram)
 }
@@ -46,7 +47,7 @@ fn unreadable(file: &Path, error: &io::Error) -> ReachError {
     ReachError::Known(format!("cannot open `{}`: {}", file.display(), words(error)), Hint::BuildProgram)
 }
 
-/// None of the files in which the program for this machine was expected exists.
+/// The error if none of the files exists in which the program for this machine was expected.
 fn missing(machine: &str, tried: &[PathBuf]) -> ReachError {
     let tried: Vec<_> = tried.iter().map(|file| format!("`{}`", file.display())).collect();
     let where_to = match &tried[..] {
@@ -74,7 +75,7 @@ impl Program {
             // A shell would run it as a script.
             return Err(unsuitable(file, "not a program"));
         }
-        // The byte after the class of the file says in which order the bytes of a number are.
+        // The byte after the class of the file is the byte order.
         let number = if head[5] == 2 { u16::from_be_bytes } else { u16::from_le_bytes }([head[18], head[19]]);
         match MACHINES.iter().find(|(_, known)| *known == number) {
             Some((name, _)) if *name != machine => Err(unsuitable(file, format_args!("a program for {name}"))),
@@ -82,27 +83,27 @@ impl Program {
         }
     }
 
-    /// Reads some bytes of it.
+    /// Reads some bytes of the program.
     ///
     /// # Errors
     ///
-    /// As pread(2).
+    /// Returns the errors of pread(2).
     pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.file.read_at(buffer, offset)
     }
 }
 
 impl Programs {
-    /// This program, those of `--program`, and those in the usual folders.
+    /// Returns this program, those of `--program`, and those in the usual folders.
     ///
     /// # Errors
     ///
-    /// If the program of this process cannot be opened.
+    /// Returns an error if the program of this process cannot be opened.
     pub fn new(given: BTreeMap<String, PathBuf>) -> io::Result<Self> {
         let beside = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.join("../lib/conductor")));
         let folders = std::env::var_os(FOLDER_VARIABLE).map(PathBuf::from).into_iter().chain(beside).collect();
         let machine = rustix::system::uname().machine().to_string_lossy().into_owned();
-        // The file may have been replaced since this process began; this is the one that runs.
+        // The file may have been replaced since this process started; this opens the one that runs.
         Ok(Self { own: Arc::new(Program::open(Path::new("/proc/self/exe"))?), machine, given, folders })
     }
 
@@ -111,11 +112,11 @@ impl Programs {
         self.own.size
     }
 
-    /// The program for a machine.
+    /// Returns the program for a machine.
     ///
     /// # Errors
     ///
-    /// Says why there is none.
+    /// Returns an error if there is none.
     pub(super) fn for_machine(&self, system: &str, machine: &str) -> Result<Arc<Program>, ReachError> {
         if system != "Linux" {
             let sentence = format!("the machine runs {system}, but players run only on Linux");

@@ -14,18 +14,18 @@ use crate::model::Transport;
 /// size or a process ID, and `s` a session. The function `c` removes the folder.
 ///
 /// The function `a` runs the program of the player with this process ID and session, if there is one: a process of this
-/// user with the session's fingerprint in its command line. Every user can see command lines, so the program of another user's
-/// process is not executed, even if it is set-user-ID to this user. The program is opened before the process is checked, since
-/// the process may end at any time and another one may get its number.
+/// user with the session's fingerprint in its command line. Every user can see command lines, so the program of another
+/// user's process is not executed, even if it is set-user-ID to this user. The program is opened before the process is
+/// checked, since the process may end at any time and another one may get its number.
 ///
 /// The mark is in two parts, so that a program that prints the script itself does not print the mark.
 const BEGIN: &str = "m=FIRST; m=$m\"\"SECOND; f=; c() { [ -z \"$f\" ] || rm -rf \"$f\"; }; \
     a() { u=$(id -u); command exec 3</proc/$1/exe || return; if [ $1 -ne $$ ] && grep -q $2 /proc/$1/cmdline && \
     grep -q \"^Uid:.$u.$u.$u.$u$\" /proc/$1/status; then c; exec /proc/self/fd/3 player --stdio $m; fi; } 2>/dev/null; ";
 
-/// Continues with the player of this session, if it is running. Otherwise it says so and ends, because another player
-/// would not know the session. If `id` or `grep` does not work, the script continues, and a copy of the program finds
-/// out.
+/// Continues with the player of this session, if it is running. Otherwise, it reports that and ends, because another
+/// player would not know the session. If `id` or `grep` does not work, the script continues, and a copy of the program
+/// finds out.
 const AGAIN: &str = "a PID SESSION; \
     if [ \"$u\" ] && grep -q grep /proc/self/cmdline; then echo \"$m gone\"; exit 1; fi; ";
 
@@ -57,21 +57,21 @@ const COPY: &str = "t=; trap \"c; exit 1\" HUP INT PIPE TERM; \
     if [ $s = 0 ]; then exec 3<\"$p\"; c; exec /proc/self/fd/3 player --stdio $m; fi; \
     w=$(head -n 1 \"$f/e\"); c; echo \"$m broken $s $w\"";
 
-/// What a machine should run.
+/// The script that a machine should run.
 #[derive(Debug)]
 pub(super) struct Script<'a> {
-    /// What each of its lines begins with.
+    /// The mark at the beginning of each line that it prints.
     pub(super) mark: &'a str,
-    /// This session's player, if it was there before.
+    /// This session's player, if it was reached before.
     pub(super) running: Option<&'a Running>,
     /// The size of the program that may be sent, in bytes.
     pub(super) size: u64,
-    /// How long a copy of it may take.
+    /// The time limit for a copy of the program.
     pub(super) limit: Duration,
 }
 
 impl Script<'_> {
-    /// The script for a machine that is reached in this way.
+    /// Returns the script for a machine that is reached in this way.
     pub(super) fn text(&self, transport: &Transport) -> String {
         let again = self.running.map_or(String::new(), |Running { pid, session }| {
             AGAIN.replace("PID", &pid.to_string()).replace("SESSION", session)
@@ -105,8 +105,8 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_hours(1);
 
-    /// Whether the script executes this process as the player of session `0123456789abcdef`; otherwise it says that there is
-    /// none.
+    /// Whether the script executes this process as the player of session `0123456789abcdef`. Otherwise, it reports that
+    /// there is none.
     fn executed(pid: u32) -> bool {
         let begin = BEGIN.replace("FIRST", "m").replace("SECOND", "");
         let begin = begin.replace("exec /proc/self/fd/3", "echo found; exit; :");
@@ -123,7 +123,7 @@ mod tests {
     fn with_cat(mut cat: Command, work: impl FnOnce(u32)) {
         let mut child =
             cat.args(["-", "0123456789abcdef"]).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        // Its command line is there when it has begun to run the program.
+        // The command line is visible when the process has begun to run the program.
         let is_there =
             || std::fs::read(format!("/proc/{}/cmdline", child.id())).is_ok_and(|line| line.ends_with(b"abcdef\0"));
         while !is_there() {
@@ -215,7 +215,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", &text]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
-        // It stays open: nobody tells the script that nothing more comes.
+        // The input stays open: nothing tells the script that no more data follows.
         let mut input = child.stdin.take().unwrap();
         input.write_all(b"5\nabc").unwrap();
         let mut said = String::new();

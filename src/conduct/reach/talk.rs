@@ -1,4 +1,4 @@
-//! The conversation with the script: what it says, the copy that it gets, and the turns of workers that share one.
+//! The conversation with the script: its answers, the copy that is sent to it, and the turns of workers that share one.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::programs::Program;
 use crate::model::on_one_line;
 use crate::wait::Wait;
 
-/// How often the progress of a copy is passed on.
+/// How often the progress of a copy is reported.
 const TOLD: Duration = Duration::from_secs(2);
 /// The most bytes that are read before the first line of the script. They are the greeting of a login shell.
 const GREETING: usize = 64 << 10;
@@ -102,7 +102,7 @@ impl Talk<'_, '_> {
         Ok(player)
     }
 
-    /// Takes the system, the machine and the place of the program; the first two.
+    /// Records the system, the machine and the place of the program. Returns the first two.
     fn learn_site(&mut self, line: &str) -> (String, String) {
         let mut words = line.splitn(3, ' ').map(|word| on_one_line(word).into_owned());
         let system = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -115,7 +115,7 @@ impl Talk<'_, '_> {
         system
     }
 
-    /// The next line of the script, without the mark.
+    /// Returns the next line of the script, without the mark.
     fn line(&mut self) -> Result<String, ReachError> {
         loop {
             if let Some(line) = self.take_line() {
@@ -130,7 +130,7 @@ impl Talk<'_, '_> {
         }
     }
 
-    /// Reads what has come; whether something has.
+    /// Reads what has arrived. Returns whether something has.
     fn hear(&mut self) -> Result<bool, ReachError> {
         let mut buffer = [0; 4096];
         match self.streams.output.read(&mut buffer) {
@@ -202,7 +202,7 @@ impl Talk<'_, '_> {
     }
 }
 
-/// Passes on that a copy makes progress, whenever it was passed on long enough ago.
+/// Reports the progress of a copy, at most once per `TOLD`.
 fn now_and_then(progress: &Progress<'_>) -> impl FnMut() {
     let mut told: Option<Instant> = None;
     move || {

@@ -1,4 +1,4 @@
-//! The connections to a seed player's command port: one message each.
+//! The connections to a seed player's command port, with one message each.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use crate::wire::seed::{SeedPhase, decode_result, encode_run};
 use crate::wire::trace::Tap;
 use crate::wire::{FrameDecoder, frame};
 
-/// How long a connection may take to be made, and how long its answer.
+/// The time limit for making a connection, and for its answer.
 const LIMIT: Duration = Wait::PythonAnswer.time();
 /// The largest answer to a download.
 const LARGEST_ANSWER: u64 = 1 << 20;
@@ -25,7 +25,7 @@ fn connect(player: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Sends a phase and has it acknowledged.
+/// Sends a phase and waits for its acknowledgement.
 pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), End> {
     let failed = |error| failed("its Python player did not accept a phase", &error);
     let refused = |text: &str| End::lost(format!("its Python player refused a phase: {}", on_one_line(text)));
@@ -63,7 +63,7 @@ fn answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Starts what was downloaded. The connection is open as long as it runs; its keepalive is the heartbeat.
+/// Starts what was downloaded. The connection stays open while it runs; its keepalive is the heartbeat.
 pub(super) fn start(player: SocketAddr) -> Result<TcpStream, End> {
     let started = || {
         let mut stream = connect(player)?;
@@ -83,7 +83,7 @@ fn failed(what: &str, error: &io::Error) -> End {
     End::lost(format!("{what}: {}", words(error))).because_of(error)
 }
 
-/// Whether the player has closed the connection, or cannot be reached any more. It never sends anything there.
+/// Whether the player has closed the connection, or can no longer be reached. It never sends anything there.
 pub(super) fn is_over(mut stream: &TcpStream) -> bool {
     match stream.read(&mut [0; 512]) {
         Ok(count) => count == 0,

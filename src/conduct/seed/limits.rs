@@ -27,7 +27,7 @@ pub(super) fn unsupported(plan: &Plan, worker: WorkerId) -> Option<String> {
     (!found.is_empty()).then(|| found.join(", "))
 }
 
-/// A metric that cannot be made of what a Python player reports of this worker.
+/// Describes a metric that cannot be measured from what a Python player reports about this worker.
 fn unsupported_metric(plan: &Plan, worker: WorkerId, metric: &Metric) -> Option<String> {
     let of_worker = |steps: &[PlannedStep]| steps.iter().any(|step| step.worker == worker);
     let is_spawned = |steps: &[PlannedStep]| {
@@ -65,14 +65,14 @@ fn unsupported_form(phase: Phase, step: &Step) -> Option<String> {
     Some(format!("`{form}:` (`{}` in `[{}]`)", step.label, phase.section()))
 }
 
-/// The seed's form of a step. Its limit is always said, for without it the seed takes 30 seconds.
+/// Returns the seed's form of a step. The time limit is always included: without it, the seed takes 30 seconds.
 pub(super) fn seed_step(step: &Step, default: Option<Duration>) -> SeedStep {
     let (spawn, timeout) = (step.mode == Mode::Spawn, step.limit(default));
     SeedStep { command: step.command().unwrap_or_default().to_owned(), spawn, timeout }
 }
 
-/// How long a phase of these steps may take on a Python player, which runs them one after another; `None` when one may take
-/// any time.
+/// Returns how long a phase of these steps may take on a Python player, which runs them one after another; `None` if
+/// one of them has no time limit.
 pub(super) fn longest(steps: &[Step], default: Option<Duration>) -> Option<Duration> {
     Step::longest(steps, default, Duration::ZERO).map(|time| time.saturating_add(MARGIN))
 }

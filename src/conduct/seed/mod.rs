@@ -1,8 +1,8 @@
-//! Driving a worker whose player is the Python program (protocol version 1): the same commands and events as for a session.
+//! Drives a worker whose player is the Python program (protocol version 1), with the commands and events of a session.
 //!
-//! A phase is downloaded, started by `run`, and answered result by result on connections of their own; nothing can be
-//! stopped, and nothing is known of it before its end. The driver works in its actor's thread, and looks for commands
-//! between its waits, none of which is longer than [`LOOK`] without a look.
+//! A phase is downloaded, started by `run`, and answered result by result, each on a connection of its own. Nothing can
+//! be stopped, and nothing is known of a phase before its end. The driver works in its actor's thread, and looks for
+//! commands between its waits. It never waits longer than [`LOOK`] without looking.
 
 mod exchange;
 mod limits;
@@ -32,11 +32,11 @@ use results::{Arrival, Results};
 
 /// How long the driver waits without looking for commands.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long a phase that was interrupted may still take.
+/// How long an interrupted phase may still take.
 const INTERRUPTED: Duration = Duration::from_secs(10);
-/// How far apart two looks are when the conductor itself was held up.
+/// The time between two looks that shows that the conductor itself was held up.
 const HELD_UP: Duration = Duration::from_secs(1);
-/// How long results may be missing when the `run` connection is closed.
+/// How long results may be missing after the `run` connection was closed.
 const MISSING: Duration = Duration::from_secs(5);
 
 /// One worker on a seed player.
@@ -50,11 +50,11 @@ pub(super) struct SeedDriver<'a> {
 }
 
 impl<'a> SeedDriver<'a> {
-    /// Makes ready for the results of the player at the other end of this connection.
+    /// Prepares to receive the results of the player at the other end of this connection.
     ///
     /// # Errors
     ///
-    /// If a Python player does not support the plan, or no port can be opened.
+    /// Returns an error if a Python player does not support the plan, or if no port can be opened.
     pub(super) fn new(context: &'a Context, connection: &Connection) -> Result<Self, End> {
         if let Some(what) = unsupported(&context.plan, context.worker) {
             return Err(End::lost(format!("its player is a Python player, which does not support {what}")));
@@ -99,8 +99,8 @@ impl<'a> SeedDriver<'a> {
         &self.context.entry().steps[phase]
     }
 
-    /// Gets ready. A player that several workers share gets a phase only just before it is run, for it runs all that it
-    /// has at once.
+    /// Gets ready. A player that several workers share gets a phase only just before it is run, because it runs
+    /// everything that it has received at once.
     fn arm(&mut self, phase: PhaseId) -> Result<(), End> {
         if self.context.seeds.turns(&self.context.entry().player).is_none() {
             self.download(phase)?;
@@ -137,7 +137,7 @@ impl<'a> SeedDriver<'a> {
 
     fn go(&mut self, phase: PhaseId, at: ConductorTime) -> Result<(), End> {
         let context = self.context;
-        // What is wanted before the phase has begun is its stop, or the end.
+        // Before the phase has begun, a command can only stop it or end the connection.
         if let Some(command) = context.mailbox.within(Wait::PythonStart, Some(at.since(now()))) {
             return self.obey(&command);
         }
@@ -164,7 +164,7 @@ impl<'a> SeedDriver<'a> {
         self.collect(&connection, phase)
     }
 
-    /// Takes the results of a phase that runs.
+    /// Collects the results of a running phase.
     fn collect(&mut self, connection: &TcpStream, phase: PhaseId) -> Result<(), End> {
         let end = self.longest(phase.phase).and_then(|limit| Instant::now().checked_add(limit));
         let mut collecting = Collecting { step: phase.step(0), stopped: None, quiet: None, end };
@@ -181,12 +181,12 @@ impl<'a> SeedDriver<'a> {
         }
     }
 
-    /// How long a phase may take; `None` when one of its steps may take any time.
+    /// How long a phase may take; `None` if one of its steps has no time limit.
     fn longest(&self, phase: Phase) -> Option<Duration> {
         longest(self.steps(phase), self.context.plan.settings.step_timeout)
     }
 
-    /// Waits a while for results and takes them; whether the phase is over.
+    /// Waits a while for results and processes them. Returns whether the phase has ended.
     fn look(&mut self, connection: &TcpStream, collecting: &mut Collecting) -> Result<bool, End> {
         match self.context.mailbox.within(Wait::PythonCommand, Some(Duration::ZERO)) {
             Some(Command::Stop(_)) => collecting.stopped = Some(Instant::now() + INTERRUPTED),
@@ -232,7 +232,7 @@ impl<'a> SeedDriver<'a> {
         }
         collecting.step.position += 1;
         collecting.quiet = collecting.quiet.map(|_| Instant::now() + MISSING);
-        // Many and long results take their time.
+        // Many results, or long ones, take time.
         collecting.end = collecting.end.map(|end| end.max(Instant::now() + MARGIN));
         Ok(())
     }
@@ -257,8 +257,8 @@ impl<'a> SeedDriver<'a> {
     }
 }
 
-/// Listens for results from this player on the port that its worker's file names, or on any if the worker cannot have
-/// that; this is said then.
+/// Listens for results from this player on the port that its worker's file specifies, or on any port if the worker
+/// cannot have that one. In the second case, it also returns a warning.
 fn listen(claim: Claim, wanted: u16, player: IpAddr, limit: u64) -> Result<(Results, Option<String>), End> {
     let listen = |port: u16| {
         Results::listen(port, player, limit)
@@ -277,20 +277,21 @@ fn listen(claim: Claim, wanted: u16, player: IpAddr, limit: u64) -> Result<(Resu
     Ok((results, Some(format!("{why} `resultsport` {wanted}; the results of this worker are received on port {port}"))))
 }
 
-/// A phase whose results are taken.
+/// A phase whose results are being collected.
 struct Collecting {
     /// The step whose result comes next.
     step: StepId,
-    /// Until when it may take, once it was told to stop.
+    /// The deadline after the phase was told to stop.
     stopped: Option<Instant>,
-    /// Until when it may take by the plan.
+    /// The deadline according to the plan.
     end: Option<Instant>,
-    /// Until when results may be missing, once the `run` connection is closed.
+    /// The deadline for missing results, once the `run` connection is closed.
     quiet: Option<Instant>,
 }
 
 impl Collecting {
-    /// The conductor itself did not run for so long, and has to take what came meanwhile.
+    /// Extends the deadlines: the conductor itself did not run for this long, and has to process what arrived
+    /// meanwhile.
     fn held_up(&mut self, pause: Duration) {
         for limit in [&mut self.stopped, &mut self.end, &mut self.quiet] {
             *limit = limit.and_then(|limit| limit.checked_add(2 * pause));
@@ -298,7 +299,7 @@ impl Collecting {
     }
 }
 
-/// What a seed's result says of its step.
+/// Converts a seed's result of a step.
 fn outcome(step: &Step, code: i64, text: &str) -> Outcome {
     let seconds = text.strip_prefix("Command timed out after ").and_then(|rest| rest.strip_suffix(" seconds"));
     let limit = seconds.and_then(|seconds| seconds.parse().ok()).map(Duration::try_from_secs_f64);

@@ -11,21 +11,21 @@ use crate::model::{Plan, PlayerAddress, WorkerId};
 
 /// What the workers of a run share.
 pub(in crate::conduct) struct SeedPlayers {
-    /// Who has each port.
+    /// The worker that uses each port.
     ports: Mutex<BTreeMap<u16, WorkerId>>,
     /// The players that several workers share.
     turns: HashMap<PlayerAddress, Turns>,
 }
 
 impl SeedPlayers {
-    /// For the workers of this plan; which of them are on seed players shows later.
+    /// Creates the shared state for the workers of this plan. It is found out later which of them are on seed players.
     pub(in crate::conduct) fn new(plan: &Plan) -> Self {
         let mut seen = HashSet::new();
         let shared = plan.workers.iter().map(|worker| &worker.player).filter(|player| !seen.insert(*player));
         Self { ports: Mutex::default(), turns: shared.map(|player| (player.clone(), Turns::new())).collect() }
     }
 
-    /// Takes a port for one worker's results, unless another worker has it.
+    /// Claims a port for one worker's results, unless another worker has it.
     pub(super) fn claim(&self, port: u16, worker: WorkerId) -> Claim {
         match lock(&self.ports).entry(port) {
             Entry::Vacant(free) => {
@@ -46,15 +46,15 @@ impl SeedPlayers {
 /// Whether a worker gets a port for its results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// It is the first to ask for it.
+    /// The worker is the first to claim it.
     First,
-    /// It comes back. Its earlier driver may still have the port open for a moment.
+    /// The worker has claimed it before. Its earlier driver may still have the port open for a moment.
     Again,
     /// Another worker has it.
     Refused,
 }
 
-/// The turns on one player: a channel for one token, which is full as long as somebody's turn lasts.
+/// The turns on one player: a channel for one token, which is full during a turn.
 pub(super) struct Turns {
     pub(super) take: Sender<()>,
     give_back: Receiver<()>,

@@ -1,7 +1,7 @@
-//! Where a Python player's results come in: a listener, and the connections in the order in which they were made.
+//! Receives a Python player's results, with a listener and its connections in the order in which they were made.
 //!
-//! Only the player's address may connect. Connections are read beside each other, and each has to keep a pace: one that says
-//! nothing, or too little, is dropped, and those behind it are taken.
+//! Only the player's address may connect. Connections are read concurrently, and each has to keep a pace: one that
+//! sends nothing, or too little, is dropped, and the ones after it are processed.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Display;
@@ -16,25 +16,25 @@ use crate::wire::seed::decode_result;
 use crate::wire::trace::Tap;
 use crate::wire::{FrameDecoder, FrameError, listen_everywhere};
 
-/// How long a connection may take, beside the time that its bytes take at the slowest pace.
+/// How long a connection may take, in addition to the time that its bytes take at the slowest pace.
 const GRACE: Duration = Duration::from_secs(5);
-/// The slowest pace, in bytes a second.
+/// The slowest pace, in bytes per second.
 const SLOWEST: u64 = 64 << 10;
-/// How many connections are dropped at once: no more wait in a queue.
+/// How many connections are dropped at once: a queue contains no more.
 const MOST_DROPPED: usize = 256;
-/// How many addresses are remembered that may not connect: each is named once.
+/// How many addresses that may not connect are remembered, so that each is reported once.
 const MOST_STRANGERS: usize = 16;
 /// How many connections are read at the same time; the seed makes one after another.
 const MOST: usize = 32;
 
-/// What came over one connection.
+/// What arrived on one connection.
 #[derive(Debug, PartialEq)]
 pub(super) enum Arrival {
     /// A result: its code and message.
     Result(i64, String),
-    /// A result that is over the limit; it is not read.
+    /// A result that exceeds the limit; it is not read.
     TooLarge(String),
-    /// Something other than a result came, which is reported.
+    /// Something other than a result, which is reported.
     Stranger(String),
 }
 
@@ -59,15 +59,15 @@ pub(super) struct Results {
     port: u16,
     /// The only address that may connect.
     player: IpAddr,
-    /// The others that tried.
+    /// The other addresses that tried to connect.
     strangers: BTreeSet<IpAddr>,
     limit: u64,
     connections: VecDeque<Connection>,
 }
 
 impl Results {
-    /// Listens on a port, 0 for any, on all addresses of this machine, for the player at this address. A frame is at most
-    /// `limit` bytes.
+    /// Listens on a port (0 for any), on all addresses of this machine, for the player at this address. A frame has at
+    /// most `limit` bytes.
     pub(super) fn listen(port: u16, player: IpAddr, limit: u64) -> io::Result<Self> {
         let player = player.to_canonical();
         let listener = listen_everywhere(port)?;
@@ -76,12 +76,12 @@ impl Results {
         Ok(Self { listener, port, player, strangers: BTreeSet::new(), limit, connections: VecDeque::new() })
     }
 
-    /// The port that it listens on.
+    /// The port on which it listens.
     pub(super) fn port(&self) -> u16 {
         self.port
     }
 
-    /// Drops whatever has come while no phase was under way: it is not a result of the phase that begins.
+    /// Drops everything that arrived while no phase was running: it is not a result of the phase that begins.
     pub(super) fn forget(&mut self) {
         self.connections.clear();
         for _ in 0..MOST_DROPPED {
@@ -91,13 +91,13 @@ impl Results {
         }
     }
 
-    /// The conductor itself did not run for so long: nobody was slow meanwhile.
+    /// Gives connections more time: the conductor itself did not run for this long, so they were not slow.
     pub(super) fn held_up(&mut self, pause: Duration) {
         self.connections.iter_mut().for_each(|connection| connection.since += pause);
     }
 
-    /// Waits for results, at most so long, or until something happens on `other`. They come in the order of their
-    /// connections; one that is slow holds those behind it up for a few seconds.
+    /// Waits for results, at most for this time, or until something happens on `other`. Results are returned in the
+    /// order of their connections; a slow connection delays those after it for a few seconds.
     pub(super) fn wait(&mut self, other: Option<&TcpStream>, time: Duration) -> Vec<Arrival> {
         self.poll(other, time);
         let mut arrivals = self.accept();
@@ -123,7 +123,7 @@ impl Results {
         let _ = Wait::PythonResults.poll(&mut descriptors, Some(time));
     }
 
-    /// Takes connections; those from elsewhere are closed, and named.
+    /// Accepts connections. Those from other addresses are closed, and each address is reported.
     fn accept(&mut self) -> Vec<Arrival> {
         let mut arrivals = Vec::new();
         while self.connections.len() < MOST {
@@ -148,7 +148,7 @@ impl Results {
 
 impl Connection {
     fn read(&mut self) {
-        /// Then another one has a turn.
+        /// The most reads in one call. Then another connection has its turn.
         const ROUNDS: usize = 64;
         for _ in 0..ROUNDS {
             if self.arrival.is_some() {

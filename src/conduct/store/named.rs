@@ -15,10 +15,10 @@ use crate::conduct::results_folder::ResultsFolder;
 use crate::conduct::threads::lock;
 use crate::model::{OutputSource, Plan, Printer, Stream};
 
-/// So many files are kept open at most: there may be more streams than a process may have files.
+/// The most files that are kept open: there may be more streams than a process may have open files.
 const OPEN: usize = 64;
 
-/// The stream of a file, by its number, and the file.
+/// An open file, with the number of its stream.
 type Slot = Option<(usize, Arc<File>)>;
 
 /// All files of a run.
@@ -36,7 +36,7 @@ impl NamedFiles {
         Self { folder, plan, streams: AtomicUsize::new(0), open: std::array::from_fn(|_| Mutex::default()) }
     }
 
-    /// The file of another stream.
+    /// Returns the file of another stream.
     pub(super) fn file(self: &Arc<Self>, of: Printer, stream: Stream) -> Arc<NamedFile> {
         let number = self.streams.fetch_add(1, Ordering::Relaxed);
         Arc::new(NamedFile { files: Arc::clone(self), number, of, stream })
@@ -66,7 +66,7 @@ impl NamedFile {
         slot.as_ref().filter(|(number, _)| *number == self.number).map(|(_, file)| Arc::clone(file))
     }
 
-    /// The file to write to. The first bytes create it: what has its name before is not ours.
+    /// Returns the file to write to. The first bytes create it: an existing file with its name is not ours.
     fn open(&self, is_new: bool) -> io::Result<Arc<File>> {
         let mut slot = self.slot();
         if let Some(file) = self.opened(&slot) {

@@ -1,4 +1,4 @@
-//! Where the bytes of one stream go.
+//! The destination of the bytes of one stream.
 
 use std::fmt::Debug;
 use std::io;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use crate::model::OutputSource;
 
-/// Takes the bytes of one stream.
+/// A destination for the bytes of one stream.
 pub(super) trait Sink: Debug + Send {
-    /// Writes some of these bytes behind the `offset` bytes that were written before; how many.
+    /// Writes some of these bytes after the `offset` bytes that were written before. Returns how many.
     fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
-    /// Nothing more is written.
+    /// Ends the stream: nothing more is written.
     fn end(&mut self);
 
-    /// What was written.
+    /// Returns what was written.
     fn source(&self) -> Arc<dyn OutputSource>;
 }

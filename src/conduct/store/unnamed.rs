@@ -1,8 +1,8 @@
-//! One file without a name for all streams.
+//! One unnamed file for all streams.
 //!
-//! Each stream takes room at its end and writes there without a lock; it is a list of such pieces, and neighbouring pieces
-//! are one. The more a stream has, the more room it takes ahead: bytes that come one by one, in turn with those of other
-//! streams, would otherwise be a piece each.
+//! Each stream reserves space at the end of the file and writes there without a lock. A stream is a list of such
+//! pieces; adjacent pieces are merged. The longer a stream is, the more space it reserves ahead: otherwise, bytes that
+//! arrive one by one, in turn with those of other streams, would be a piece each.
 
 use std::fs::File;
 use std::io;
@@ -26,42 +26,42 @@ impl UnnamedFile {
         Self { file, end: AtomicU64::new(0) }
     }
 
-    /// Begins a stream.
+    /// Creates a stream.
     pub(super) fn begin(self: &Arc<Self>) -> PieceWriter {
         let pieces = Arc::new(Pieces { file: Arc::clone(self), list: Mutex::default() });
         PieceWriter { pieces, room: Room::default() }
     }
 
-    /// Takes so much room at the end of the file.
+    /// Reserves this much space at the end of the file.
     fn take(&self, length: u64) -> Room {
         Room { at: self.end.fetch_add(length, Ordering::Relaxed), length }
     }
 
-    /// Takes room back, unless somebody has taken the place behind it.
+    /// Releases reserved space, unless the space after it has been reserved.
     fn take_back(&self, room: Room) {
         let _ = self.end.compare_exchange(room.at + room.length, room.at, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
-/// A place in the file that a stream has taken and not yet written to.
+/// Space in the file that a stream has reserved and not yet written to.
 #[derive(Debug, Clone, Copy, Default)]
 struct Room {
     at: u64,
     length: u64,
 }
 
-/// A piece of a stream: where it lies in the file.
+/// A piece of a stream, and its place in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Piece {
-    /// Where it begins in the stream.
+    /// Where the piece begins in the stream.
     offset: u64,
-    /// Where it begins in the file.
+    /// Where the piece begins in the file.
     at: u64,
-    /// How long it is.
+    /// The length of the piece.
     length: u64,
 }
 
-/// The pieces of a stream, in order: the writer adds to them, and whoever reads looks at the first ones, which stay.
+/// The pieces of a stream, in order. The writer adds to them; a reader uses the first ones, which stay.
 #[derive(Debug)]
 struct Pieces {
     file: Arc<UnnamedFile>,
@@ -88,11 +88,11 @@ impl OutputSource for Pieces {
 #[derive(Debug)]
 pub(super) struct PieceWriter {
     pieces: Arc<Pieces>,
-    /// Where the next bytes go.
+    /// The reserved space for the next bytes.
     room: Room,
 }
 
-/// The most room that a stream takes ahead: the file has it as a hole until it is written to.
+/// The most space that a stream reserves ahead. It is a hole in the file until it is written to.
 const AHEAD: u64 = 64 << 10;
 
 impl Sink for PieceWriter {
@@ -115,7 +115,7 @@ impl Sink for PieceWriter {
         Ok(written)
     }
 
-    /// Gives back the room that was not used: a shorter piece of another stream may still fit there.
+    /// Releases the space that was not used: a shorter piece of another stream may still fit there.
     fn end(&mut self) {
         self.pieces.file.take_back(std::mem::take(&mut self.room));
     }

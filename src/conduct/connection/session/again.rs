@@ -1,4 +1,4 @@
-//! The connection of a session is broken: another one is made, until the worker's lease is over.
+//! Makes another connection when that of a session is broken, until the worker's lease expires.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,13 @@ use crate::wait::Wait;
 use crate::wire::{Greeting, Hello, RefusalReason};
 
 impl Session<'_> {
-    /// Waits so long, or until a command comes, and obeys it.
+    /// Waits this long, or until a command arrives, and obeys it.
     fn patience(&mut self, time: Duration) -> Option<End> {
         let command = self.context.mailbox.within(Wait::RetryPause, Some(time))?;
         self.command(command).err()
     }
 
-    /// Makes another connection, until the worker's lease is over.
+    /// Makes another connection, until the worker's lease expires.
     pub(super) fn reach_again(&mut self, reason: &str) -> Result<Begun, End> {
         let lease = self.context.plan.settings.lease;
         let Some((pause, limit)) = self.reconnections.again(now()) else {
@@ -67,9 +67,9 @@ impl Session<'_> {
     }
 }
 
-/// How long a listener may still take to kill a session that does not respond, once the lease is over, and to say so.
+/// How long a listener may still take after the lease to kill a session that does not respond, and to report that.
 fn until_killed(lease: Duration) -> Duration {
-    /// For the kill, and an attempt to connect that began just before.
+    /// The time for the kill, and for an attempt to connect that began just before.
     const MARGIN: Duration = Duration::from_secs(5);
     let silence = Wait::SignOfLife.given(lease);
     (silence + silence / 4).saturating_sub(lease) + MARGIN

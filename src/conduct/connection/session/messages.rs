@@ -1,4 +1,4 @@
-//! What a session's player says: its messages and data are passed on to the coordinator, the store and the log.
+//! Handles what a session's player sends: passes its messages and data on to the coordinator, the store and the log.
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ impl Session<'_> {
         for taken in received.taken {
             self.take(taken).map_err(End::from)?;
         }
-        // What it says has answers, which it may never take.
+        // The player's messages cause answers, which it may never read.
         let unheard = self.channel.outbox.check();
         unheard.map_err(|why| End::lost(format!("its player did not acknowledge messages: {why}")))?;
         if self.streams.next_deadline().is_some_and(|deadline| deadline <= now()) {
@@ -43,7 +43,7 @@ impl Session<'_> {
         }
     }
 
-    /// Passes on a sentence for people, unless there were too many.
+    /// Passes on a warning, unless there were too many.
     fn warn(&mut self, text: String) {
         if let Some(text) = self.said.sentence(text) {
             self.context.say(ConnectionEvent::Warning(text));
@@ -77,7 +77,7 @@ impl Session<'_> {
             message = PlayerMessage::Warning { text: stalled(kept) };
         }
         match &mut message {
-            // That is for the end of the connection.
+            // This is used at the end of the connection.
             PlayerMessage::Left { summary } => {
                 self.parting = Some(std::mem::take(summary));
                 self.left = Some(Instant::now());
@@ -94,7 +94,7 @@ impl Session<'_> {
                 self.log(*level, std::mem::take(text));
                 return Ok(());
             }
-            // Who waits at a barrier waits for no data.
+            // The wait at a barrier does not depend on data.
             PlayerMessage::BarrierReached(step) => {
                 let round_trip = self.clock.round_trip().unwrap_or_default();
                 self.context.say(ConnectionEvent::BarrierReached(*step, round_trip));
@@ -135,7 +135,7 @@ impl Session<'_> {
         self.streams.grown(now()).into_iter().for_each(|event| self.context.say(event));
     }
 
-    /// Tells the coordinator; but that a worker is ready only when it was asked.
+    /// Passes an event on to the coordinator, but readiness only if the coordinator has asked for it.
     fn pass_on(&mut self, event: ConnectionEvent) {
         match event {
             ConnectionEvent::Armed(phase, _) => self.ready = Some(phase),
@@ -152,12 +152,12 @@ impl Session<'_> {
 fn started(clock: &ClockEstimate, step: &StepStartedMessage) -> Start {
     let player = PlayerTime::from_nanoseconds(step.at);
     let late = Duration::from_nanos(step.late);
-    // Without a sample nothing is known but that it was before now.
+    // Without a sample, all that is known is that it was before now.
     let Known { at, error } = clock.to_conductor(player).unwrap_or_else(|| Known { at: now(), error: Duration::MAX });
     Start { at, error, player, late }
 }
 
-/// What is said of a player that has to keep too much of what its steps print, in bytes.
+/// The warning about a player that has to keep this many bytes of its steps' output.
 fn stalled(kept: u64) -> String {
     let megabytes = kept / 1_000_000;
     format!(
@@ -165,7 +165,7 @@ fn stalled(kept: u64) -> String {
     )
 }
 
-/// What is said of a player whose clock did not go on evenly.
+/// The warning about a player whose clock jumped.
 fn jumped(Jump { by, forward }: Jump) -> String {
     let (by, how) = (format!("{by:.1?}"), if forward { "forward" } else { "back" });
     format!("its player's clock jumped {how} by {by}: its machine was stopped for a while, or its clock was set")
