@@ -1,4 +1,4 @@
-//! What conductor and player say to each other, and how it is framed.
+//! The messages between conductor and player, and their framing.
 //!
 //! `docs/protocol.md` describes both protocols: frames, the messages with their fields, and the order in which they are
 //! sent. A test compares it with the types in this module.
@@ -57,36 +57,36 @@ pub use secret::Secret;
 pub use session_frame::{Body, DATA_HEADER, Data, MAX_DATA, Part, SessionFrame, Signal, WireError};
 pub use supervisor::SupervisorMessage;
 
-/// How long an acknowledgement may wait for something to go along with. Nobody waits for one, but for credit, and so it
-/// need not wake its reader by itself.
+/// How long an acknowledgement may wait to be sent together with something else. It only provides credit, so it need
+/// not wake its reader by itself.
 pub const ACKNOWLEDGE_WITHIN: std::time::Duration = std::time::Duration::from_millis(50);
 
-/// How many bytes of data wait in memory to be sent, at most about so many.
+/// The approximate maximum of data that waits in memory to be sent, in bytes.
 pub const ROOM: usize = WINDOW / 4;
 
-/// How many bytes of data may be on the way without having been acknowledged.
+/// The maximum of unacknowledged data, in bytes.
 pub const WINDOW: usize = 1 << 20;
 
-/// The feature in `hello` of a run that ends what one whose conductor is gone left on the player.
+/// The feature in `hello` of a run that may end, on the player, another run whose conductor is gone.
 pub const TAKE_OVER: &str = "take_over";
 
-/// The feature in `hello` of a run whose log has details: a player that it starts sends those of its own log.
+/// The feature in `hello` of a run with a verbose log. A player that it starts sends its own log with the same details.
 pub const VERBOSE: &str = "verbose";
 
-/// The feature in `hello` of a run that wants a machine for itself: no other run of the same user uses it meanwhile.
+/// The feature in `hello` of a run that reserves a machine: no other run of the same user uses the machine meanwhile.
 pub const EXCLUSIVE: &str = "exclusive";
 
 /// The feature in `welcome` of a player that supports `await:`.
 pub const AWAIT: &str = "await";
 
-/// The feature in `welcome` of a player that makes scratch folders.
+/// The feature in `welcome` of a player that creates scratch folders.
 pub const SCRATCH: &str = "scratch";
 
-/// The feature in `welcome` of a player that takes another plan between trials.
+/// The feature in `welcome` of a player that accepts another plan between trials.
 pub const POINTS: &str = "points";
 
 /// The feature in `welcome` of a player that runs the commands of `versions`.
 pub const VERSIONS: &str = "versions";
 
-/// The session protocol's number in `hello` and `welcome`.
+/// The number of the session protocol in `hello` and `welcome`.
 pub const PROTOCOL: u32 = 2;

@@ -1,4 +1,4 @@
-//! What waits to be sent, was sent and is not yet acknowledged: one direction of a session. It outlives connections.
+//! The sending direction of a session: what is waiting to be sent or acknowledged. It outlives connections.
 
 use std::collections::VecDeque;
 
@@ -8,25 +8,25 @@ use super::bounds::{self, TooMuch};
 use super::session_frame::encode_data;
 use super::{Data, MAX_FRAME, WINDOW, WireError, frame};
 
-/// Numbers what is sent, keeps control before data, stays within the peer's credit, and keeps every frame until the peer
-/// has acknowledged it, so that another connection can send it again.
+/// Numbers frames, sends control messages before data, respects the credit of the peer, and keeps every frame until the
+/// peer has acknowledged it, so that another connection can send it again.
 #[derive(Debug, Default)]
 pub struct Outbox {
     next: u64,
-    /// Messages, as the JSON of an object that has no number yet.
+    /// Control messages as JSON objects that have no number yet.
     control: VecDeque<String>,
     data: VecDeque<Data>,
     waiting_data: usize,
-    /// What has a number and is not acknowledged.
+    /// Frames that have a number and are not acknowledged.
     sent: VecDeque<Payload>,
     sent_data: usize,
-    /// How much of `sent` this connection has.
+    /// How many frames of `sent` were sent on this connection.
     repeated: usize,
-    /// How many bytes of messages wait in `control` and `sent`.
+    /// How many bytes of messages are in `control` and `sent`.
     kept_messages: usize,
 }
 
-/// What was sent in a frame.
+/// The content of a frame that was sent.
 #[derive(Debug)]
 enum Payload {
     Message(Vec<u8>),
@@ -34,9 +34,9 @@ enum Payload {
 }
 
 impl Outbox {
-    /// Adds a message; one that is too long for a frame goes in parts.
+    /// Adds a message. A message that is too long for a frame is sent in parts.
     pub fn push(&mut self, message: &impl Serialize) {
-        /// Leaves room for the rest of the part's JSON, when every character has to be escaped in six bytes.
+        /// Leaves room for the rest of the part's JSON if every character is escaped in six bytes.
         const PIECE: usize = (MAX_FRAME - 128) / 6;
         let text = to_json(message);
         if text.len() <= MAX_FRAME - 64 {
@@ -57,11 +57,11 @@ impl Outbox {
         self.control.push_back(text);
     }
 
-    /// Whether the peer has acknowledged enough of the messages that were meant for it.
+    /// Checks that the peer has acknowledged enough messages.
     ///
     /// # Errors
     ///
-    /// Says that too many bytes of them are kept.
+    /// Returns an error if too many bytes of messages are kept.
     pub fn check(&self) -> Result<(), TooMuch> {
         bounds::MESSAGES.check(self.kept_messages)
     }
@@ -72,7 +72,7 @@ impl Outbox {
         self.data.push_back(data);
     }
 
-    /// Takes data back that was not sent.
+    /// Takes back data that was not sent.
     #[cfg(test)]
     pub fn take_data(&mut self) -> Option<Data> {
         let data = self.data.pop_front()?;
@@ -80,21 +80,21 @@ impl Outbox {
         Some(data)
     }
 
-    /// How many bytes of data wait for credit.
+    /// Returns how many bytes of data are waiting for credit.
     pub fn waiting_data(&self) -> usize {
         self.waiting_data
     }
 
-    /// Whether the connection there is has everything that may be sent now.
+    /// Whether everything that may be sent now was sent on the current connection.
     pub fn is_idle(&self) -> bool {
         self.repeated == self.sent.len() && self.control.is_empty() && !self.has_credit()
     }
 
-    /// Begins with another connection, whose peer expects this frame next.
+    /// Continues on another connection, whose peer expects this frame next.
     ///
     /// # Errors
     ///
-    /// Says when the peer expects what it has acknowledged, or what was not sent.
+    /// Returns an error if the peer expects a frame that it has already acknowledged, or one that was not sent.
     pub fn reconnect(&mut self, next: u64) -> Result<(), WireError> {
         self.acknowledged(next)?;
         if self.unacknowledged() != next {
@@ -104,7 +104,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Appends the next frame to write, length included; false when there is none, or no credit.
+    /// Appends the next frame to write, including its length. Returns false if there is none, or no credit.
     pub fn write_next(&mut self, out: &mut Vec<u8>) -> bool {
         if self.repeated == self.sent.len() && !self.number_one() {
             return false;
@@ -118,10 +118,10 @@ impl Outbox {
         true
     }
 
-    /// Gives the next that may be sent its number; whether there was one.
+    /// Numbers the next frame that may be sent. Returns whether there was one.
     fn number_one(&mut self) -> bool {
         let payload = if let Some(message) = self.control.pop_front() {
-            // The object's brace is there already, and it has a type.
+            // The JSON object is not empty: it has a type. Insert the number after its opening brace.
             self.kept_messages -= message.len();
             let numbered = format!("{{\"number\":{},{}", self.next, &message[1..]);
             let numbered = frame(numbered.as_bytes());
@@ -145,11 +145,11 @@ impl Outbox {
         self.data.front().is_some_and(|data| data.bytes.len() <= WINDOW - self.sent_data)
     }
 
-    /// Takes the peer's acknowledgement of every frame below `next`.
+    /// Handles the peer's acknowledgement of all frames below `next`.
     ///
     /// # Errors
     ///
-    /// Says when the peer acknowledges what was not sent.
+    /// Returns an error if the peer acknowledges a frame that was not sent.
     pub fn acknowledged(&mut self, next: u64) -> Result<(), WireError> {
         if next > self.next {
             return Err(WireError::AcknowledgedTooMuch);
@@ -165,7 +165,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// The number of the first frame that the peer has not acknowledged.
+    /// Returns the number of the first frame that the peer has not acknowledged.
     pub fn unacknowledged(&self) -> u64 {
         self.next - self.sent.len() as u64
     }
@@ -176,7 +176,7 @@ impl Outbox {
     }
 }
 
-/// The JSON of a message of ours.
+/// Returns the JSON of a message of ours.
 pub(crate) fn to_json(message: &impl Serialize) -> String {
     #[expect(clippy::expect_used, reason = "our messages have string keys and no floating-point numbers")]
     serde_json::to_string(message).expect("a message is JSON")

@@ -1,4 +1,4 @@
-//! How a step ended, as the wire has it, and each of its attempts.
+//! The outcome of a step and of each of its attempts, as sent on the wire.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 use super::peer;
 use crate::model::{Ending, Outcome};
 
-/// One attempt of a step that is repeated.
+/// One attempt of an `until:` step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptMessage {
-    /// How long after the step's first start it was started, in nanoseconds.
+    /// How long after the first start of the step the attempt was started, in nanoseconds.
     pub after: u64,
     /// How long it took, in nanoseconds.
     pub duration: u64,
     /// How it ended.
     pub outcome: OutcomeMessage,
-    /// How many bytes of standard output the attempts before it had printed.
+    /// How many bytes of standard output the earlier attempts had printed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub stdout: u64,
-    /// The same for standard error.
+    /// How many bytes of standard error the earlier attempts had printed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub stderr: u64,
 }
@@ -29,18 +29,18 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// How a step ended.
+/// The outcome of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum OutcomeMessage {
-    /// By itself.
+    /// It exited by itself.
     Exit {
         /// Its exit status.
         status: i32,
     },
-    /// By a signal that was not ours.
+    /// It was ended by a signal that was not ours.
     Signal {
-        /// The signal's number.
+        /// The number of the signal.
         signal: i32,
     },
     /// It took too long and was stopped.
@@ -48,37 +48,37 @@ pub enum OutcomeMessage {
         /// The limit in nanoseconds.
         after: u64,
     },
-    /// It was to go on for so long (`for:`), did, and was stopped then: it passed.
+    /// It has run for the required time (`for:`) and was then stopped, so it passed.
     Elapsed {
         /// The time in nanoseconds.
         after: u64,
     },
-    /// It goes on in the background.
+    /// It continues in the background.
     Spawned,
     /// It was stopped.
     Stopped,
     /// It was never run.
     Skipped {
-        /// Why, where that was not for the conductor to decide.
+        /// The reason, if it was not the conductor's decision.
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "peer::reason_if_any")]
         why: Option<String>,
     },
-    /// Its process could not be made.
+    /// Its process could not be created.
     NotStarted {
-        /// Why.
+        /// The reason.
         #[serde(deserialize_with = "peer::reason")]
         why: String,
     },
-    /// What it was to do, other than running a command, could not be done.
+    /// It was not a command, and its action could not be carried out.
     Unfulfilled {
-        /// Why.
+        /// The reason.
         #[serde(deserialize_with = "peer::reason")]
         why: String,
     },
 }
 
 impl OutcomeMessage {
-    /// Whether it keeps the steps behind a `must:` from running.
+    /// Whether it is a failure, which makes a `must:` step skip the rest of its phase.
     pub fn is_failure(&self) -> bool {
         Outcome::from(self.clone()).is_failure()
     }

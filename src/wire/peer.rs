@@ -1,7 +1,7 @@
-//! What a peer says, as it is taken: texts are cut and made harmless, names and lists have their bounds.
+//! How data of a peer is read: texts are truncated and made harmless, and names and lists are bounded.
 //!
-//! These functions stand at the fields of the messages (`deserialize_with`), so that nothing else ever comes in. What a
-//! conductor wants carried out, such as commands, is taken as it is.
+//! These functions are used for the fields of the messages (`deserialize_with`), so that unchecked data never enters
+//! the program. Data that the player has to carry out exactly, such as commands, is used unchanged.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use super::bounds::{self, Bound};
 use crate::model::{Process, on_one_line};
 
-/// A text of a peer, for people: on one line, harmless, and not long.
+/// Makes a peer's text safe to show: one line, without control characters, and truncated.
 pub fn cleaned(text: &str) -> String {
     const REST: &str = "…";
     let most = bounds::TEXT.most();
@@ -24,45 +24,45 @@ pub fn cleaned(text: &str) -> String {
     format!("{}{REST}", &shown[..shown.floor_char_boundary(most - REST.len())])
 }
 
-/// A text for people.
+/// Reads a text for people.
 pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     String::deserialize(from).map(|text| cleaned(&text))
 }
 
-/// The same where it may be absent or empty.
+/// Reads a text for people that may be absent or empty.
 pub(super) fn text_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let text: Option<String> = Option::deserialize(from)?;
     Ok(text.filter(|text| !text.trim().is_empty()).map(|text| cleaned(&text)))
 }
 
-/// Why something is as it is. Whoever is asked for a reason and has none is said to have none.
+/// Reads a reason. An empty one is replaced.
 pub(super) fn reason<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     String::deserialize(from).map(|text| reason_of(&text))
 }
 
-/// The same where it may be absent.
+/// Reads a reason that may be absent.
 pub(super) fn reason_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let text: Option<String> = Option::deserialize(from)?;
     Ok(text.map(|text| reason_of(&text)))
 }
 
-/// A peer's reason, for people.
+/// Returns a peer's reason for messages.
 fn reason_of(text: &str) -> String {
     if text.trim().is_empty() { no_reason() } else { cleaned(text) }
 }
 
-/// What is said where there is no reason.
+/// Returns the text that replaces a missing reason.
 pub(super) fn no_reason() -> String {
     "no reason was given".to_owned()
 }
 
-/// Sentences for people.
+/// Reads messages for people.
 pub(super) fn sentences<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     let sentences: Vec<String> = list(from, bounds::SENTENCES, true)?;
     Ok(sentences.iter().map(|text| cleaned(text)).collect())
 }
 
-/// What identifies something.
+/// Reads a name.
 pub(super) fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     checked_name(String::deserialize(from)?)
 }
@@ -75,28 +75,28 @@ fn checked_name<E: Error>(name: String) -> Result<String, E> {
     Ok(name)
 }
 
-/// The same where it may be absent.
+/// Reads a name that may be absent.
 pub(super) fn name_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Option::<String>::deserialize(from)?.map(checked_name).transpose()
 }
 
-/// Names, few of them.
+/// Reads a short list of names.
 pub(super) fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     let names: Vec<String> = list(from, bounds::ABILITIES, true)?;
     names.into_iter().map(checked_name).collect()
 }
 
-/// Numbers of protocols.
+/// Reads the numbers of protocols.
 pub(super) fn protocols<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u32>, D::Error> {
     list(from, bounds::ABILITIES, true)
 }
 
-/// A path, or a pattern of paths.
+/// Reads a path, or a pattern of paths.
 pub(super) fn path<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     checked_path(String::deserialize(from)?)
 }
 
-/// The same where it may be absent.
+/// Reads a path that may be absent.
 pub(super) fn path_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Option::<String>::deserialize(from)?.map(checked_path).transpose()
 }
@@ -106,17 +106,17 @@ fn checked_path<E: Error>(path: String) -> Result<String, E> {
     Ok(path)
 }
 
-/// The steps of a phase.
+/// Reads the steps of a phase.
 pub(super) fn steps<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     list(from, bounds::STEPS, false)
 }
 
-/// The variables of a plan.
+/// Reads the variables of a plan.
 pub(super) fn variables<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     list(from, bounds::VARIABLES, false)
 }
 
-/// Processes for people to know.
+/// Reads processes to be shown to people.
 pub(super) fn processes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Process>, D::Error> {
     let mut list: Vec<Process> = list(from, bounds::PROCESSES, true)?;
     for Process { user, command, .. } in &mut list {
@@ -125,12 +125,12 @@ pub(super) fn processes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Proces
     Ok(list)
 }
 
-/// The attempts of a step.
+/// Reads the attempts of a step.
 pub(super) fn attempts<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     list(from, bounds::ATTEMPTS, true)
 }
 
-/// A list within its bound: what is beyond it is left out, or makes the message wrong.
+/// Reads a list. Further elements than `bound` allows are dropped if `cut`, and otherwise make the message invalid.
 fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D, bound: Bound, cut: bool) -> Result<Vec<T>, D::Error> {
     from.deserialize_seq(List { bound, cut, of: PhantomData })
 }

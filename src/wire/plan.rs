@@ -1,4 +1,4 @@
-//! The plan of one worker, as its player receives it.
+//! The plan of one worker, as sent to its player.
 
 use std::ops::Not;
 
@@ -9,13 +9,13 @@ use super::outbox::to_json;
 use super::peer;
 use crate::model::{Phase, StepId};
 
-/// All that a worker will do.
+/// Everything that a worker will do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PlanMessage {
-    /// The player's incarnation, as its `welcome` named it: a plan that was made for another one is a replay.
+    /// The player's incarnation, from its `welcome`. A plan for another incarnation is a replay.
     #[serde(default, deserialize_with = "peer::name_if_any")]
     pub incarnation: Option<String>,
-    /// How many trials there will be.
+    /// The number of trials.
     pub trials: u32,
     /// The chosen phases, in order.
     pub phases: Vec<Phase>,
@@ -25,21 +25,21 @@ pub struct PlanMessage {
     /// The folder in which steps start; absent means the player's own.
     #[serde(default, deserialize_with = "peer::path_if_any")]
     pub directory: Option<String>,
-    /// What becomes of the scratch folders of the trials; absent means that there are none.
+    /// What happens to the scratch folders of the trials; absent means that there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scratch: Option<ScratchMessage>,
-    /// Commands that show versions of programs; what they print comes before `plan_taken`.
+    /// Commands that print the versions of programs. Their output is sent before `plan_taken`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<String>,
-    /// Variables for every step, in order; a later one wins. `CONDUCTOR_TRIAL`, `CONDUCTOR_PHASE` and `CONDUCTOR_STEP` are
-    /// the player's to add.
+    /// Variables for every step, in order; a later one takes precedence. The player adds `CONDUCTOR_TRIAL`,
+    /// `CONDUCTOR_PHASE` and `CONDUCTOR_STEP`.
     #[serde(deserialize_with = "peer::variables")]
     pub environment: Vec<(String, String)>,
-    /// How long a step may take, in nanoseconds; absent means for ever.
+    /// The time limit of a step, in nanoseconds; absent means no limit.
     pub step_timeout: Option<u64>,
-    /// How long the whole Reset may take, in nanoseconds.
+    /// The time limit of the whole Reset, in nanoseconds.
     pub reset_timeout: u64,
-    /// How long the player goes on without its conductor, in nanoseconds.
+    /// How long the player continues without its conductor, in nanoseconds.
     pub lease: u64,
     /// The steps of the phases, in the order of [`Phase::ALL`].
     #[serde(deserialize_with = "peer::steps")]
@@ -56,29 +56,29 @@ pub struct PlanMessage {
 }
 
 impl PlanMessage {
-    /// Whether a player takes it.
+    /// Checks that a player accepts this plan.
     ///
     /// # Errors
     ///
-    /// Says of what it has too much.
+    /// Returns an error if the plan exceeds a bound.
     pub fn check(&self) -> Result<(), TooMuch> {
         Phase::ALL.into_iter().try_for_each(|phase| bounds::STEPS.check(self.steps(phase).len()))?;
         bounds::VARIABLES.check(self.environment.len())?;
         bounds::MESSAGE.check(to_json(self).len())
     }
 
-    /// The name of the worker, if its variables have it.
+    /// Returns the name of the worker, if it is in the variables.
     pub fn worker(&self) -> Option<&str> {
         let variable = self.environment.iter().rfind(|(name, _)| name == "CONDUCTOR_WORKER");
         variable.map(|(_, worker)| worker.as_str())
     }
 
-    /// This step, if the plan has it.
+    /// Returns this step, if the plan contains it.
     pub fn step(&self, id: StepId) -> Option<&StepMessage> {
         self.steps(id.phase).get(id.position)
     }
 
-    /// The steps of a phase.
+    /// Returns the steps of a phase.
     pub fn steps(&self, phase: Phase) -> &[StepMessage] {
         match phase {
             Phase::Startup => &self.startup,
@@ -89,13 +89,13 @@ impl PlanMessage {
     }
 }
 
-/// What becomes of a scratch folder after its trial.
+/// What happens to a scratch folder after its trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScratchMessage {
     /// It is kept.
     Keep,
-    /// It is removed, also where a later version knows something else.
+    /// It is removed. This also applies to values of later versions.
     #[serde(other)]
     Remove,
 }
@@ -104,72 +104,72 @@ pub enum ScratchMessage {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a prefix of its own, and absent for most steps")]
 pub struct StepMessage {
-    /// Its label.
+    /// The label of the step.
     #[serde(deserialize_with = "peer::text")]
     pub label: String,
-    /// The command for the shell; empty when the step does something else.
+    /// The command for the shell; empty if the step does something else.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub command: String,
-    /// What it does instead of running a command.
+    /// The action of a step that runs no command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<ActionMessage>,
-    /// Whether the rest of the phase is skipped when it fails.
+    /// Whether the rest of the phase is skipped if the step fails.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub must: bool,
-    /// Whether the next step starts at once.
+    /// Whether the next step starts immediately.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub spawn: bool,
-    /// Whether it runs together with its neighbours that say so too.
+    /// Whether it runs at the same time as adjacent steps with this flag.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub parallel: bool,
-    /// Its own limit in nanoseconds, instead of the plan's.
+    /// Its own time limit in nanoseconds, which replaces that of the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u64>,
-    /// Whether it passes when it is stopped at its own limit, instead of failing.
+    /// Whether it passes instead of failing if it is stopped at its own limit.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub passes_at_limit: bool,
-    /// Whether it is repeated until it succeeds.
+    /// How it is repeated until it succeeds, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<UntilMessage>,
 }
 
-/// What a step does that runs no command.
+/// The action of a step that runs no command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum ActionMessage {
-    /// Waits for the other workers that have this barrier in this phase.
+    /// Waits for the other workers with this barrier in this phase.
     Barrier {
-        /// Its name.
+        /// The name of the barrier.
         #[serde(deserialize_with = "peer::text")]
         name: String,
     },
     /// Stops a spawned step.
     Stop {
-        /// The spawned step's label.
+        /// The label of the spawned step.
         #[serde(deserialize_with = "peer::text")]
         label: String,
     },
     /// Waits for a line that a spawned step prints.
     Await {
-        /// The spawned step's label.
+        /// The label of the spawned step.
         #[serde(deserialize_with = "peer::text")]
         label: String,
-        /// The regular expression that matches the line.
+        /// The regular expression that must match the line.
         #[serde(deserialize_with = "peer::path")]
         pattern: String,
     },
     /// Sends files to the conductor.
     Fetch {
-        /// Which: a path with `*`, `?`, `[…]` and `**`.
+        /// The pattern of the files: a path with `*`, `?`, `[…]` and `**`.
         #[serde(deserialize_with = "peer::path")]
         pattern: String,
-        /// Whether it begins in the scratch folder.
+        /// Whether the pattern is relative to the scratch folder.
         #[serde(default, skip_serializing_if = "Not::not")]
         scratch: bool,
     },
-    /// Takes a file from the conductor.
+    /// Receives a file from the conductor.
     Put {
-        /// Where it goes: its path, or a folder.
+        /// The destination: the path of the file, or a folder.
         #[serde(deserialize_with = "peer::path")]
         remote: String,
     },
@@ -178,9 +178,9 @@ pub enum ActionMessage {
 /// How a step is repeated until it succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UntilMessage {
-    /// For at most so many nanoseconds, counted from its first start.
+    /// The time limit in nanoseconds, counted from the first start.
     pub limit: u64,
-    /// How long one attempt may take, in nanoseconds.
+    /// The time limit of one attempt, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u64>,
 }

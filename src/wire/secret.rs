@@ -1,4 +1,4 @@
-//! What proves that a message comes from whom it says: a run, a session.
+//! Secrets that prove that a message belongs to a run or a session.
 
 use std::fmt;
 use std::hint::black_box;
@@ -11,50 +11,54 @@ use sha2::{Digest, Sha256};
 use super::peer;
 use crate::model::hex;
 
-/// A text that only its owners know. Its `Debug` form hides it, and comparing two takes the same time wherever they differ.
+/// A text that only its owners know. Its `Debug` output hides it, and comparing two takes the same time wherever they
+/// differ.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(#[serde(deserialize_with = "peer::name")] String);
 
 impl Secret {
-    /// How many hexadecimal digits a new one has.
+    /// The number of hexadecimal digits of a new secret.
     pub const DIGITS: usize = 32;
 
-    /// Makes one that nobody can guess.
+    /// Creates a secret that nobody can guess.
     ///
     /// # Errors
     ///
-    /// Fails when the system has no random bytes.
+    /// Returns an error if the system provides no random bytes.
     pub fn random() -> io::Result<Self> {
         let mut bytes = [0_u8; Self::DIGITS / 2];
-        // The kernel returns so few bytes at once.
+        // The kernel returns this few bytes in one call.
         rustix::io::retry_on_intr(|| getrandom(&mut bytes, GetRandomFlags::empty()))?;
         Ok(Self(hex(&bytes)))
     }
 
-    /// A secret for this purpose that is derived from it, always the same. It does not reveal this one.
+    /// Returns a secret for this purpose that is derived from this one, and always the same. It does not reveal this
+    /// one.
     #[must_use]
     pub fn derived(&self, purpose: &str) -> Self {
         Self(digest(&format!("{} for {purpose}", self.0)))
     }
 
-    /// A text that is derived from it and does not reveal it: others can recognize its owner's messages by this.
+    /// Returns a text that is derived from the secret and does not reveal it. Others can use it to recognize the
+    /// messages of the owner.
     pub fn fingerprint(&self) -> String {
         digest(&self.0)
     }
 
-    /// Names that are derived from it: nobody else can guess one before it is used, and one does not reveal the others.
+    /// Returns names that are derived from the secret. Nobody else can guess one before it is used, and one does not
+    /// reveal the others.
     pub fn names<const COUNT: usize>(&self) -> [String; COUNT] {
         std::array::from_fn(|number| digest(&format!("{} {number}", self.0)))
     }
 
-    /// The text itself, to hand it to another process.
+    /// Returns the secret itself, to pass it to another process.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-/// The digest of a text, as long as a secret.
+/// Returns the digest of a text, with the length of a secret.
 fn digest(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes())[..Secret::DIGITS / 2])
 }

@@ -1,7 +1,7 @@
-//! The messages of the Python seed, version 1 of the wire, and their exact bytes.
+//! The messages of the Python seed, version 1 of the protocol, and their exact bytes.
 //!
-//! Source: `FACTS.md` of the seed, and the conversations in `testdata/seed/wire`. The texts of errors are the seed's
-//! own, since its conductors print them.
+//! Source: `FACTS.md` of the seed, and the conversations in `testdata/seed/wire`. The error texts are the seed's own,
+//! because its conductors print them.
 
 use std::io;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::model::{in_seconds, on_one_line};
 
 pub use crate::model::PHASES_COMPLETE;
 
-/// How long a step may take when its message has no `timeout`.
+/// The time limit of a step whose message has no `timeout`.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why a payload is not a message of version 1, in the words of the Python program.
@@ -29,27 +29,27 @@ impl<T: Into<String>> From<T> for SeedError {
     }
 }
 
-/// What a seed conductor sends to a player.
+/// A message of a seed conductor to a player.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
-    /// A phase to keep until `run`.
+    /// A phase to store until `run`.
     Phase(SeedPhase),
-    /// Run what was kept.
+    /// Run the stored phases.
     Run,
-    /// A message of our own, or one that nobody knows.
+    /// A message of a Rust conductor, or an unknown one.
     Other(String),
 }
 
 /// A phase as a seed conductor sends it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SeedPhase {
-    /// Where the results go.
+    /// The host to which the results are sent.
     #[serde(rename = "resulthost")]
     pub result_host: String,
-    /// The port there.
+    /// The port on this host.
     #[serde(rename = "resultport")]
     pub result_port: u16,
-    /// What is run.
+    /// The steps to run.
     pub steps: Vec<SeedStep>,
 }
 
@@ -58,19 +58,19 @@ pub struct SeedPhase {
 pub struct SeedStep {
     /// The command for `/bin/sh -c`.
     pub command: String,
-    /// Whether the next step starts at once.
+    /// Whether the next step starts immediately.
     pub spawn: bool,
-    /// How long it may take; `None` for ever.
+    /// Its time limit; `None` means no limit.
     #[serde(serialize_with = "in_seconds::serialize")]
     pub timeout: Option<Duration>,
 }
 
 impl Request {
-    /// Reads a payload.
+    /// Decodes a payload.
     ///
     /// # Errors
     ///
-    /// The seed's own text, for the answer with code 1.
+    /// Returns the seed's own text, for the answer with code 1.
     pub fn decode(payload: &[u8]) -> Result<Self, SeedError> {
         let (kind, data) = open(payload)?;
         match kind.as_str() {
@@ -82,24 +82,24 @@ impl Request {
 }
 
 impl SeedPhase {
-    /// How much memory it takes, about, in bytes.
+    /// Returns the approximate memory size in bytes.
     pub fn size(&self) -> usize {
         let steps = self.steps.iter().map(|step| size_of::<SeedStep>() + step.command.len());
         size_of::<Self>() + self.result_host.len() + steps.sum::<usize>()
     }
 
-    /// The payload that downloads this phase, as the seed's conductor writes it.
+    /// Returns the payload that sends this phase, as the seed's conductor writes it.
     pub fn encode(&self) -> Vec<u8> {
         message("phase", self)
     }
 }
 
-/// The payload that starts what was downloaded.
+/// Returns the payload that runs the stored phases.
 pub fn encode_run() -> Vec<u8> {
     message("run", &Map::new())
 }
 
-/// The payload of a result.
+/// Returns the payload of a result.
 pub fn encode_result(code: i64, text: &str) -> Vec<u8> {
     #[derive(Serialize)]
     struct Data<'a> {
@@ -109,11 +109,11 @@ pub fn encode_result(code: i64, text: &str) -> Vec<u8> {
     message("result", &Data { code, message: text })
 }
 
-/// Reads the payload of a result.
+/// Decodes the payload of a result.
 ///
 /// # Errors
 ///
-/// Says why it is none.
+/// Returns an error if it is not a result.
 pub fn decode_result(payload: &[u8]) -> Result<(i64, String), SeedError> {
     let (kind, data) = open(payload)?;
     if kind != "result" {
@@ -124,7 +124,7 @@ pub fn decode_result(payload: &[u8]) -> Result<(i64, String), SeedError> {
     Ok((code, text.to_owned()))
 }
 
-/// Opens the envelope: the type, and the data.
+/// Opens the envelope. Returns the type and the data.
 fn open(payload: &[u8]) -> Result<(String, Value), SeedError> {
     let text = std::str::from_utf8(payload).map_err(|error| {
         let at = error.valid_up_to();
@@ -216,7 +216,7 @@ fn message(kind: &str, data: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// Writes JSON as Python's `json.dumps` does: a space behind `,` and `:`, and nothing beyond ASCII.
+/// Writes JSON like Python's `json.dumps`: with a space after `,` and `:`, and only in ASCII.
 struct PythonFormatter;
 
 impl Formatter for PythonFormatter {

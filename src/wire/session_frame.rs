@@ -10,39 +10,39 @@ use super::bounds::TooMuch;
 use super::cleaned;
 use super::frame::{FrameError, MAX_FRAME};
 
-/// What stands before the bytes of a data frame.
+/// The size of the header of a data frame, in bytes.
 pub const DATA_HEADER: usize = 1 + 8 + 4 + 8;
 
-/// The most bytes that one data frame carries.
+/// The maximum number of bytes in one data frame.
 pub const MAX_DATA: usize = MAX_FRAME - DATA_HEADER;
 
-/// Why a payload is not a frame of this session.
+/// The reason why a payload is not a valid frame of this session.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WireError {
     /// It is neither JSON nor data, or not the JSON of a message.
     #[error("the peer sent an invalid message: {0}")]
     NotAMessage(String),
-    /// A number is missing or does not follow the one before.
+    /// The number of a frame is not the expected one.
     #[error("the peer sent frame {found} instead of frame {expected}")]
     OutOfOrder {
-        /// The number that had to come.
+        /// The number that was expected.
         expected: u64,
-        /// The one that came.
+        /// The number that arrived.
         found: u64,
     },
-    /// More is acknowledged than was sent.
+    /// More frames were acknowledged than were sent.
     #[error("the peer acknowledged a frame that was not sent")]
     AcknowledgedTooMuch,
-    /// A clock probe is answered that was not sent.
+    /// A clock probe was answered that was not sent.
     #[error("the peer answered a clock probe that was not sent")]
     UnknownProbe,
     /// A frame is too large.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// A frame is requested that was acknowledged before.
+    /// A frame was requested that had already been acknowledged.
     #[error("the peer requested a frame that it had already acknowledged")]
     Forgotten,
-    /// More came than a peer can make us keep.
+    /// The peer has exceeded a bound.
     #[error("the peer sent {0}")]
     TooMuch(#[from] TooMuch),
 }
@@ -51,23 +51,23 @@ pub enum WireError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Signal {
-    /// A sign of life.
+    /// Shows that the sender is alive.
     Heartbeat,
-    /// Asks for the player's clock.
+    /// Requests the player's clock.
     Probe {
         /// The conductor's `CLOCK_BOOTTIME` when it was sent, in nanoseconds.
         sent: u64,
     },
     /// The answer to a probe.
     ProbeAnswer {
-        /// The probe's own stamp.
+        /// The time in the probe.
         sent: u64,
-        /// The player's `CLOCK_BOOTTIME` when the probe came, in nanoseconds.
+        /// The player's `CLOCK_BOOTTIME` when the probe arrived, in nanoseconds.
         received: u64,
-        /// The same when this answer left.
+        /// The player's `CLOCK_BOOTTIME` when this answer was sent, in nanoseconds.
         answered: u64,
     },
-    /// Every frame with a number below `next` was taken.
+    /// All frames with a number below `next` were taken.
     Acknowledge {
         /// The number that is expected next.
         next: u64,
@@ -77,20 +77,20 @@ pub enum Signal {
 /// Some bytes of one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Data {
-    /// The stream's number.
+    /// The ID of the stream.
     pub stream: u32,
-    /// Where in the stream these bytes begin.
+    /// The position of these bytes in the stream.
     pub offset: u64,
     /// The bytes.
     pub bytes: Vec<u8>,
 }
 
-/// What a numbered frame carries.
+/// The content of a numbered frame.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body<M> {
     /// A message.
     Message(M),
-    /// A piece of a longer message.
+    /// A part of a longer message.
     Part(Part),
     /// Bytes of a stream.
     Data(Data),
@@ -99,23 +99,23 @@ pub enum Body<M> {
 /// A frame of a session.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SessionFrame<M> {
-    /// One without a number.
+    /// A frame without a number.
     Signal(Signal),
-    /// One with a number.
+    /// A frame with a number.
     Numbered(u64, Body<M>),
 }
 
 impl<M: DeserializeOwned> SessionFrame<M> {
-    /// Reads a payload.
+    /// Decodes a payload.
     ///
     /// # Errors
     ///
-    /// If the payload is not a frame of a session.
+    /// Returns an error if the payload is not a frame of a session.
     pub fn decode(payload: &[u8]) -> Result<Self, WireError> {
         if payload.first() == Some(&1) {
             return decode_data(payload).map(|(number, data)| Self::Numbered(number, Body::Data(data)));
         }
-        // An array would do where it is only asked for a structure's fields.
+        // serde would also accept an array for a structure.
         if payload.trim_ascii_start().first() != Some(&b'{') {
             return Err(WireError::NotAMessage("it is not a JSON object".to_owned()));
         }
@@ -132,7 +132,7 @@ impl<M: DeserializeOwned> SessionFrame<M> {
     }
 }
 
-/// What distinguishes one frame of JSON from another.
+/// The fields that determine the kind of a JSON frame.
 #[derive(Deserialize)]
 struct Head<'a> {
     #[serde(borrow, rename = "type")]
@@ -140,21 +140,21 @@ struct Head<'a> {
     number: Option<u64>,
 }
 
-/// A piece of a message that is too long for a frame.
+/// A part of a message that is too long for a frame.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Part {
-    /// The piece.
+    /// The text of the part.
     pub text: String,
-    /// Whether it is the last.
+    /// Whether it is the last part.
     pub last: bool,
 }
 
-/// Reads the JSON of a message, or a part of it.
+/// Parses the JSON of a message or a part.
 pub(super) fn parse<'a, M: Deserialize<'a>>(json: &'a [u8]) -> Result<M, WireError> {
     serde_json::from_slice(json).map_err(|error| WireError::NotAMessage(cleaned(&error.to_string())))
 }
 
-/// Reads a data frame: its number and its data.
+/// Decodes a data frame. Returns its number and its data.
 pub(super) fn decode_data(payload: &[u8]) -> Result<(u64, Data), WireError> {
     let fields = || {
         let (number, rest) = payload.get(1..)?.split_first_chunk()?;
@@ -166,7 +166,7 @@ pub(super) fn decode_data(payload: &[u8]) -> Result<(u64, Data), WireError> {
     fields().ok_or_else(|| WireError::NotAMessage("a data frame is too short".to_owned()))
 }
 
-/// Appends the whole frame, length included, of some bytes of a stream.
+/// Appends the frame, including its length, of some bytes of a stream.
 pub(super) fn encode_data(number: u64, data: &Data, out: &mut Vec<u8>) {
     #[expect(clippy::expect_used, reason = "a data frame is made of at most `MAX_DATA` bytes")]
     let length = u32::try_from(DATA_HEADER + data.bytes.len()).expect("a frame is shorter than 4 GiB");

@@ -1,7 +1,7 @@
-//! Recording the frames of all connections of a process, for `--trace-frames`: a line of JSON for each frame.
+//! Records the frames of all connections of a process, for `--trace-frames`: one line of JSON for each frame.
 //!
-//! Secrets are left out, and bytes of outputs and files are only counted. Commands and variables of a plan are recorded as
-//! they are: only the user who started the program can read the file.
+//! Secrets are left out, and bytes of outputs and files are only counted. Commands and variables of a plan are recorded
+//! unchanged: only the user who started the program can read the file.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -19,51 +19,52 @@ use super::session_frame::decode_data;
 use super::{FrameDecoder, frame};
 use crate::model::words;
 
-/// A larger length is not that of a frame: the peer speaks another protocol.
+/// A greater length is not that of a frame: the peer uses another protocol.
 const LARGEST: u64 = 1 << 30;
 
-/// What stands for a secret.
+/// The text that replaces a secret.
 const HIDDEN: &str = "(hidden)";
 
 /// The file of this process, if frames are recorded.
 static FILE: Mutex<Option<TraceFile>> = Mutex::new(None);
 
 struct TraceFile {
-    /// The name that the user gave.
+    /// The file name that the user specified.
     path: PathBuf,
-    /// The process that writes it.
+    /// The process that writes the file.
     process: u32,
-    /// `None` if it cannot be written.
+    /// The open file; `None` if it cannot be written.
     file: Option<File>,
-    /// How many connections were recorded so far.
+    /// How many connections have been recorded.
     connections: u64,
 }
 
 /// A recorded frame.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TracedFrame {
-    /// When the system call returned, as RFC 3339 has it, in UTC.
+    /// When the system call returned, in RFC 3339 format, in UTC.
     pub time: String,
-    /// The process that sent or received it.
+    /// The ID of the process that sent or received it.
     pub process: u32,
     /// The number of the connection in this process.
     pub connection: u64,
     /// The address of the peer.
     pub peer: String,
-    /// Whether the process sent it; else it received it.
+    /// Whether the process sent or received it.
     pub sent: bool,
     /// The length of its payload in bytes; `None` if the bytes are not a frame.
     pub length: Option<usize>,
-    /// Its payload: a message without its secrets; for data, to which stream they belong; or why it cannot be read.
+    /// Its payload: a message without its secrets; for data, the stream and the position; or the reason why it cannot
+    /// be read.
     pub payload: Value,
 }
 
-/// Records the frames of this process from now on in a file with this name. A process that this one forks has a file of its
-/// own, with a dot and the number of the process behind the name.
+/// Starts to record the frames of this process in a file with this name. A process that this one forks writes its own
+/// file, with a dot and the process ID added to the name.
 ///
 /// # Errors
 ///
-/// Fails when the file cannot be written.
+/// Returns an error if the file cannot be written.
 pub fn start(path: &Path) -> io::Result<()> {
     let (path, process) = (std::path::absolute(path)?, std::process::id());
     let file = Some(open(&path)?);
@@ -71,7 +72,7 @@ pub fn start(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A new file, or an empty one. A pipe that has no reader is an error: there is no frame that could wait for one.
+/// Creates or truncates the file. A pipe without a reader is an error: there is no time to wait for one.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600).custom_flags(libc::O_NONBLOCK);
@@ -86,7 +87,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Records the frames of one connection, if that is wanted.
+/// Records the frames of one connection, if requested.
 #[derive(Debug)]
 pub struct Tap(Option<Recorder>);
 
@@ -98,11 +99,11 @@ struct Recorder {
     received: Direction,
 }
 
-/// Cuts the bytes of one direction into frames; `None` after something that is not a frame.
+/// Splits the bytes of one direction into frames; `None` after bytes that are not a frame.
 type Direction = Mutex<Option<FrameDecoder>>;
 
 impl Tap {
-    /// One for a connection to this peer.
+    /// Creates the recorder of a connection to this peer.
     pub fn new(peer: impl fmt::Display) -> Self {
         Self(lock(&FILE).as_mut().map(|trace| {
             let direction = || Mutex::new(Some(FrameDecoder::new(LARGEST)));
@@ -112,19 +113,19 @@ impl Tap {
         }))
     }
 
-    /// Takes bytes that were sent.
+    /// Records bytes that were sent.
     pub fn sent(&self, bytes: &[u8]) {
         self.0.iter().for_each(|recorder| recorder.take(true, bytes));
     }
 
-    /// Takes one frame that was received, by its payload.
+    /// Records a frame that was received, given its payload.
     pub fn received_frame(&self, payload: &[u8]) {
         if self.0.is_some() {
             self.received(&frame(payload));
         }
     }
 
-    /// Takes bytes that were received.
+    /// Records bytes that were received.
     pub fn received(&self, bytes: &[u8]) {
         self.0.iter().for_each(|recorder| recorder.take(false, bytes));
     }
@@ -151,7 +152,7 @@ impl Recorder {
     }
 }
 
-/// What is recorded of a payload.
+/// Returns what is recorded of a payload.
 fn readable(payload: &[u8]) -> Value {
     if payload.first() == Some(&1)
         && let Ok((number, data)) = decode_data(payload)
