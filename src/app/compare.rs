@@ -54,7 +54,7 @@ fn print(written: std::io::Result<()>, text: &[u8]) -> Result<(), String> {
     messages::print(&String::from_utf8_lossy(text))
 }
 
-/// The message that this is the folder of a run, with the command for the results folder that contains it.
+/// Returns the message that this is the folder of a run, with the command for the results folder that contains it.
 fn is_a_run(folder: &Path, metric: &str) -> String {
     // If the folder is a link, the folder that contains the link works too.
     let results = match folder.parent() {

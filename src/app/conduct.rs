@@ -180,7 +180,7 @@ fn refuse(arguments: &ConductArguments, outputs: &Outputs, run: &RunId, why: Str
     Ok(outputs.not_carried_out(reporters, reasons.join("; and "), &interrupts))
 }
 
-/// The output for text that is not a result. The outputs that the test file names are for results: a dry run or
+/// Returns the output for text that is not a result. The outputs that the test file names are for results: a dry run or
 /// `--check` must not overwrite the results of an earlier run.
 fn instead_of_results(arguments: &ConductArguments) -> Outputs {
     Outputs::new(arguments, config::Outputs::default(), Screen::default())

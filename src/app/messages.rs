@@ -37,7 +37,7 @@ pub(super) fn print(text: &str) -> Result<(), String> {
     }
 }
 
-/// The message that an output cannot be written.
+/// Returns the message that an output cannot be written.
 pub(super) fn cannot_write(name: &str, error: &std::io::Error) -> String {
     format!("cannot write the output `{name}`: {error}")
 }
@@ -64,7 +64,7 @@ pub(super) fn print_findings(findings: &Diagnostics) {
     }
 }
 
-/// The message that a configuration has errors, which are printed above it.
+/// Returns the message that a configuration has errors, which are printed above it.
 pub(super) fn has_errors(path: &Path, findings: &Diagnostics) -> String {
     format!("the configuration `{}` has {}", path.display(), counted(findings.errors(), "error"))
 }

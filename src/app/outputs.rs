@@ -77,7 +77,7 @@ impl Outputs {
         self.results.as_ref().map(|results| results.join(run.as_str()))
     }
 
-    /// The terminal that the outputs share with the live view.
+    /// Returns the terminal that the outputs share with the live view.
     pub(super) fn screen(&self) -> &Screen {
         &self.screen
     }
@@ -222,7 +222,7 @@ fn targets(reports: &[(Format, PathBuf)]) -> Vec<Target> {
 }
 
 impl Target {
-    /// The name of the destination in messages.
+    /// Returns the name of the destination in messages.
     fn name(&self) -> String {
         self.path.as_deref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
     }

@@ -72,12 +72,12 @@ impl OpenRecord {
     }
 }
 
-/// The message that a file of a run cannot be read.
+/// Returns the message that a file of a run cannot be read.
 pub(super) fn cannot_read(path: &Path, error: &io::Error) -> String {
     format!("cannot read `{}`: {error}", on_one_line(&path.to_string_lossy()))
 }
 
-/// The version of the conductor that made the run in this folder, from its first event.
+/// Returns the version of the conductor that carried out the run in this folder, from its first event.
 pub(super) fn version(folder: &ResultsFolder) -> Option<String> {
     let mut line = Vec::new();
     BufReader::new(folder.open_file(&[EVENTS], OFlags::RDONLY).ok()?)
@@ -98,7 +98,7 @@ pub(super) fn read(folder: &ResultsFolder, name: &str) -> io::Result<Option<Stri
     }
 }
 
-/// The name of the file with the configuration of an earlier generation.
+/// Returns the name of the file with the configuration of an earlier generation.
 pub(super) fn earlier(generation: u32) -> String {
     format!("configuration-{generation}.json")
 }

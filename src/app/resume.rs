@@ -119,7 +119,7 @@ fn folder(arguments: &ConductArguments, run: &Path) -> Result<PathBuf, String> {
     Ok(if path.file_name().is_some() { path } else { fs::canonicalize(&path).unwrap_or(path) })
 }
 
-/// The message that a results folder does not contain this run, with the names of runs that it contains.
+/// Returns the message that a results folder does not contain this run, with the names of runs that it contains.
 fn no_such_run(path: &Path) -> Option<String> {
     let (results, name) = (path.parent()?, path.file_name()?.to_string_lossy().into_owned());
     let mut names: Vec<(SystemTime, String)> =
@@ -264,7 +264,7 @@ impl Resumed {
     }
 }
 
-/// The message that a run cannot be resumed with so few trials. `given` is the number on the command line.
+/// Returns the message that a run cannot be resumed with so few trials. `given` is the number on the command line.
 fn too_few(run: &RunId, plan: &Plan, given: Option<u32>, last: u32) -> String {
     let trials = plan.most_trials();
     let with = match given {
@@ -275,7 +275,7 @@ fn too_few(run: &RunId, plan: &Plan, given: Option<u32>, last: u32) -> String {
     format!("cannot resume run `{run}` with {with}: trial {last} is done")
 }
 
-/// A hint how to change a metric for all trials of a run.
+/// Returns a hint on how to change a metric for all trials of a run.
 fn metrics_hint(path: &Path) -> String {
     let shown = on_one_line(&path.to_string_lossy()).into_owned();
     format!(
@@ -284,7 +284,7 @@ fn metrics_hint(path: &Path) -> String {
     )
 }
 
-/// The message that a run cannot be resumed, because the series no longer contains a trial that is done.
+/// Returns the message that a run cannot be resumed because the series no longer contains a trial that is done.
 fn not_placed(run: &RunId, trial: u32, round: u32, point: &str) -> String {
     let of = if point.is_empty() { String::new() } else { format!(" of `{point}`") };
     format!(

@@ -42,7 +42,7 @@ fn path(text: &str) -> Vec<OsString> {
     text.split('/').map(OsString::from).collect()
 }
 
-/// The files that an attempt at a trial leaves, with their contents.
+/// Returns the files that an attempt at a trial leaves, with their contents.
 fn files(trial: u32, attempt: u32) -> [(Vec<OsString>, String); 2] {
     ["outputs/trial-N/w/run-01-s.stdout", "trial-N/w/results/file"].map(|name| {
         (path(&name.replace('N', &trial.to_string())), format!("attempt {attempt} at trial {trial}, whole"))
