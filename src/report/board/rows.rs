@@ -36,7 +36,7 @@ pub(super) enum State {
 }
 
 impl State {
-    /// The word that is shown.
+    /// Returns the word that is shown.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Lost => "lost",
@@ -109,7 +109,7 @@ impl Row {
         self.rank() < 4
     }
 
-    /// The rank in the order of the rows, the lowest first.
+    /// Returns the rank in the order of the rows, the lowest first.
     fn rank(&self) -> u8 {
         match self.state {
             State::Lost => 0,

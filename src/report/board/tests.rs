@@ -16,7 +16,7 @@ fn board(recording: &Recording) -> Board {
     board
 }
 
-/// The lines `after` seconds after the last event, on a terminal of this size.
+/// Returns the lines `after` seconds after the last event, on a terminal of this size.
 fn view(recording: &Recording, after: u64, (columns, rows): (usize, usize)) -> Vec<String> {
     let last = recording.events.last().unwrap().at;
     let shown = board(recording).lines(last.plus(Duration::from_secs(after)), columns - 1, rows - 3);

@@ -159,7 +159,7 @@ impl Cause {
 }
 
 impl Kind {
-    /// The word for this kind in machine-readable reports.
+    /// Returns the word for this kind in machine-readable reports.
     pub(in crate::report) const fn word(&self) -> &'static str {
         match self {
             Self::Step(_) => "step",
@@ -180,7 +180,7 @@ impl Kind {
 }
 
 impl Effect {
-    /// The word for this effect in machine-readable reports.
+    /// Returns the word for this effect in machine-readable reports.
     pub(in crate::report) const fn word(&self) -> &'static str {
         match self {
             Self::Barrier(_) => "barrier",

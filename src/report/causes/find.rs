@@ -184,15 +184,14 @@ impl Finder<'_> {
         self.roots.member(own, *worker, other)
     }
 
-    /// Adds a step whose output could not be kept to the consequences of the reason why its worker's outputs could not
-    /// be written.
+    /// Adds a step whose output could not be kept to the consequences of the write error of its worker's outputs.
     fn unkept(&mut self, step: StepReference) {
         if let Some(cause) = self.unwritten(step.worker).and_then(|key| self.causes.get_mut(&key)) {
             cause.add(Effect::Unkept, step);
         }
     }
 
-    /// Returns the cause why the outputs of a worker could not be written.
+    /// Returns the cause that prevented writing the outputs of a worker.
     pub(super) fn unwritten(&self, worker: WorkerId) -> Option<Key> {
         self.run.unwritten.iter().position(|remark| remark.worker == Some(worker)).map(Key::Unwritten)
     }

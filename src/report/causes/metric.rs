@@ -27,7 +27,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Returns the cause why a metric is missing, if there is one: the first, if the metric reads several steps.
+    /// Returns the cause of a missing metric, if there is one: the first, if the metric reads several steps.
     fn explained(&self, trial: &Trial, measured: &Measured) -> Option<Key> {
         let Measurement::Missing(_) = measured.measurement else { return None };
         let keys: Vec<Key> = match reads(self.run, trial, measured) {
@@ -43,7 +43,7 @@ impl Finder<'_> {
         keys.into_iter().find(|key| self.causes.contains_key(key))
     }
 
-    /// Returns the cause why a step has nothing to read, if there is one.
+    /// Returns the cause that left a step without output or files to read, if there is one.
     fn not_read(&self, trial: &Trial, step: StepReference) -> Option<Key> {
         let Some(finished) = self.run.finished(step) else {
             let absent = self.first(absent(trial.number, step.worker));
@@ -55,7 +55,7 @@ impl Finder<'_> {
         self.first(self.unwritten(step.worker).filter(|_| finished.result().is_unkept()))
     }
 
-    /// Returns the cause why a phase did not begin: the first thing that went wrong in the trial.
+    /// Returns the cause that prevented a phase from beginning: the first thing that went wrong in the trial.
     fn not_begun(&self, trial: &Trial, phase: Phase) -> Option<Key> {
         if trial.phases.get(phase).is_some() {
             return None;
@@ -64,7 +64,7 @@ impl Finder<'_> {
         before.min_by_key(|(_, cause)| cause.at).map(|(key, _)| key.clone())
     }
 
-    /// Returns the cause why `check` did not print what it should, if there is one.
+    /// Returns the cause that prevented `check` from printing what it should, if there is one.
     fn no_check(&self, trial: &Trial) -> Option<Key> {
         let follows = |cause: &Cause| {
             cause.consequences.iter().any(|one| one.effect == Effect::Check && one.trials.contains(&trial.number))
@@ -83,7 +83,7 @@ impl Finder<'_> {
         own.or_else(|| is_unkept.then(unkept).flatten())
     }
 
-    /// Returns the cause why the starts of the workers in a phase are not known, if there is one.
+    /// Returns the cause of unknown starts of workers in a phase, if there is one.
     fn no_starts(&self, trial: &Trial, phase: Phase) -> Option<Key> {
         let skew = trial.phases.get(phase).and_then(|own| own.skew.as_ref());
         let unknown = skew.into_iter().flat_map(|skew| &skew.unknown);

@@ -1,4 +1,4 @@
-//! Finds the cause why a step was not carried out.
+//! Finds the cause of a step that was not carried out.
 
 use std::collections::BTreeSet;
 
@@ -76,8 +76,8 @@ impl<'a> Roots<'a> {
         }
     }
 
-    /// Returns the cause why a worker may not have written a file: that of the first step in Startup and Run that was
-    /// not carried out.
+    /// Returns the possible cause of a file that a worker did not write: that of the first step in Startup and Run that
+    /// was not carried out.
     fn not_written(self, fetch: Finished<'a>, seen: &mut Seen) -> Option<Key> {
         let own = fetch.reference;
         let steps = self.run.worker(own.worker).map(|worker| &worker.steps);
@@ -110,7 +110,7 @@ impl<'a> Roots<'a> {
         self.run.finished(other).map(|finished| self.root(finished, seen))
     }
 
-    /// Returns the cause why a step was not carried out if the record, such as one of an earlier version, does not
+    /// Returns the cause of a step that was not carried out, if the record, such as one of an earlier version, does not
     /// contain it.
     fn not_recorded(self, finished: Finished<'a>, seen: &mut Seen) -> Key {
         let own = finished.reference;
@@ -156,7 +156,7 @@ impl<'a> Roots<'a> {
         self.run.lost.iter().any(|lost| lost.worker == Some(worker) && lost.trial == Some(trial))
     }
 
-    /// Returns the cause why the barrier of this step was not passed.
+    /// Returns the cause that prevented the workers from passing the barrier of this step.
     fn barrier(self, own: StepReference, name: &str, seen: &mut Seen) -> Key {
         let mut path: Vec<&str> = vec![name];
         loop {
@@ -227,8 +227,8 @@ impl<'a> Roots<'a> {
         }
     }
 
-    /// Returns the cause why a barrier was not passed if the record contains no reason: that of the first worker that
-    /// could not reach it.
+    /// Returns the cause of a barrier that was not passed, if the record contains no reason: that of the first worker
+    /// that could not reach it.
     fn not_told(self, own: StepReference, name: &str, seen: &mut Seen) -> Key {
         let workers = self.run.plan().into_iter().flat_map(|plan| plan.workers().map(|(id, _)| id));
         for worker in workers {

@@ -43,7 +43,7 @@ fn fetches(run: &Run, trial: u32, worker: WorkerId) -> Vec<StepReference> {
     fetches.map(|(phase, (position, _))| StepReference { trial, phase, worker, position }).collect()
 }
 
-/// The possible causes of a worker's absence from a trial.
+/// Returns the possible causes of a worker's absence from a trial.
 pub(super) fn absent(trial: u32, worker: WorkerId) -> [Key; 3] {
     [Key::Lost(Some(trial), worker), Key::Lost(None, worker), Key::Interrupted]
 }
