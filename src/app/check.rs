@@ -15,9 +15,8 @@ use crate::model::{
 };
 use crate::report::{hint, milliseconds, write_json};
 
-/// Asks every player for its state and prints it, with what holds the player and what it has left over. Exits with
-/// status 1 if a player cannot be reached or is held by another run; after a signal, with the status of an interrupted
-/// run.
+/// Asks every player for its state and prints it, with the holder and the leftovers of the player. Exits with status 1
+/// if a player cannot be reached or is held by another run; after a signal, with the status of an interrupted run.
 pub(super) fn run(
     plan: &Arc<Plan>,
     options: &Options,
@@ -36,7 +35,7 @@ pub(super) fn run(
     }))
 }
 
-/// Prints a line for each worker, and below it what holds its player and what the player has left over.
+/// Prints a line for each worker, and below it the holder and the leftovers of its player.
 fn tell_text(plan: &Plan, answers: &[CheckAnswer], output: &mut dyn Write) -> io::Result<()> {
     let name_width = plan.workers.iter().map(|worker| display_width(worker.name.as_str())).max().unwrap_or(0);
     let place_width = plan.workers.iter().map(|worker| display_width(&worker.player.to_string())).max().unwrap_or(0);

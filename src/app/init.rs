@@ -65,7 +65,7 @@ fn write(folder: &Path, file: &Path, text: &str) -> io::Result<()> {
     let written = fs::create_dir_all(folder).and_then(|()| write_whole(folder, file, text));
     if written.is_err() {
         for folder in new {
-            // A folder into which somebody else has written in the meantime remains.
+            // A folder in which somebody else has created something in the meantime is kept.
             let _ = fs::remove_dir(folder);
         }
     }

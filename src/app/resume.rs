@@ -177,7 +177,7 @@ fn merged(now: &ConductArguments, identity: &Identity, path: &Path, run: &RunId)
     })
 }
 
-/// The decision how to resume a run.
+/// The decision on how to resume a run.
 pub(super) struct Decided {
     /// The generation of its trials from now on.
     generation: u32,
