@@ -154,8 +154,8 @@ struct SeriesEntry<'a> {
 struct PointEntry<'a> {
     #[serde(flatten)]
     point: Cow<'a, Point>,
-    /// The steps of each worker, in the order of the workers. Empty at the first point, whose steps are those of the
-    /// workers themselves.
+    /// The steps of each worker, in the order of the workers. Empty at the first point, where the workers run their own
+    /// steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     workers: Vec<AtPoint<'a>>,
 }

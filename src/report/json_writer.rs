@@ -1,5 +1,5 @@
 //! Writes JSON in our format: indented by two spaces, as in Python's `json.dump(indent=2)`, or in one line. Every
-//! character that a terminal could interpret is escaped, which means the same to every reader.
+//! character that a terminal could interpret is escaped. To a JSON parser, the escapes mean the same.
 
 use std::io::{self, BufWriter, Write};
 

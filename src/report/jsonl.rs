@@ -125,7 +125,7 @@ impl Reporter for JsonlReporter {
             }
             Event::OutputReceived { step, stream, output } => self.output(*at, (*step, *stream), output, false),
             Event::OutputEnded { step, stream, output } => self.output(*at, (*step, *stream), output, true),
-            // A record without an end can be copied: the copy has no end either.
+            // If a record without an end is rewritten, the new record has no end either.
             Event::RecordEnded => Ok(()),
             Event::RunEnded { conclusion } => {
                 for reason in &conclusion.reasons {

@@ -118,7 +118,7 @@ fn xml(suites: Vec<TestSuite>) -> io::Result<String> {
     Ok(frame(&report)?.0.split_off(head.len()))
 }
 
-/// Removes the number of skipped cases of all suites, which the library writes but the schema does not allow.
+/// Removes the number of skipped cases from the root element. The library writes it, but the schema does not allow it.
 fn valid(head: &str) -> String {
     let parts = head.rsplit_once(" skipped=\"").and_then(|(before, rest)| Some((before, rest.split_once('"')?.1)));
     parts.map_or_else(|| head.to_owned(), |(before, after)| format!("{before}{after}"))

@@ -60,8 +60,8 @@ impl Slice {
     }
 }
 
-/// Returns the thread on which a step is drawn, and when that thread becomes free. `ends` is the end of the last step
-/// on each thread. Steps that the phase waits for share thread 0; each other step gets the first free one.
+/// Returns the thread on which a step is drawn, and when that thread becomes free. `ends` contains the end of the last
+/// step on each thread. Steps that the phase waits for share thread 0; each other step gets the first free one.
 fn thread(ends: &[ConductorTime], mode: Mode, start: ConductorTime) -> (usize, ConductorTime) {
     let free = |(_, end): &(usize, &ConductorTime)| **end <= start;
     let thread = match mode {

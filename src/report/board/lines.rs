@@ -1,5 +1,5 @@
-//! The lines of the view: the rows in columns, below them the position of the run and the workers that it waits for,
-//! and the progress.
+//! The lines of the view: the rows in columns, below them the current phase and the workers that the run waits for, and
+//! the progress.
 //!
 //! Every line fits the width of the terminal. On a narrow terminal, limits are left out and only names are in columns.
 
@@ -36,7 +36,7 @@ impl Board {
     pub(crate) fn lines(&mut self, now: ConductorTime, columns: usize, rows: usize) -> Vec<BoardLine> {
         self.failures.update();
         let Some(plan) = &self.plan else { return Vec::new() };
-        // The last lines show why trials were added, the position of the run, and the progress.
+        // The last lines show why trials were added, the current phase, and the progress.
         let precision = self.precision.as_ref().filter(|_| rows > 3);
         let room = rows.saturating_sub(2 + usize::from(precision.is_some()));
         let head = |most| if room > 1 { self.head(columns, most) } else { Vec::new() };
@@ -100,7 +100,7 @@ impl Board {
         Some(words::about(left))
     }
 
-    /// Describes the position of the run and the workers that it waits for.
+    /// Describes the current trial and phase, and the workers that the run waits for.
     fn waiting(&self, plan: &Plan, now: ConductorTime, columns: usize) -> String {
         let is_waited_for = |standing: &Standing| match (self.phase, self.gone) {
             (None, _) => *standing == Standing::Away,

@@ -11,7 +11,7 @@ pub(in crate::report) struct Cause {
     pub(in crate::report) kind: Kind,
     pub(in crate::report) at: ConductorTime,
     pub(in crate::report) trial: Option<u32>,
-    /// The other trials in which the same went wrong.
+    /// The other trials in which the same thing went wrong.
     pub(in crate::report) more_trials: BTreeSet<u32>,
     pub(in crate::report) phase: Option<Phase>,
     /// The workers on which it happened.
@@ -72,7 +72,7 @@ pub(in crate::report) struct Consequence {
 pub(in crate::report) enum Effect {
     /// Workers could not pass this barrier.
     Barrier(String),
-    /// Steps failed that depend on the cause.
+    /// Steps that depend on the cause failed.
     Failed,
     /// The results of steps are not known.
     Lost,
@@ -137,7 +137,7 @@ impl Cause {
         &mut self.consequences[place]
     }
 
-    /// Whether this cause made the results incomplete that the check of this trial sees.
+    /// Whether this cause made the results incomplete before the check of this trial.
     pub(super) fn leaves_results_incomplete(&self, trial: &Trial) -> bool {
         // A later cause, such as the loss of a worker while the check runs, explains nothing.
         if trial.check_began.is_some_and(|began| began < self.at) {

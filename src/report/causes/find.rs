@@ -176,7 +176,7 @@ impl Finder<'_> {
         Some(&barrier.name)
     }
 
-    /// Returns the step at which the worker waits that does not reach this barrier.
+    /// Returns the step at which the worker that does not reach this barrier is waiting.
     fn stuck(&self, own: StepReference, name: &str) -> Option<StepReference> {
         let BarrierFailure::Missing(worker, Absence::WaitsAt(other)) = self.roots.failure(own, name)? else {
             return None;

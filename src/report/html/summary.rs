@@ -132,7 +132,7 @@ fn check_value(trial: u32, check: &StepResult) -> Value {
     context! { class, outcome => check.outcome.in_detail(), link => links::check(trial) }
 }
 
-/// Returns a phase of a trial, in which this number of steps failed or were lost.
+/// Returns the cell of a phase. `failed` is the number of its steps that failed or were lost.
 fn cell_value(plan: &Plan, phase: &PhaseOfTrial, failed: usize) -> Value {
     let duration = phase.end.map_or_else(|| "not over".to_owned(), |end| words::duration(end.since(phase.start)));
     let barrier = |barrier: &BarrierResult| {

@@ -95,7 +95,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
                 self.ended = true;
                 break;
             }
-            // The conductor was killed while it was writing an incomplete line.
+            // A line without a newline is one that the conductor was writing when it was killed.
             if !line.ends_with(b"\n") {
                 (self.ended, self.whole) = (true, false);
                 self.lose_open(self.at);
