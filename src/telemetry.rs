@@ -48,7 +48,7 @@ pub(crate) fn start(levels: LevelFilter, format: LogFormat, file: Option<&Path>)
 ///
 /// # Errors
 ///
-/// As for socketpair(2).
+/// See socketpair(2).
 pub(crate) fn start_in_socket(levels: LevelFilter) -> io::Result<File> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;

@@ -1,4 +1,4 @@
-//! Who may connect to a player. Pure.
+//! Who may connect to a player. This module is pure.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -28,7 +28,7 @@ pub(super) struct Escalation {
     pub(super) look_at: PlayerTime,
     /// Whether the current signal has not been sent yet.
     begins: bool,
-    /// The processes that got the current signal.
+    /// The processes that got the current signal, and all that were found since the start.
     told: BTreeSet<(u32, u64)>,
     known: BTreeSet<(u32, u64)>,
 }

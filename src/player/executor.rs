@@ -30,7 +30,7 @@ pub(super) struct Executor {
     pub(super) prepared: Vec<(StepId, Spawned)>,
     pub(super) tree: ProcessTree,
     next_stream: u32,
-    /// The IDs of the streams of steps whose processes have ended, and how much was read from each.
+    /// The numbers of the streams of steps whose processes have ended, and how much was read from each.
     streams: HashMap<StepId, [(u32, u64); 2]>,
     pub(super) reader: Reader,
     sweep: Option<Sweep>,
@@ -46,7 +46,7 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// As for [`ProcessTree::new`].
+    /// See [`ProcessTree::new`].
     pub(super) fn new(cgroups: Cgroups, waits_for_output: bool) -> io::Result<Self> {
         Ok(Self {
             processes: Vec::new(),
@@ -78,9 +78,9 @@ impl Executor {
         process.report.is_preparing().then_some(process)
     }
 
-    /// Starts the process of a step; the start is expected to be reported at `expected`. Another attempt of a step
-    /// continues its streams; processes that still hold those of the previous attempt are not read any more. `awaited`
-    /// are the lines for which other steps wait.
+    /// Starts the process of a step. Its report about the start is waited for from `expected` on. Another attempt of a
+    /// step continues its streams; processes that still hold those of the previous attempt are not read any more.
+    /// `awaited` are the lines for which other steps wait.
     pub(super) fn start(
         &mut self,
         key: StepId,

@@ -38,7 +38,7 @@ struct LineWatch {
 /// An unfinished line of a stream.
 #[derive(Debug)]
 struct OpenLine {
-    /// The ID of the stream.
+    /// The number of the stream.
     stream: u32,
     text: Vec<u8>,
     /// When it is searched although it is unfinished.

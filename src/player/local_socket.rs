@@ -50,7 +50,7 @@ enum Knock {
 ///
 /// # Errors
 ///
-/// As for socket(2), connect(2) and bind(2).
+/// See socket(2), connect(2) and bind(2).
 pub(super) fn connect_or_listen(names: &[String; NAMES]) -> io::Result<Found> {
     let (begun, wait) = (Instant::now(), Wait::LocalSocket);
     loop {

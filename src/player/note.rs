@@ -117,7 +117,7 @@ impl Notes {
         let Ok(text) = serde_json::to_vec(order) else { return };
         let bytes = frame(&text);
         let descriptors = connection.map(Connection::descriptors).unwrap_or_default();
-        // An order is short: a process that does not accept all of it is being stopped, and needs no order.
+        // An order is short: a process that does not accept all of it is stopped (`SIGSTOP`), and needs none.
         let _ = sys::send_with(&self.stream, &bytes, &descriptors);
     }
 

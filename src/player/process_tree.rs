@@ -32,7 +32,7 @@ impl ProcessTree {
     ///
     /// # Errors
     ///
-    /// As for [`Spawner::new`].
+    /// See [`Spawner::new`].
     pub(super) fn new(cgroups: Cgroups) -> io::Result<Self> {
         Ok(Self {
             spawner: Spawner::new()?,
@@ -49,7 +49,7 @@ impl ProcessTree {
     ///
     /// # Errors
     ///
-    /// As for [`Spawner::spawn`].
+    /// See [`Spawner::spawn`].
     pub(super) fn create(&mut self, key: StepId, label: &str, mut image: Image) -> io::Result<Spawned> {
         self.prepare_spare(key.phase);
         let mut origin = Origin::mark(key, label, &self.name, &mut image.environment);

@@ -1,4 +1,5 @@
-//! The phases of a Python conductor: received, waiting and running ones, and the processes that run them. Pure.
+//! The phases of a Python conductor: received, waiting and running ones, and the processes that run them. This module is
+//! pure.
 //!
 //! A conductor with several workers on this player sends a phase and `run` for each. The first `run` runs all phases
 //! that have been received, one after another, as the Python player does; later ones find none. Conductors are

@@ -10,7 +10,7 @@ use crate::wire::{Data, OutcomeMessage, PlayerMessage, StepEndedMessage};
 #[derive(Debug, Default)]
 pub(super) struct PhaseResults {
     limit: usize,
-    /// The standard outputs, by the IDs of their streams.
+    /// The standard outputs, by the numbers of their streams.
     outputs: BTreeMap<u32, Vec<u8>>,
     streams: BTreeMap<usize, u32>,
     ended: BTreeMap<usize, StepEndedMessage>,

@@ -1,4 +1,4 @@
-//! The log lines about refused connections: one for each address and minute, with a count. Pure.
+//! The log lines about refused connections: one for each address and minute, with a count. This module is pure.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! The users of this player: the sessions of one run, or one Python conductor. Pure.
+//! The users of this player: the sessions of one run, or one Python conductor. This module is pure.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;

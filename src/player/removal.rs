@@ -39,7 +39,7 @@ pub(super) type Identity = (u64, u64);
 ///
 /// # Errors
 ///
-/// As for fstat(2).
+/// See fstat(2).
 pub(super) fn identity(folder: impl AsFd) -> Result<Identity> {
     fs::fstat(folder).map(|status| (status.st_dev, status.st_ino))
 }

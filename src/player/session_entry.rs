@@ -1,5 +1,5 @@
 //! The listener's record of a session, also after its process died: what still has to be done and reported for it.
-//! Pure.
+//! This module is pure.
 
 use std::fmt;
 use std::io;

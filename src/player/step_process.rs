@@ -53,7 +53,7 @@ pub(super) enum Stop {
 /// One of the two streams.
 #[derive(Debug)]
 pub(super) struct Stream {
-    /// Its ID in messages.
+    /// Its number in messages.
     pub(super) number: u32,
     /// Our end of the pipe, until all write ends are closed.
     pub(super) descriptor: Option<OwnedFd>,
@@ -62,7 +62,7 @@ pub(super) struct Stream {
 }
 
 impl StepProcess {
-    /// Creates the record of a new process, whose streams have these IDs and lengths.
+    /// Creates the record of a new process, whose streams have these numbers and lengths.
     pub(super) fn new(key: StepId, spawned: Spawned, streams: [(u32, u64); 2], expected: PlayerTime) -> Self {
         let [stdout, stderr] = streams;
         let streams = [(stdout, spawned.stdout), (stderr, spawned.stderr)];
@@ -91,7 +91,7 @@ impl StepProcess {
         }
     }
 
-    /// Returns the IDs of the streams, and how much the step has printed on each.
+    /// Returns the numbers of the streams, and how much the step has printed on each.
     pub(super) fn stream_lengths(&self) -> [(u32, u64); 2] {
         self.streams.each_ref().map(|stream| (stream.number, stream.length))
     }

@@ -14,7 +14,7 @@ use put::Put;
 /// How many folders are read, or files opened, before other work continues.
 const STEPS: usize = 64;
 
-/// The first stream ID of files. Those of steps' outputs are lower.
+/// The first stream number of files. Those of steps' outputs are lower.
 const FIRST_STREAM: u32 = 1 << 31;
 
 /// The transfers of one session.

@@ -1,5 +1,5 @@
 //! Checks the listener's processes: each sends a heartbeat every second, and one that sends none for as long as its
-//! limit is given up. Pure.
+//! limit is given up. This module is pure.
 
 use std::time::Duration;
 

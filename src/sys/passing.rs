@@ -18,7 +18,7 @@ const MOST: usize = 3;
 ///
 /// # Errors
 ///
-/// As for sendmsg(2).
+/// See sendmsg(2).
 pub fn send_with(stream: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<usize> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -33,7 +33,7 @@ pub fn send_with(stream: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]
 ///
 /// # Errors
 ///
-/// As for recvmsg(2): `WouldBlock` if nothing has arrived.
+/// See recvmsg(2). The error is `WouldBlock` if nothing has arrived.
 pub fn receive_with(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);

@@ -12,7 +12,7 @@ pub(super) const IS_KNOWN: bool = cfg!(any(target_arch = "x86_64", target_arch =
 ///
 /// # Safety
 ///
-/// As for the system call.
+/// The requirements of the system call apply.
 pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> i64 {
     let [first, second, third, fourth, fifth, sixth] = arguments;
     let answer: i64;
@@ -45,8 +45,8 @@ pub(super) unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> i64 {
 ///
 /// # Safety
 ///
-/// As for clone3. What the arguments point to must be valid for as long as the function runs, and the end of the stack
-/// must be a multiple of 16. The architecture must be one for which `IS_KNOWN` is true.
+/// The requirements of clone3 apply. What the arguments point to must be valid for as long as the function runs, and
+/// the end of the stack must be a multiple of 16. The architecture must be one for which `IS_KNOWN` is true.
 pub(super) unsafe fn clone_into(
     arguments: &[u64; 11],
     function: extern "C" fn(*mut libc::c_void) -> libc::c_int,

@@ -175,7 +175,8 @@ pub const FILES: Bound = Bound::new("files of a step in transfer", 256, Beyond::
 /// control messages overtake data.
 pub const HELD: Bound = Bound::new("bytes of messages that wait for the output of a step", 4 << 20, Beyond::AtFault);
 
-/// The output that a step has printed by its end and that the player has not sent yet. The spool holds half of it.
+/// The output that a step has printed by its end and that the player has not sent yet. The limit of the spool is half of
+/// this.
 pub const ANNOUNCED: Bound = Bound::new("bytes of output that has not arrived", 2 << 30, Beyond::AtFault);
 
 /// The processes of one list that a conductor keeps, in bytes of their command lines.

@@ -21,7 +21,7 @@ const UNSENT: u32 = 64 << 10;
 ///
 /// # Errors
 ///
-/// As for bind(2) and listen(2).
+/// See bind(2) and listen(2).
 pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
     let listen = || -> io::Result<TcpListener> {
         let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
@@ -55,7 +55,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As for fcntl(2).
+    /// See fcntl(2).
     pub fn new(input: OwnedFd, output: Option<OwnedFd>) -> io::Result<Self> {
         let input = Arc::new(input);
         let output = output.map_or_else(|| Arc::clone(&input), Arc::new);
@@ -70,7 +70,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As for fcntl(2); `InvalidInput` if there are none.
+    /// See fcntl(2). The error is `InvalidInput` if there are none.
     pub fn passed(descriptors: Vec<OwnedFd>) -> io::Result<Self> {
         let mut descriptors = descriptors.into_iter();
         let input = descriptors.next().ok_or(io::ErrorKind::InvalidInput)?;
@@ -88,7 +88,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As for setsockopt(2).
+    /// See setsockopt(2).
     pub fn tcp(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT)?;
@@ -99,7 +99,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As for pipe(2).
+    /// See pipe(2).
     pub fn pair() -> io::Result<(Self, Self)> {
         let ((near_input, far_output), (far_input, near_output)) = (io::pipe()?, io::pipe()?);
         let near = Self::new(near_input.into(), Some(near_output.into()))?;
@@ -110,7 +110,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As for read(2): `WouldBlock` if nothing has arrived.
+    /// See read(2). The error is `WouldBlock` if nothing has arrived.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = rustix::io::read(&self.input, &mut *buffer)?;
         self.tap.received(&buffer[..count]);
@@ -121,7 +121,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As for [`Self::read`].
+    /// See [`Self::read`].
     pub fn read_into(&self, decoder: &mut FrameDecoder) -> io::Result<usize> {
         let count = decoder.read(&self.input)?;
         self.tap.received(decoder.newest(count));
@@ -132,7 +132,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As for write(2): `WouldBlock` if there is no room.
+    /// See write(2). The error is `WouldBlock` if there is no room.
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         let count = rustix::io::write(&self.output, bytes)?;
         self.tap.sent(&bytes[..count]);
@@ -143,7 +143,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As for shutdown(2).
+    /// See shutdown(2).
     pub fn end_writing(&self) -> io::Result<()> {
         Ok(shutdown(&self.output, Shutdown::Write)?)
     }
@@ -165,7 +165,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As for getpeername(2). Fails for anything except a TCP connection.
+    /// See getpeername(2). Fails for anything except a TCP connection.
     pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
         Ok((
             getpeername(&self.input)?.ok_or(io::ErrorKind::NotConnected)?.try_into()?,

@@ -159,9 +159,9 @@ pub struct StepStartedMessage {
     pub late: u64,
     /// The process ID.
     pub pid: u32,
-    /// The ID of the stream of its standard output.
+    /// The number of the stream of its standard output.
     pub stdout: u32,
-    /// The ID of the stream of its standard error.
+    /// The number of the stream of its standard error.
     pub stderr: u32,
 }
 

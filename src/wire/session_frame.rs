@@ -77,7 +77,7 @@ pub enum Signal {
 /// Some bytes of one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Data {
-    /// The ID of the stream.
+    /// The number of the stream.
     pub stream: u32,
     /// The position of these bytes in the stream.
     pub offset: u64,

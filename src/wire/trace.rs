@@ -50,7 +50,7 @@ pub struct TracedFrame {
     pub connection: u64,
     /// The address of the peer.
     pub peer: String,
-    /// Whether the process sent or received it.
+    /// Whether the process sent it. Otherwise, it received it.
     pub sent: bool,
     /// The length of its payload in bytes; `None` if the bytes are not a frame.
     pub length: Option<usize>,
