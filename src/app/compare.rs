@@ -91,6 +91,6 @@ fn read(folder: &Path) -> Result<ComparedRun, String> {
     while let Some(stamped) = record.next()? {
         run.take(&stamped);
     }
-    record.warn_unless_whole("what was recorded until then is compared");
+    record.warn_unless_whole("comparing what has been recorded so far");
     Ok(run)
 }

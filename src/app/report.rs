@@ -61,6 +61,6 @@ fn write(arguments: &ReportArguments, screen: Screen) -> Result<bool, Refused> {
         });
         events = next()?;
     }
-    record.warn_unless_whole("the reports have what was recorded until then");
+    record.warn_unless_whole("the reports contain what has been recorded so far");
     Ok(all)
 }

@@ -79,7 +79,7 @@ pub(super) fn find(arguments: &ConductArguments, run: &Path) -> Result<(Resumed,
     });
     told.map_err(|error| cannot(format!("`{EVENTS}`: {error}")))?;
     let plan = history.plan.as_ref().map(|(plan, _)| Arc::clone(plan));
-    let plan = plan.ok_or_else(|| cannot("nothing of it was recorded".to_owned()))?;
+    let plan = plan.ok_or_else(|| cannot("its record does not contain the plan".to_owned()))?;
     let run = plan.run.clone();
     if path.file_name() != Some(run.as_str().as_ref()) {
         return Err(cannot(format!("its folder must have the name of the run, `{run}`")));
@@ -259,7 +259,7 @@ impl Resumed {
         }
         let history = std::mem::take(history);
         let resumption = history.resume(plan, done, attempts);
-        let resumption = resumption.ok_or_else(|| failed(io::Error::other("nothing of it was recorded")))?;
+        let resumption = resumption.ok_or_else(|| failed(io::Error::other("its record does not contain the plan")))?;
         Ok(resumption.of_generation(generation))
     }
 }

@@ -14,7 +14,7 @@ pub struct PlayerArguments {
     /// The worker file, or with `--worker` the test file; `cmdport`, `allow`, `conductor` and `max_message_size` are read
     /// from it
     pub config: Option<PathBuf>,
-    /// The worker in the test file CONFIG whose settings are used
+    /// Use the settings of this worker in the test file CONFIG
     #[arg(short, long, value_name = "NAME", requires = "config")]
     pub worker: Option<String>,
     /// Set the variable `%(NAME)s` in CONFIG, as `conduct` does; can be repeated

@@ -41,6 +41,6 @@ pub enum FindingsFormat {
     Text,
     /// A JSON array
     Json,
-    /// Annotations of GitHub's workflows
+    /// Annotations for GitHub Actions
     Github,
 }

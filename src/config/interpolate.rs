@@ -243,7 +243,8 @@ impl<'a> Work<'a> {
         if own.is_some_and(|own| !std::ptr::eq(&raw const own.value, value))
             && self.variables.layers.iter().any(is_address)
         {
-            let message = format!("{} is the line of this section, not the address of the worker", quoted(name));
+            let message =
+                format!("{} refers to the line of this section, not to the address of the worker", quoted(name));
             self.report(value, range, Lint::ShadowedVariable, &message, "rename the step, or the worker");
         }
         let own = own.map(written);

@@ -26,13 +26,13 @@ pub struct Overrides {
     // A later one wins.
     #[arg(short = 'D', long = "define", value_name = "NAME=VALUE", value_parser = value::definition)]
     pub defines: Vec<(String, String)>,
-    /// Use only this value of a parameter; can be repeated
+    /// Run only points with this value of a parameter; can be repeated
     #[arg(short = 'P', long = "parameter", value_name = "NAME=VALUE", value_parser = value::definition)]
     pub parameters: Vec<(String, String)>,
-    /// Use only these points of a series, as NAME=VALUE,NAME=VALUE; can be repeated
+    /// Run only the points of a series that match NAME=VALUE,NAME=VALUE; can be repeated
     #[arg(long, value_name = "SELECTOR")]
     pub points: Vec<String>,
-    /// How to reach the machines of workers without `connect`: ssh:HOST, docker:NAME, podman:NAME, kubectl:POD, slurm:NODE,
+    /// How to reach workers that do not set `connect`: ssh:HOST, docker:NAME, podman:NAME, kubectl:POD, slurm:NODE,
     /// netns:NAME, machine:NAME, or a command
     #[arg(long, value_name = "FORM")]
     pub connect: Option<String>,

@@ -27,7 +27,7 @@ impl Refusal {
 /// Parses a whole number of at least 1.
 pub(crate) fn count(text: &str) -> Result<u32, Refusal> {
     let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| Refusal::new("must be a whole number of at least 1", "write digits only"))
+    number.ok_or_else(|| Refusal::new("must be a whole number of at least 1", "write a number such as `10`"))
 }
 
 /// Parses a TCP port, at least 1.

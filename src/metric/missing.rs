@@ -40,10 +40,10 @@ pub enum Missing {
     #[error("its unit has more than {LONGEST_UNIT} characters, or control characters")]
     NotAUnit,
     /// Its unit has a blank, or something else follows the unit.
-    #[error("its unit has a blank")]
+    #[error("its unit contains a space")]
     Blank,
     /// An object or a list stands where the number should be.
-    #[error("there is {0} instead of a number")]
+    #[error("expected a number, found {0}")]
     Composed(&'static str),
     /// There is nothing at a place in JSON; what there is instead.
     #[error("there is nothing: {0}")]

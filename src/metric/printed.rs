@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(read("metric tons of steel were moved\n"), [""; 0]);
         assert_eq!(
             read("metric a 1 m s\nmetric b 1 m\nmetric b 2 m # two\n"),
-            ["a its unit has a blank m", "b its unit has a blank m"]
+            ["a its unit contains a space m", "b its unit contains a space m"]
         );
         assert_eq!(
             read("metric a nan\nmetric a 1\nmetric b fast"),

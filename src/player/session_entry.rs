@@ -148,7 +148,7 @@ impl SessionEntry {
             Reset::Begun if self.orphaned.is_some() => "its Reset is not completed",
             Reset::Begun | Reset::NotNeeded => return None,
         };
-        Some(format!("{}: it is killed now, and {what}", self.hello.describe()))
+        Some(format!("{}: it is being killed, and {what}", self.hello.describe()))
     }
 
     /// Handles the death of the session process, or of its clean-up process. Returns the message to report.

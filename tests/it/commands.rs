@@ -262,7 +262,7 @@ Arguments:
 
 Options:
   -w, --worker <NAME>
-          The worker in the test file CONFIG whose settings are used
+          Use the settings of this worker in the test file CONFIG
 
   -D, --define <NAME=VALUE>
           Set the variable `%(NAME)s` in CONFIG, as `conduct` does; can be
@@ -347,8 +347,8 @@ Arguments:
             `allow`, `conductor` and `max_message_size` are read from it
 
 Options:
-  -w, --worker <NAME>          The worker in the test file CONFIG whose settings
-                               are used
+  -w, --worker <NAME>          Use the settings of this worker in the test file
+                               CONFIG
   -D, --define <NAME=VALUE>    Set the variable `%(NAME)s` in CONFIG, as
                                `conduct` does; can be repeated
   -b, --bind <ADDRESS>         Address to listen on [default: all addresses of
@@ -425,16 +425,16 @@ Options:
           repeated
 
   -P, --parameter <NAME=VALUE>
-          Use only this value of a parameter; can be repeated
+          Run only points with this value of a parameter; can be repeated
 
       --points <SELECTOR>
-          Use only these points of a series, as NAME=VALUE,NAME=VALUE; can be
-          repeated
+          Run only the points of a series that match NAME=VALUE,NAME=VALUE; can
+          be repeated
 
       --connect <FORM>
-          How to reach the machines of workers without `connect`: ssh:HOST,
-          docker:NAME, podman:NAME, kubectl:POD, slurm:NODE, netns:NAME,
-          machine:NAME, or a command
+          How to reach workers that do not set `connect`: ssh:HOST, docker:NAME,
+          podman:NAME, kubectl:POD, slurm:NODE, netns:NAME, machine:NAME, or a
+          command
 
       --keep-scratch
           Keep the scratch folders of the workers, and report where they are
@@ -626,14 +626,14 @@ Options:
                                 node[1-3] [default: all] [alias: --clients]
   -D, --define <NAME=VALUE>     Set the variable `%(NAME)s` in all configuration
                                 files; can be repeated
-  -P, --parameter <NAME=VALUE>  Use only this value of a parameter; can be
-                                repeated
-      --points <SELECTOR>       Use only these points of a series, as
+  -P, --parameter <NAME=VALUE>  Run only points with this value of a parameter;
+                                can be repeated
+      --points <SELECTOR>       Run only the points of a series that match
                                 NAME=VALUE,NAME=VALUE; can be repeated
-      --connect <FORM>          How to reach the machines of workers without
-                                `connect`: ssh:HOST, docker:NAME, podman:NAME,
-                                kubectl:POD, slurm:NODE, netns:NAME,
-                                machine:NAME, or a command
+      --connect <FORM>          How to reach workers that do not set `connect`:
+                                ssh:HOST, docker:NAME, podman:NAME, kubectl:POD,
+                                slurm:NODE, netns:NAME, machine:NAME, or a
+                                command
       --keep-scratch            Keep the scratch folders of the workers, and
                                 report where they are
       --dry-run                 Print the steps of every worker in every phase,
@@ -766,7 +766,7 @@ Options:
           Possible values:
           - text:   For people
           - json:   A JSON array
-          - github: Annotations of GitHub's workflows
+          - github: Annotations for GitHub Actions
           
           [default: text]
 

@@ -165,7 +165,7 @@ incomplete: 0 of 1 trial ended; steps: 1 failed, 1 lost; 1 worker; [..]s; result
 
 "#]],
         str![[r#"
-warning: `kept/r` is incomplete: its conductor was killed or is still running; the reports have what was recorded until then
+warning: `kept/r` is incomplete: its conductor was killed or is still running; the reports contain what has been recorded so far
 
 "#]],
     );

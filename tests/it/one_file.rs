@@ -284,7 +284,8 @@ fn a_step_with_the_name_of_a_worker_hides_its_address_with_a_warning() {
     let test = |label: &str| {
         format!("[Workers]\nserver = @ h1\nclient = @ h2\n[client:Run]\n{label} = true\nb = ping %(server)s\n")
     };
-    let expected = "6 shadowed-variable: `server` is the line of this section, not the address of the worker []";
+    let expected =
+        "6 shadowed-variable: `server` refers to the line of this section, not to the address of the worker []";
     assert_eq!(found(&test("server")), [expected]);
     assert_eq!(found(&test("other")), [""; 0]);
 }

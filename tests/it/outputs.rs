@@ -192,7 +192,7 @@ error[invalid-value]: `none` must be a whole number of at least 1 (`trials`)
 2 | trials = none
   |          ^^^^
   |
-  = hint: write digits only
+  = hint: write a number such as `10`
 
 error[unreadable-file]: there is no worker file `nowhere.cfg`
  --> test.cfg:4:5

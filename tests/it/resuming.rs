@@ -143,7 +143,7 @@ fn wait(folder: &Folder) -> String {
 fn ended_in_the_second(folder: &Folder, signal: i32) {
     let mut child = start(conductor(folder, ["conduct", "-q", "--run-id", "r", "test.cfg", "-o", "out"]));
     // The record can be behind what the players do.
-    let is_recorded = || folder.read("kept/r/events.jsonl").contains(r#""event":"trial_ended""#);
+    let is_recorded = || folder.read("kept/r/events.jsonl").contains(r#""event":"trial_started","trial":2"#);
     eventually("its second trial", || folder.join("waits").exists() && is_recorded());
     kill(child.id(), signal);
     child.wait().expect("it is ended");

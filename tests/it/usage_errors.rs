@@ -161,7 +161,7 @@ fn values_that_make_no_sense_are_usage_errors() {
         2,
         str![""],
         str![[r#"
-error: invalid value '0' for '--trials <N>': it must be a whole number of at least 1; write digits only
+error: invalid value '0' for '--trials <N>': it must be a whole number of at least 1; write a number such as `10`
 
 For more information, try '--help'.
 
@@ -181,7 +181,7 @@ For more information, try '--help'.
         2,
         str![""],
         str![[r#"
-error: invalid value 'many' for '--trials <N>': it must be a whole number of at least 1; write digits only
+error: invalid value 'many' for '--trials <N>': it must be a whole number of at least 1; write a number such as `10`
 
 For more information, try '--help'.
 

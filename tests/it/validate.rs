@@ -48,7 +48,7 @@ fn github_gets_an_annotation_for_each_finding() {
     run(&folder, ["validate", "--python", "-f", "github", "test.cfg", "a,b:c.cfg"]).assert(
         1,
         str![[r#"
-::error file=test.cfg,line=2,endLine=2,col=10,endColumn=11,title=invalid-value::`0` must be a whole number of at least 1 (`trials`)%0Ahint: write digits only
+::error file=test.cfg,line=2,endLine=2,col=10,endColumn=11,title=invalid-value::`0` must be a whole number of at least 1 (`trials`)%0Ahint: write a number such as `10`
 ::warning file=a.cfg,line=5,endLine=5,col=11,endColumn=12,title=lone-percent::the Python conductor does not accept a single `%25`%0Ahint: write `%25%25`
 ::error file=a.cfg,line=6,endLine=6,col=1,endColumn=2,title=duplicate-key::the key `x` is defined twice in `[Run]`%0Ahint: use another name; upper and lower case are the same
 ::error file=a%2Cb%3Ac.cfg,line=1,endLine=1,col=1,endColumn=1,title=missing-setting::the worker file has no `player`%0Ahint: add the player's address, `player = ADDRESS`, or how to reach the machine, `connect = FORM`, to `[Coordinator]`

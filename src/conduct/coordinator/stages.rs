@@ -79,7 +79,7 @@ impl Coordinator {
         let had_plan = entry.point.take().is_some();
         if self.stage == Stage::Planning && had_plan && self.trial > 0 && !entry.came_back {
             (entry.standing, entry.came_back) = (Standing::Lost, true);
-            let text = format!("{}; its session ended before the next trial, and another one is begun", end.reason);
+            let text = format!("{}; its session ended between two trials, so a new one is started", end.reason);
             return self.report(Event::Warning { worker: Some(worker), text });
         }
         self.workers[worker.0].standing = if in_trial { Standing::Lost } else { Standing::Gone };

@@ -89,7 +89,7 @@ fn exclude(series: &mut Series, text: &Text) -> Result<(), Refusal> {
 }
 
 fn number(text: &str) -> Result<u32, Refusal> {
-    text.parse().map_err(|_| Refusal::new("is not a whole number", "write digits only"))
+    text.parse().map_err(|_| Refusal::new("is not a whole number", "write a number such as `10`"))
 }
 
 fn selector(text: &str) -> Result<Selector, Refusal> {

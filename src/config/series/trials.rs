@@ -58,8 +58,10 @@ pub(in crate::config) fn check_enough(
     let needed = design.fewest_trials(rows);
     if rows > 0 && (trials.max(rounds(series, trials).most) as usize) < needed {
         let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-        let message =
-            format!("{} of each point cannot show a difference from the baseline", counted(trials as usize, "trial"));
+        let message = format!(
+            "{} of each point: too few to show a difference from the baseline",
+            counted(trials as usize, "trial")
+        );
         let (points, metrics) = (counted(compared, "point"), counted(of_points, "metric"));
         let each = if rows == compared * of_points {
             String::new()

@@ -73,21 +73,20 @@ fn timeout(step: &mut Step, limit: Duration) {
     }
 }
 
-/// Reports a form without an argument.
-fn check_argument(word: &str, argument: &str) -> Result<(), (String, &'static str)> {
-    let error = || (format!("`{word}:` has no argument"), "write one, as in `barrier:ready`");
-    if argument.is_empty() { Err(error()) } else { Ok(()) }
+/// Reports a form without an argument; `hint` has an example of one.
+fn check_argument(word: &str, argument: &str, hint: &'static str) -> Result<(), (String, &'static str)> {
+    if argument.is_empty() { Err((format!("`{word}:` requires an argument"), hint)) } else { Ok(()) }
 }
 
 fn barrier(name: &str, _: &[&str]) -> Result<Action, (String, &'static str)> {
-    check_argument("barrier", name)?;
+    check_argument("barrier", name, "write a name, such as `barrier:ready`")?;
     let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
     let invalid = || ("invalid barrier name".to_owned(), "names consist of letters, digits, `.`, `_` and `-`");
     is_name.then(|| Action::Barrier(name.to_owned())).ok_or_else(invalid)
 }
 
 fn stop(label: &str, _: &[&str]) -> Result<Action, (String, &'static str)> {
-    check_argument("stop", label)?;
+    check_argument("stop", label, "write the label of a spawned step, such as `stop:server`")?;
     Ok(Action::Stop(label.to_owned()))
 }
 
@@ -122,7 +121,7 @@ fn after_label<'t>(text: &'t str, label: &str) -> Option<&'t str> {
 }
 
 fn fetch(pattern: &str, _: &[&str]) -> Result<Action, (String, &'static str)> {
-    check_argument("fetch", pattern)?;
+    check_argument("fetch", pattern, "write a file or a pattern, such as `fetch:result.log`")?;
     FilePattern::check(pattern).map(|()| Action::Fetch(pattern.to_owned()))
 }
 
