@@ -8,7 +8,7 @@ use crate::model::{Network, PlayerTime, is_loopback, is_loopback_host};
 /// How often the name of the conductor is looked up.
 const AGAIN: Duration = Duration::from_mins(1);
 
-/// Who may connect: this machine, the conductor of the worker file, and the addresses in `allow`.
+/// The rules on who may connect: this machine, the conductor of the worker file, and the addresses in `allow`.
 #[derive(Debug, Clone, Default)]
 pub struct Admission {
     /// The networks of `allow`, if it is set. In that case, this machine must be listed as well.

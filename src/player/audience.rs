@@ -15,7 +15,7 @@ use crate::wire::{
     interval,
 };
 
-/// How long output waits for a conductor that does not receive any before it goes to the spool.
+/// How long output waits for a conductor that does not receive it before it goes to the spool.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The recipient of a session's reports and of its steps' output.

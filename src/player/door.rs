@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener;
 
 use crate::wire::listen_everywhere;
 
-/// Where a player waits for conductors.
+/// The socket on which a player waits for conductors.
 pub(super) enum Door {
     /// A TCP port. Conductors with an allowed address can connect.
     Machine(TcpListener),

@@ -18,7 +18,7 @@ use crate::model::PlayerTime;
 use crate::sys::{self, DescriptorLimit, clock};
 use crate::wire::Connection;
 
-/// How the listener's loop ends in this process.
+/// The result of the listener's loop in this process.
 pub(super) enum End {
     /// The player has ended, with this exit status.
     Status(i32),

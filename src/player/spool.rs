@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 
 use crate::wire::{Data, Outbox, ROOM, WINDOW};
 
-/// The outbox is refilled from the file while less than this is waiting in it.
+/// The outbox is refilled from the file while less data than this is waiting in it.
 const BACK: usize = WINDOW / 8;
 
 /// The file and the positions of the output in it.
