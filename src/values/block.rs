@@ -1,4 +1,4 @@
-//! What is said of a metric: a line for each point, or for each run.
+//! The summary of a metric: a line for each point, or for each run.
 
 use crate::statistics::{Comparison, Design, Drift, Judgement, Location};
 
@@ -9,15 +9,15 @@ use super::table::Metric;
 pub struct Block {
     /// The metric.
     pub metric: Metric,
-    /// The worker whose values they are; none where they are made of the values of several.
+    /// The worker that the values belong to; `None` if each combines the values of several workers.
     pub worker: Option<String>,
-    /// How its lines are compared, if any are.
+    /// How its lines are compared, if they are.
     pub design: Option<Design>,
     /// The lines.
     pub lines: Vec<Line>,
 }
 
-/// The values of a metric at a point of a run.
+/// The summary of a metric at a point of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// The position of the run.
@@ -26,17 +26,17 @@ pub struct Line {
     pub point: usize,
     /// The median and its interval, if there is a value.
     pub location: Option<Location>,
-    /// How many values there are.
+    /// The number of values.
     pub counted: usize,
-    /// How many of these are not among those that are expected.
+    /// The number of values outside the expected range.
     pub outside: usize,
-    /// How many of these are the metric's `default`, because nothing could be measured.
+    /// The number of values that are the metric's `default`, because nothing could be measured.
     pub defaults: usize,
-    /// How many trials there are at the point.
+    /// The number of trials at the point.
     pub trials: usize,
-    /// How many of its values are in no pair because their trials were run again later.
+    /// The number of values that are not paired because their trials were run again later.
     pub run_again: usize,
-    /// How it differs from its baseline.
+    /// The comparison with its baseline.
     pub against: Against,
     /// The values that are far from the others.
     pub unusual: Vec<Unusual>,
@@ -44,18 +44,18 @@ pub struct Line {
     pub drift: Option<Drift>,
 }
 
-/// How a line differs from its baseline.
+/// The comparison of a line with its baseline.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Against {
     /// Nothing is compared.
     Nothing,
-    /// It is a baseline.
+    /// The line is a baseline.
     Baseline,
-    /// There is no baseline with the same other parameters.
+    /// No baseline has the same other parameters.
     NoBaseline,
-    /// One of them has no value, or no round has a value of both.
+    /// One of the two has no value, or no round has values of both.
     NoValues,
-    /// It was compared.
+    /// The line was compared.
     Compared(Compared),
 }
 
@@ -64,9 +64,9 @@ pub enum Against {
 pub struct Compared {
     /// The change.
     pub comparison: Comparison,
-    /// From which change on it matters, on the scale of the comparison.
+    /// The smallest change that matters, on the scale of the comparison.
     pub threshold: f64,
-    /// What is said of it; nothing where the test file has no section for the metric.
+    /// The verdict; `None` if the test file has no section for the metric.
     pub judgement: Option<Judgement>,
 }
 
@@ -77,7 +77,7 @@ pub struct Unusual {
     pub trial: u32,
     /// The value.
     pub value: f64,
-    /// What happened in the trial, for people.
+    /// What happened in the trial, as messages.
     pub notes: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! From the events of a run to its values.
+//! Collects the values of a run from its events.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use crate::statistics::{Design, Sample};
 
 use super::table::{Kind, Metric, Point, Reading, Trial, Value, Values, usual_threshold};
 
-/// So many things that happened in a trial are kept.
+/// The maximum number of notes that are kept for a trial.
 const NOTES: usize = 5;
 
 /// Collects the values of a run.
 #[derive(Debug, Clone)]
 pub struct Collector {
     values: Values,
-    /// The values of the earlier configurations of the run.
+    /// The values of the earlier generations of the run.
     earlier: Vec<(u32, Values)>,
-    /// The highest number of a trial that has begun.
+    /// The highest number of a trial that was started.
     highest: u32,
-    /// The positions of the metrics, by their names.
+    /// The positions of the metrics, by name.
     known: BTreeMap<String, usize>,
     plan: Option<Arc<Plan>>,
-    /// The phase that began last.
+    /// The phase that started last.
     phase: Phase,
-    /// Which configuration of the run applies, counted from 1.
+    /// The current generation of the run, from 1.
     generation: u32,
 }
 
@@ -39,27 +39,27 @@ impl Default for Collector {
 }
 
 impl Collector {
-    /// What was collected with the latest configuration of the run.
+    /// Returns the values of the latest generation.
     pub const fn values(&self) -> &Values {
         &self.values
     }
 
-    /// What was collected with each configuration of the run, from the first, and the number of the configuration.
+    /// Iterates over all generations, from the first, each with its number and values.
     pub fn generations(&self) -> impl Iterator<Item = (u32, &Values)> {
         let earlier = self.earlier.iter().map(|(generation, values)| (*generation, values));
         earlier.chain([(self.generation, &self.values)])
     }
 
-    /// What was collected with the latest configuration of the run, at the end.
+    /// Returns the values of the latest generation, at the end of the run.
     pub fn into_values(self) -> Values {
         self.values
     }
 
-    /// Takes one event.
+    /// Processes an event.
     pub fn take(&mut self, event: &Event) {
         match event {
             Event::RunStarted { plan, .. } => self.begin(plan),
-            // What was measured with another configuration is never put together with what comes.
+            // Values of different generations are never combined.
             Event::RunResumed { plan, generation, .. } if *generation != self.generation => {
                 self.fill();
                 self.earlier.push((self.generation, std::mem::take(&mut self.values)));
@@ -129,7 +129,7 @@ impl Collector {
         self.plan = Some(Arc::clone(plan));
     }
 
-    /// Each metric of the test file has a row in each trial, also where nobody tried to measure it.
+    /// Gives each metric of the test file a row in each trial, even if it was not measured.
     fn fill(&mut self) {
         if self.open().is_none() {
             return;
@@ -143,7 +143,7 @@ impl Collector {
         }
     }
 
-    /// The trial that is run.
+    /// Returns the trial that is running.
     fn open(&mut self) -> Option<&mut Trial> {
         self.values.trials.last_mut().filter(|trial| trial.verdict.is_none())
     }
@@ -182,8 +182,8 @@ impl Collector {
         self.push(metric, None, Reading::plain(duration.as_secs_f64()));
     }
 
-    /// The position of a metric, which is added where it is new. One that has no unit so far has the unit of what is
-    /// measured.
+    /// Returns the position of a metric, after adding it if it is new. A metric without a unit gets the unit of the
+    /// measured value.
     fn metric(&mut self, name: &str, unit: Option<&str>, kind: Kind) -> usize {
         let metrics = &mut self.values.metrics;
         let unit = unit.map(str::to_owned);
@@ -198,7 +198,7 @@ impl Collector {
         known
     }
 
-    /// A reading, if it has the unit of its metric, and statistics can use it.
+    /// Returns a reading if it has the unit of its metric and statistics can use it, otherwise why it is missing.
     fn of_one_unit(&self, metric: usize, unit: Option<&str>, reading: Reading) -> Reading {
         let own = self.values.metrics[metric].unit.as_deref();
         match (own, unit, &reading) {
@@ -219,13 +219,13 @@ impl Collector {
     }
 }
 
-/// A point of the plan.
+/// Converts a point of the plan.
 fn of_point(point: &crate::model::Point) -> Point {
     let baseline = point.baseline.map(|baseline| baseline.0);
     Point { name: point.name.clone(), parameters: point.parameters.clone(), baseline }
 }
 
-/// A metric of the test file.
+/// Converts a metric of the test file.
 fn of_section(plan: &Plan, metric: &crate::model::Metric) -> Metric {
     Metric {
         name: metric.name.to_string(),
@@ -237,8 +237,8 @@ fn of_section(plan: &Plan, metric: &crate::model::Metric) -> Metric {
     }
 }
 
-/// The phase in which a value comes about of which `from` says this: the last one that the text can mean. What a spawned
-/// step prints can depend on later phases, too.
+/// Returns the phase in which a value with this `from` is produced: the last one that the text can refer to. Returns
+/// `None` for the output of a spawned step, which can also depend on later phases.
 fn phase_of(plan: &Plan, from: &str) -> Option<Phase> {
     let from = from.strip_suffix(":stderr").or(from.strip_suffix(":stdout")).unwrap_or(from).to_lowercase();
     let is_named = |phase: &Phase| from.contains(&format!(".{phase}.")) || from == format!("start_skew.{phase}");

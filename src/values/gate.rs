@@ -1,4 +1,4 @@
-//! The verdicts of all lines of a summary, which are judged together.
+//! The verdicts of all lines of a summary. They are computed together.
 
 use crate::model::{Better, Margin};
 use crate::statistics::{Direction, Row, Scale, Thresholds, judge};
@@ -6,8 +6,8 @@ use crate::statistics::{Direction, Row, Scale, Thresholds, judge};
 use super::block::{Against, Block};
 use super::table::Kind;
 
-/// Says of each comparison what it is worth. The lines of metrics that have a section are judged together; the others
-/// have no verdict. Returns how many were judged.
+/// Computes the verdicts of all comparisons. The lines of metrics that have a section are judged together; the others
+/// have no verdict. Returns the number of lines that were judged.
 pub(super) fn judge_all(blocks: &mut [Block], bases: &[Vec<Option<f64>>]) -> usize {
     let mut rows = Vec::new();
     for (block, bases) in blocks.iter_mut().zip(bases) {
@@ -36,8 +36,8 @@ pub(super) fn judge_all(blocks: &mut [Block], bases: &[Vec<Option<f64>>]) -> usi
     rows.len()
 }
 
-/// The thresholds of a comparison with a baseline of this median. One in the unit of the metric is a part of the median
-/// where values are compared by their ratio.
+/// The thresholds for comparing with a baseline that has this median. An absolute threshold is divided by the median if
+/// values are compared by ratio.
 fn thresholds(margin: Margin, median: f64) -> Thresholds {
     let usual = Thresholds::default();
     let thresholds = match margin {

@@ -1,4 +1,4 @@
-//! Which lines a block has, and with which of them each is compared.
+//! The lines of a block, and the baseline of each.
 
 use super::table::{Point, Values};
 
@@ -10,20 +10,20 @@ pub(super) struct Slot {
     pub(super) base: Base,
 }
 
-/// With what a line is compared.
+/// The baseline of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Base {
-    /// With nothing.
+    /// The line is not compared.
     Nothing,
-    /// It is a baseline.
+    /// The line is a baseline itself.
     Own,
-    /// There is none for it.
+    /// There is no baseline for the line.
     Absent,
-    /// With the line at this position.
+    /// The baseline is the line at this position.
     At(usize),
 }
 
-/// The points of one run, each against its baseline.
+/// Lays out the points of one run, each with its baseline.
 pub(super) fn of_run(values: &Values) -> Vec<Slot> {
     let has_baselines = values.points.iter().any(|point| point.baseline.is_some()) && values.points.len() > 1;
     let slot = |(at, point): (usize, &Point)| {
@@ -38,8 +38,8 @@ pub(super) fn of_run(values: &Values) -> Vec<Slot> {
     values.points.iter().enumerate().map(slot).collect()
 }
 
-/// The points of several runs, each against the point of the first run that has the same parameters. With `by`, that
-/// parameter may differ: all are compared with the first of the first run.
+/// Lays out the points of several runs, each compared with the point of the first run that has the same parameters.
+/// With `by`, that parameter may differ: all are compared with the first such point of the first run.
 pub(super) fn of_runs(runs: &[Values], by: Option<&str>) -> Vec<Slot> {
     let mut slots: Vec<Slot> = Vec::new();
     let Some((base, others)) = runs.split_first() else { return slots };
@@ -48,7 +48,7 @@ pub(super) fn of_runs(runs: &[Values], by: Option<&str>) -> Vec<Slot> {
         None => a.parameters == b.parameters,
     };
     for (at, point) in base.points.iter().enumerate() {
-        // With `by`, the points that differ only in it are together, below the first of them.
+        // With `by`, points that differ only in this parameter follow the first of them.
         if base.points[..at].iter().any(|before| alike(before, point)) {
             continue;
         }
@@ -62,7 +62,7 @@ pub(super) fn of_runs(runs: &[Values], by: Option<&str>) -> Vec<Slot> {
         let compared = rest.chain(new).filter(|(_, _, own)| alike(own, point));
         slots.extend(compared.map(|(run, point, _)| Slot { run, point, base: Base::At(first) }));
     }
-    // What only the others have is shown, but not compared.
+    // Points that only the other runs have are shown, but not compared.
     for (values, run) in others.iter().zip(1..) {
         let is_alone = |point: &Point| !base.points.iter().any(|known| alike(known, point));
         let alone = values.points.iter().enumerate().filter(|(_, point)| is_alone(point));
@@ -71,7 +71,7 @@ pub(super) fn of_runs(runs: &[Values], by: Option<&str>) -> Vec<Slot> {
     slots
 }
 
-/// The points of runs, each against the same point of the run before that has it.
+/// Lays out the points of runs, each compared with the same point of the last earlier run that has it.
 pub(super) fn of_history(runs: &[Values]) -> Vec<Slot> {
     let mut slots: Vec<Slot> = Vec::new();
     let mut seen: Vec<&Point> = Vec::new();

@@ -1,7 +1,7 @@
-//! The values of the metrics of runs: which there are, which of them count, and what the statistics say of them.
+//! The values of the metrics of runs: which values exist, which of them count, and their statistics.
 //!
-//! `table` holds the values; `collect` makes it from the events of a run. `summary` has a block for each metric with a
-//! line for each point; it compares points of one run, or of several runs. Everything here is pure.
+//! `table` contains the values; `collect` creates it from the events of a run. `summary` has a block for each metric
+//! with a line for each point; it compares points of one run, or of several runs. All code here is pure.
 
 mod block;
 mod collect;

@@ -1,4 +1,4 @@
-//! How precisely medians are known: which of them need more trials.
+//! The precision of medians: finds those that need more trials.
 
 use crate::model::{Imprecise, Margin};
 use crate::statistics::Location;
@@ -8,8 +8,8 @@ use super::summary::with_values;
 use super::table::{Value, Values};
 
 impl Values {
-    /// The medians at all points that are not as precise as these metrics of the test file want, the worst first. They are
-    /// the first metrics of the table.
+    /// Returns the medians at all points that are less precise than these metrics of the test file require, the worst
+    /// first. These metrics must be the first ones of the table.
     pub fn imprecise(&self, metrics: &[crate::model::Metric]) -> Vec<Imprecise> {
         let mut found = Vec::new();
         let wanted = metrics.iter().enumerate().filter_map(|(at, metric)| Some((at, metric, metric.precision?)));
@@ -33,7 +33,7 @@ impl Values {
     }
 }
 
-/// Half the interval, on the scale of what is wanted. A part of a median of zero is nothing, unless all is zero.
+/// Returns half the interval's width, on the scale of `wanted`. `None` for a fraction of 0, unless all values are 0.
 fn half_width(location: &Location, wanted: Margin) -> Option<Margin> {
     let half = location.interval?.half_width();
     match wanted {

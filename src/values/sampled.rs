@@ -1,4 +1,4 @@
-//! The sample of a metric at a point: the values that count, by trial.
+//! The sample of a metric at a point: the values that count, in the order of the trials.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,24 +9,24 @@ use crate::statistics::{Comparison, Design, Drift, Location, Pair, Pairs, Sample
 use super::block::Unusual;
 use super::table::{Trial, Value, Values};
 
-/// A shorter start skew explains no value, however unusual it is.
+/// The shortest start skew that can explain an unusual value.
 const LEAST_SKEW: Duration = Duration::from_millis(1);
 
 /// The values of a metric at a point.
 pub(super) struct Sampled<'a> {
-    /// The rows that count, in the order of their trials.
+    /// The values that count, in the order of their trials.
     rows: Vec<(&'a Trial, f64)>,
     sample: Option<Sample>,
-    /// How many of them are not among those that are expected.
+    /// The number of values outside the expected range.
     pub(super) outside: usize,
-    /// How many of them are the metric's `default`.
+    /// The number of values that are the metric's `default`.
     pub(super) defaults: usize,
-    /// How many trials were to be measured.
+    /// The number of trials that were to be measured.
     pub(super) trials: usize,
 }
 
 impl<'a> Sampled<'a> {
-    /// The values among these rows that count at this point.
+    /// Collects the values among these rows that count at this point.
     pub(super) fn new(values: &'a Values, rows: &[&'a Value], point: usize) -> Self {
         let at_point = |trial: &Trial| trial.point == point && trial.is_wanted();
         let is_counted = |row: &&&'a Value| at_point(&values.trials[row.trial]) && values.counted(row).is_ok();
@@ -41,17 +41,17 @@ impl<'a> Sampled<'a> {
         Self { rows, sample, outside, defaults, trials }
     }
 
-    /// How many values there are.
+    /// Returns the number of values.
     pub(super) fn counted(&self) -> usize {
         self.sample.as_ref().map_or(0, Sample::len)
     }
 
-    /// The median and its interval.
+    /// Returns the median and its interval.
     pub(super) fn location(&self) -> Option<Location> {
         self.sample.as_ref().map(Location::of)
     }
 
-    /// How it differs from a baseline. What was run again later is in no pair: its round was long ago.
+    /// Compares it with a baseline. Trials that were run again are not paired, because their round was much earlier.
     pub(super) fn compare(&self, base: &Self, design: Design) -> Option<Comparison> {
         match design {
             Design::Unpaired => Some(Comparison::unpaired(base.sample.as_ref()?, self.sample.as_ref()?)),
@@ -64,7 +64,7 @@ impl<'a> Sampled<'a> {
         }
     }
 
-    /// How many values are in no pair because their trials were run again later.
+    /// Returns the number of values that are not paired because their trials were run again later.
     pub(super) fn run_again(&self) -> usize {
         self.rows.iter().filter(|(trial, _)| trial.attempt > 1).count()
     }
@@ -74,13 +74,13 @@ impl<'a> Sampled<'a> {
         in_its_round.map(|(trial, value)| (trial.round, *value)).collect()
     }
 
-    /// Whether the values rise or fall during the run.
+    /// Returns whether the values rise or fall during the run.
     pub(super) fn drift(&self) -> Option<Drift> {
         Trend::of(self.sample.as_ref()?).drift()
     }
 
-    /// The values that are far from the others, with what happened in their trials until they were measured: in phases up
-    /// to this one. Nothing after Collect can be a reason.
+    /// Returns the values that are far from the others, with what happened in their trials before they were measured:
+    /// in phases up to `phase`. Events after Collect cannot be the reason.
     pub(super) fn unusual(&self, skews: &UnusualSkews, phase: Option<Phase>) -> Vec<Unusual> {
         let last = phase.unwrap_or(Phase::Collect);
         let found = self.sample.as_ref().map(outliers).unwrap_or_default();
@@ -96,11 +96,11 @@ impl<'a> Sampled<'a> {
     }
 }
 
-/// The start skews of a run that are far above those of the other trials.
+/// The start skews of a run that are far above those of its other trials.
 pub(super) struct UnusualSkews(BTreeSet<(Phase, Duration)>);
 
 impl UnusualSkews {
-    /// Those of a run.
+    /// Finds the unusual start skews of a run.
     pub(super) fn of(values: &Values) -> Self {
         let mut phases: BTreeMap<Phase, Vec<Duration>> = BTreeMap::new();
         for (phase, skew) in values.trials.iter().flat_map(|trial| &trial.skews) {
@@ -117,7 +117,7 @@ impl UnusualSkews {
         Self(unusual.collect())
     }
 
-    /// Those of a trial.
+    /// Iterates over the unusual start skews of a trial.
     fn of_trial<'a>(&'a self, trial: &'a Trial) -> impl Iterator<Item = &'a (Phase, Duration)> {
         trial.skews.iter().filter(|skew| self.0.contains(skew))
     }

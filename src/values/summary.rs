@@ -1,4 +1,4 @@
-//! The summary of one run or of several: medians with their intervals, and how points differ.
+//! The summary of one run or of several: medians with their intervals, and the differences of points.
 
 use std::collections::BTreeSet;
 
@@ -11,23 +11,23 @@ use super::layout::{self, Base, Slot};
 use super::sampled::{Sampled, UnusualSkews};
 use super::table::{Kind, Metric, Trial, Value, Values};
 
-/// What is said of the metrics of one run or of several.
+/// The summary of the metrics of one run or of several.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
     /// The metrics.
     pub blocks: Vec<Block>,
-    /// How many lines were judged together.
+    /// The number of lines that were judged together.
     pub judged: usize,
-    /// What the first run has and another one has not.
+    /// Metrics and points of the first run that are missing in another run.
     pub missing: Vec<MissingIn>,
 }
 
-/// Something of the first run that another one does not have.
+/// A metric or point of the first run that is missing in another run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingIn {
     /// The position of the other run.
     pub run: usize,
-    /// The metric with its unit; none where the whole point is missing.
+    /// The metric with its unit; `None` if the whole point is missing.
     pub metric: Option<(String, Option<String>)>,
     /// The worker.
     pub worker: Option<String>,
@@ -35,23 +35,23 @@ pub struct MissingIn {
     pub point: usize,
 }
 
-/// How runs are compared.
+/// The options for comparing runs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Options {
-    /// The parameter in which points that are compared may differ.
+    /// The parameter in which compared points may differ.
     pub by: Option<String>,
-    /// The threshold of all metrics, instead of their own.
+    /// The threshold for all metrics, instead of their own.
     pub threshold: Option<Margin>,
 }
 
 impl Summary {
-    /// Of one run: each point with that which is its baseline.
+    /// Summarizes one run, comparing each point with its baseline.
     pub fn of_run(values: &Values) -> Self {
         let runs = std::slice::from_ref(values);
         Self::new(runs, &layout::of_run(values), None)
     }
 
-    /// Of several runs: each point of the others with that of the first run.
+    /// Summarizes several runs, comparing each with the first, point by point.
     pub fn of_runs(runs: &[Values], options: &Options) -> Self {
         let slots = layout::of_runs(runs, options.by.as_deref());
         let mut summary = Self::new(runs, &slots, options.threshold);
@@ -59,7 +59,7 @@ impl Summary {
         summary
     }
 
-    /// Of runs in the order of time: each point of a run with that of the run before.
+    /// Summarizes runs in order of time, comparing each with the previous one, point by point.
     pub fn of_history(runs: &[Values]) -> Self {
         Self::new(runs, &layout::of_history(runs), None)
     }
@@ -77,19 +77,19 @@ impl Summary {
         Self { blocks, judged, missing: Vec::new() }
     }
 
-    /// All comparisons.
+    /// Iterates over all comparisons.
     pub fn compared(&self) -> impl Iterator<Item = &Compared> {
         self.blocks.iter().flat_map(|block| &block.lines).filter_map(Line::compared)
     }
 
-    /// All verdicts.
+    /// Iterates over all verdicts.
     pub fn verdicts(&self) -> impl Iterator<Item = Verdict> {
         self.compared().filter_map(|compared| Some(compared.judgement?.verdict))
     }
 }
 
-/// How often the trials of two runs failed, and the p-value of whether those of `new` fail more often. Only points that
-/// both have count.
+/// Returns how often the trials of two runs failed, and the p-value of `new` failing more often. Only points that both
+/// runs have count.
 pub fn failures(base: &Values, new: &Values) -> (Failures, Failures, Probability) {
     let of = |own: &Values, other: &Values| {
         let is_common = |trial: &Trial| {
@@ -103,7 +103,7 @@ pub fn failures(base: &Values, new: &Values) -> (Failures, Failures, Probability
     (base, new, new.more_often_than(base))
 }
 
-/// The metrics of all runs, each worker apart, in the order in which they were first measured.
+/// Returns the metrics of all runs, separately for each worker, in the order in which they were first measured.
 fn metrics(runs: &[Values]) -> Vec<(Metric, Option<String>)> {
     let mut all: Vec<(Metric, Option<String>)> = Vec::new();
     for values in runs {
@@ -124,15 +124,15 @@ fn metrics(runs: &[Values]) -> Vec<(Metric, Option<String>)> {
     all
 }
 
-/// The workers that have values of their own; none where the values are made of those of several.
+/// Returns the workers that have their own values; only `None` if values combine those of several workers.
 pub(super) fn with_values(workers: BTreeSet<Option<WorkerId>>) -> Vec<Option<WorkerId>> {
     let has_several = workers.len() > 1;
-    // What was not measured has no worker either, and does not stand for another one.
+    // A metric that was not measured has no worker either, but does not combine several.
     let workers: Vec<_> = workers.into_iter().filter(|worker| worker.is_some() || !has_several).collect();
     if workers.is_empty() { vec![None] } else { workers }
 }
 
-/// The block of a metric, and the median of the baseline of each line.
+/// Creates the block of a metric, and returns the median of the baseline of each line.
 fn block(
     runs: &[Values],
     skews: &[UnusualSkews],
@@ -178,7 +178,7 @@ fn block(
     (Block { metric, worker, design, lines }, bases)
 }
 
-/// Whether the values of a line are in pairs with those of other lines.
+/// Returns whether the values of a line are paired with those of other lines.
 fn is_paired(runs: &[Values], slots: &[Slot], line: usize) -> bool {
     let of_one_run = |base: usize, other: usize| slots[base].run == slots[other].run;
     let is_compared = match slots[line].base {
@@ -189,7 +189,7 @@ fn is_paired(runs: &[Values], slots: &[Slot], line: usize) -> bool {
     is_compared && runs[slots[line].run].design == Design::Paired
 }
 
-/// What the first run has values of and another run has none of.
+/// Returns the metrics and points for which the first run has values and another run has none.
 fn missing(runs: &[Values], slots: &[Slot], blocks: &[Block]) -> Vec<MissingIn> {
     let mut missing = Vec::new();
     for (first, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.base == Base::Own) {

@@ -1,4 +1,4 @@
-//! The table of values: a row for each metric of each trial, and of each worker where workers have values of their own.
+//! The table of values: a row for each metric of each trial, and for each worker if workers have their own values.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::statistics::{Design, Scale, Thresholds};
 /// The values of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Values {
-    /// The points: one without a name in a test without parameters.
+    /// The points. A test without parameters has one, without a name.
     pub points: Vec<Point>,
     /// Whether the values of a round are compared with each other.
     pub design: Design,
@@ -16,7 +16,7 @@ pub struct Values {
     pub workers: Vec<String>,
     /// The metrics: those of the test file first.
     pub metrics: Vec<Metric>,
-    /// The trials, in the order in which they began.
+    /// The trials, in the order in which they started.
     pub trials: Vec<Trial>,
     /// The values, in the order in which they were measured.
     pub rows: Vec<Value>,
@@ -33,76 +33,76 @@ impl Default for Values {
 /// A combination of parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Point {
-    /// Its name, such as `qdisc=codel,rate=10mbit`; empty where there are no parameters.
+    /// The name, such as `qdisc=codel,rate=10mbit`; empty if there are no parameters.
     pub name: String,
     /// The parameters, by name.
     pub parameters: Vec<(String, String)>,
-    /// The point with which it is compared: itself where it is a baseline.
+    /// The point with which it is compared; a baseline is compared with itself.
     pub baseline: Option<usize>,
 }
 
-/// What is measured.
+/// A metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
     /// Its name.
     pub name: String,
     /// Its unit.
     pub unit: Option<String>,
-    /// Which values are better, if that was said.
+    /// Which values are better, if known.
     pub better: Option<Better>,
-    /// From which change on a difference matters.
+    /// The smallest difference that matters.
     pub threshold: Margin,
-    /// Where it comes from.
+    /// The origin of the metric.
     pub kind: Kind,
-    /// The phase in which it is measured; none if it can depend on all phases up to Collect.
+    /// The phase in which it is measured; `None` if it can depend on all phases up to Collect.
     pub phase: Option<Phase>,
 }
 
 impl Metric {
-    /// Whether it is the same metric, perhaps in another run: it has the same name and unit.
+    /// Returns whether it is the same metric, possibly in another run: it has the same name and unit.
     pub fn is_same(&self, other: &Self) -> bool {
         self.name == other.name && self.unit == other.unit
     }
 }
 
-/// Where a metric comes from.
+/// The origin of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A section of the test file: its comparisons have a verdict.
     Section,
     /// The check printed it, and the test file has no section for it.
     Printed,
-    /// How long something took.
+    /// The duration of something.
     Time,
 }
 
-/// From which change on a difference matters where the test file does not say it.
+/// Returns the smallest difference that matters if the test file sets none.
 pub(super) fn usual_threshold() -> Margin {
     Margin::Relative(Thresholds::default().on(Scale::Ratio))
 }
 
-/// A trial; where one was run again, each of its attempts.
+/// An attempt of a trial.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
-    /// Its number, from 1.
+    /// The number of the trial, from 1.
     pub number: u32,
-    /// Which attempt it is, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// Its round, from 1.
+    /// The round, from 1.
     pub round: u32,
-    /// Its point.
+    /// The point.
     pub point: usize,
-    /// Whether its values do not count because the system is not yet as it will be.
+    /// Whether it is a warm-up trial, whose values do not count.
     pub is_warm_up: bool,
-    /// Whether another attempt came after it.
+    /// Whether a later attempt replaced it.
     pub is_replaced: bool,
-    /// How it had gone when its metrics were measured, if that was known.
+    /// The verdict when its metrics were measured, if known.
     pub before: Option<Verdict>,
-    /// How it went, if it ended.
+    /// The verdict, if it ended.
     pub verdict: Option<Verdict>,
     /// How far apart the workers started, by phase.
     pub skews: Vec<(Phase, Duration)>,
-    /// What happened that may explain an unusual value, for people, and in which phase.
+    /// What may explain an unusual value, as messages, and the phase in which it happened.
     pub notes: Vec<(Phase, String)>,
 }
 
@@ -113,40 +113,40 @@ pub struct Value {
     pub trial: usize,
     /// The position of its metric.
     pub metric: usize,
-    /// The worker whose value it is; none where it is made of the values of several.
+    /// The worker that the value belongs to; `None` if it combines the values of several workers.
     pub worker: Option<WorkerId>,
-    /// What was measured.
+    /// The result of the measurement.
     pub reading: Reading,
 }
 
-/// What was measured.
+/// The result of a measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reading {
     /// A finite number.
     Number {
         /// The number.
         value: f64,
-        /// Whether it is not among those that are expected.
+        /// Whether it is outside the expected range.
         is_outside: bool,
         /// Whether it is the metric's `default`, because nothing could be measured.
         is_default: bool,
     },
-    /// Nothing, for this reason.
+    /// There is no number, for this reason.
     Missing(Box<str>),
 }
 
 impl Reading {
-    /// A number about which there is nothing more to say.
+    /// Creates a measured number within the expected range.
     pub const fn plain(value: f64) -> Self {
         Self::Number { value, is_outside: false, is_default: false }
     }
 
-    /// Whether it is a number that is not among those that are expected.
+    /// Returns whether it is a number outside the expected range.
     pub const fn is_outside(&self) -> bool {
         matches!(self, Self::Number { is_outside: true, .. })
     }
 
-    /// Whether it is the metric's `default`.
+    /// Returns whether it is the metric's `default`.
     pub const fn is_default(&self) -> bool {
         matches!(self, Self::Number { is_default: true, .. })
     }
@@ -155,7 +155,7 @@ impl Reading {
 /// Why a value is not in the sample.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Uncounted {
-    /// Its trial is one of those before the measurement.
+    /// Its trial is a warm-up.
     #[error("warm-up")]
     WarmUp,
     /// Its trial was run again.
@@ -176,14 +176,14 @@ pub enum Uncounted {
 }
 
 impl Trial {
-    /// One that begins.
+    /// Creates a trial that starts.
     pub fn new(number: u32, attempt: u32, round: u32, point: usize) -> Self {
         let (skews, notes) = (Vec::new(), Vec::new());
         let (is_warm_up, is_replaced) = (false, false);
         Self { number, attempt, round, point, is_warm_up, is_replaced, before: None, verdict: None, skews, notes }
     }
 
-    /// Why its values do not count, if they do not.
+    /// Returns why its values do not count, if they do not.
     pub fn uncounted(&self) -> Option<Uncounted> {
         if self.is_warm_up {
             return Some(Uncounted::WarmUp);
@@ -199,18 +199,18 @@ impl Trial {
         }
     }
 
-    /// Whether it is one of those that were to be measured: neither warm-up nor run again.
+    /// Returns whether it should be measured: it is neither a warm-up nor replaced by a later attempt.
     pub const fn is_wanted(&self) -> bool {
         !self.is_warm_up && !self.is_replaced
     }
 }
 
 impl Values {
-    /// The number of a row that is in the sample, or why it is not there.
+    /// Returns the number of a row if it is in the sample.
     ///
     /// # Errors
     ///
-    /// Why not.
+    /// Returns why the row is not in the sample.
     pub fn counted(&self, row: &Value) -> Result<f64, Uncounted> {
         if let Some(why) = self.trials[row.trial].uncounted() {
             return Err(why);
@@ -221,20 +221,20 @@ impl Values {
         }
     }
 
-    /// The name of a worker.
+    /// Returns the name of a worker.
     pub fn worker(&self, worker: WorkerId) -> &str {
         self.workers.get(worker.0).map_or("?", String::as_str)
     }
 
-    /// The rows of a metric: those of a worker, or those that are made of the values of several.
+    /// Returns the rows of a metric: those of a worker, or those that combine the values of several workers.
     pub fn rows_of(&self, metric: &Metric, worker: Option<&str>) -> Vec<&Value> {
         let is_own: Vec<bool> = self.metrics.iter().map(|own| own.is_same(metric)).collect();
         let is_wanted = |row: &&Value| is_own[row.metric] && row.worker.map(|own| self.worker(own)) == worker;
         self.rows.iter().filter(is_wanted).collect()
     }
 
-    /// What the points are compared with: the parameters in which they differ from their baselines, with the values of
-    /// these, such as `qdisc=fq_codel`. None where one parameter has several such values.
+    /// Returns what the points are compared with: the parameters in which they differ from their baselines, with the
+    /// values of the baselines, such as `qdisc=fq_codel`. Returns `None` if a parameter has several such values.
     pub fn baseline(&self) -> Option<String> {
         let mut parts: Vec<(&str, &str)> = Vec::new();
         for point in &self.points {
@@ -250,7 +250,7 @@ impl Values {
         (is_clear && !parts.is_empty()).then_some(joined)
     }
 
-    /// The same with one metric only, which is shown wherever it comes from.
+    /// Returns the same table with only one metric, which is shown whatever its origin.
     #[must_use]
     pub fn only(&self, name: &str) -> Self {
         let is_own = |metric: usize| self.metrics[metric].name == name;
@@ -266,8 +266,8 @@ impl Values {
         Self { metrics, rows, ..self.clone() }
     }
 
-    /// How many of the trials that have a verdict failed, and how many there are of these; not of warm-up, nor of what
-    /// was run again.
+    /// Returns how many trials failed, and how many failed or passed. Warm-up trials and those that were run again are
+    /// not counted.
     pub fn failures(&self, is_wanted: impl Fn(&Trial) -> bool) -> (usize, usize) {
         let trials = || self.trials.iter().filter(|trial| trial.is_wanted() && is_wanted(trial));
         let count = |verdict| trials().filter(|trial| trial.verdict == Some(verdict)).count();
@@ -277,19 +277,19 @@ impl Values {
 }
 
 impl Point {
-    /// The value of a parameter.
+    /// Returns the value of a parameter.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
-    /// The other parameters.
+    /// Returns the other parameters.
     pub fn without(&self, name: &str) -> Vec<(&str, &str)> {
         let others = self.parameters.iter().filter(|(own, _)| own != name);
         others.map(|(own, value)| (own.as_str(), value.as_str())).collect()
     }
 }
 
-/// The names of all parameters of these points, in their order.
+/// Returns the names of all parameters of these points, in order.
 pub fn parameters<'a>(points: impl IntoIterator<Item = &'a Point>) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
     for (name, _) in points.into_iter().flat_map(|point| &point.parameters) {

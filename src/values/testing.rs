@@ -3,7 +3,7 @@
 use super::table::{Kind, Metric, Point, Reading, Trial, Value, Values};
 use crate::model::{Better, Margin, Verdict};
 
-/// A metric of the test file that is better the higher it is.
+/// Creates a metric of the test file, for which higher values are better.
 pub(crate) fn metric(name: &str, threshold: f64) -> Metric {
     Metric {
         name: name.to_owned(),
@@ -15,14 +15,14 @@ pub(crate) fn metric(name: &str, threshold: f64) -> Metric {
     }
 }
 
-/// A point with these parameters.
+/// Creates a point with these parameters.
 pub(crate) fn point(parameters: &[(&str, &str)], baseline: Option<usize>) -> Point {
     let parameters: Vec<_> = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let parts: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
     Point { name: parts.join(","), parameters, baseline }
 }
 
-/// A run of one point: a trial that passed for each value.
+/// Creates a run of one point, with a trial that passed for each value.
 pub(crate) fn run(metric: Metric, values: &[f64]) -> Values {
     let mut run = Values { metrics: vec![metric], ..Values::default() };
     for value in values {
@@ -31,7 +31,7 @@ pub(crate) fn run(metric: Metric, values: &[f64]) -> Values {
     run
 }
 
-/// A run of several points, whose values stand round by round: one of each point.
+/// Creates a run of several points. Each round contains one value for each point.
 pub(crate) fn series(metric: Metric, points: Vec<Point>, rounds: &[&[f64]]) -> Values {
     let mut run = Values { metrics: vec![metric], points, ..Values::default() };
     for (values, round) in rounds.iter().zip(1..) {

@@ -43,7 +43,7 @@ fn what_could_not_be_measured_is_missing_and_counted_and_never_zero() {
     let summary = Summary::of_run(&values);
     let line = only(&summary);
     assert_eq!((line.counted, line.trials), (4, 8));
-    // Of 98.9, 99.8, 100.4 and 101.1.
+    // The median of 98.9, 99.8, 100.4 and 101.1.
     assert_eq!(line.location, Some(Location { median: f64::midpoint(99.8, 100.4), interval: None }));
     assert_eq!(values.failures(|_| true), (2, 6));
 }
@@ -75,7 +75,7 @@ fn an_unusual_value_is_shown_with_what_happened_in_its_trial() {
     let unusual = only(&Summary::of_run(&values)).unusual.clone();
     let notes = ["the workers started run 9.000 ms apart", "client was out of reach for 3.1 s"];
     assert_eq!(unusual, [Unusual { trial: 8, value: 10.0, notes: notes.map(str::to_owned).to_vec() }]);
-    // What came after the value was measured is no reason.
+    // Events after the value was measured are not a reason.
     values.metrics[0].phase = Some(Phase::Startup);
     assert_eq!(only(&Summary::of_run(&values)).unusual[0].notes, [""; 0]);
 }
@@ -102,7 +102,7 @@ fn points_of_a_run_are_paired_by_round_with_the_baseline() {
     assert_eq!(only(&summary).drift, Some(Drift::Down));
     let change = summary.blocks[0].lines[1].compared().unwrap().comparison.change();
     assert!((change + 0.1).abs() < 1e-9, "{change}");
-    // Those that were run again are in the sample, but in no pair.
+    // Trials that were run again are in the sample, but not paired.
     for trial in 0..12 {
         values.trials[trial].attempt = 2;
     }
@@ -110,7 +110,7 @@ fn points_of_a_run_are_paired_by_round_with_the_baseline() {
     assert_eq!((only(&summary).counted, only(&summary).trials), (10, 10));
     let pairs = |summary: &Summary| summary.blocks[0].lines[1].compared().map(|own| own.comparison.trials);
     assert_eq!(pairs(&summary), Some(6.0));
-    // One after the other, they are not paired.
+    // If one point is measured after another, values are not paired.
     values.design = Design::Unpaired;
     assert!(verdicts(&values).iter().all(|verdict| matches!(verdict, Verdict::Undecided(_))));
 }
@@ -123,7 +123,7 @@ fn a_point_without_a_baseline_is_shown_and_not_compared() {
     let against: Vec<_> = Summary::of_run(&values).blocks[0].lines.iter().map(|line| line.against.clone()).collect();
     assert_eq!((&against[0], &against[2]), (&Against::Baseline, &Against::NoBaseline));
     assert!(matches!(against[1], Against::Compared(_)));
-    // Without any baseline, nothing is said of baselines.
+    // If there is no baseline, baselines are not mentioned.
     let points = ["1", "2"].map(|value| point(&[("n", value)], None)).to_vec();
     let values = series(metric("goodput", 0.02), points, &[&[1.0, 2.0]]);
     assert!(Summary::of_run(&values).blocks[0].lines.iter().all(|line| line.against == Against::Nothing));
@@ -152,10 +152,10 @@ fn all_lines_of_a_comparison_are_judged_together_but_not_what_only_check_printed
     assert_eq!((summary.judged, summary.blocks.len()), (2, 2));
     assert_eq!(summary.verdicts().collect::<Vec<_>>(), [Verdict::Worse; 2]);
     assert!(summary.blocks[1].lines[1..].iter().all(|line| line.compared().unwrap().judgement.is_none()));
-    // Another threshold for all.
+    // A threshold for all metrics.
     let options = Options { threshold: Some(Margin::Relative(0.3)), by: None };
     assert_eq!(Summary::of_runs(&runs, &options).verdicts().collect::<Vec<_>>(), [Verdict::Same; 2]);
-    // One in the unit of the metric: 9 of about 100 is less than the change, 11 more.
+    // An absolute threshold: 9 of about 100 is less than the change, 11 is more.
     let verdicts = |number| {
         let options = Options { threshold: Some(Margin::Absolute(number)), by: None };
         Summary::of_runs(&runs[..2], &options).verdicts().collect::<Vec<_>>()
@@ -172,7 +172,7 @@ fn points_and_metrics_that_another_run_does_not_have_are_missing_there() {
     assert_eq!(summary.missing, [MissingIn { run: 1, metric: None, worker: None, point: 0 }]);
     let lines: Vec<_> = summary.blocks[0].lines.iter().map(|line| (line.run, line.point)).collect();
     assert_eq!(lines, [(0, 0), (0, 1), (1, 0), (1, 1)]);
-    // Another unit is another metric.
+    // A metric with another unit is a different metric.
     let mut other = base.clone();
     other.metrics[0].unit = None;
     let summary = Summary::of_runs(&[base.clone(), other], &Options::default());
@@ -199,7 +199,7 @@ fn runs_are_compared_by_a_parameter_in_which_their_points_differ() {
     let summary = Summary::of_runs(&runs, &options);
     assert_eq!(summary.missing, []);
     assert_eq!(summary.verdicts().collect::<Vec<_>>(), [Verdict::Better; 2]);
-    // In one run, too, and then they are paired.
+    // In one run, too; then values are paired.
     let options = Options { by: Some("rate".to_owned()), threshold: None };
     let summary = Summary::of_runs(&runs[..1], &options);
     assert_eq!(summary.blocks[0].design, Some(Design::Paired));
@@ -249,8 +249,8 @@ fn a_run_that_fails_more_often_is_found_by_the_exact_test_of_fisher() {
     assert_eq!(failures(&base, &new).1.trials(), 11);
 }
 
-/// Two equal points, ten trials each, on a system that becomes 10 % slower from the first trial to the last. `order` has
-/// the points of the trials.
+/// Summarizes two equal points, with ten trials each, on a system that becomes 10 % slower from the first trial to the
+/// last. `order` contains the points of the trials.
 fn drifting(order: &[usize], design: Design) -> Summary {
     let points = ["a", "b"].map(|value| point(&[("point", value)], Some(0))).to_vec();
     let mut values = Values { metrics: vec![metric("speed", 0.02)], points, design, ..Values::default() };
@@ -284,7 +284,7 @@ fn a_drift_makes_equal_points_differ_only_if_one_is_measured_after_the_other() {
     assert_eq!(blocked.verdicts().collect::<Vec<_>>(), [Verdict::Worse]);
 }
 
-/// The medians that are not precise enough, as they are told of: of a metric whose median is to be as precise as this.
+/// Describes the medians that are not precise enough, for a metric with this precision.
 fn imprecise(values: &Values, wanted: &str) -> Vec<String> {
     let metric = crate::model::Metric {
         precision: Some(wanted.parse().unwrap()),
@@ -305,7 +305,7 @@ fn a_median_is_precise_enough_by_half_its_interval_and_only_with_ten_values() {
     assert_eq!(of(&TEN.map(|value| -value), "1.1%"), "");
     assert_eq!(of(&TEN[..9], "50%"), "9 values, at least 10 are needed");
     assert_eq!(of(&[], "50%"), "0 values, at least 10 are needed");
-    // Where the median is 0, only a number can be reached, unless all values are 0.
+    // If the median is 0, only an absolute precision can be reached, unless all values are 0.
     let around_zero = [-4.0, -3.0, -2.0, -1.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0];
     assert_eq!(of(&around_zero, "1000%"), "the median is 0, of which 1000 % cannot be reached");
     assert_eq!(of(&around_zero, "3"), "");
@@ -333,7 +333,7 @@ fn each_point_and_each_worker_is_to_be_precise_and_the_worst_comes_first() {
     assert_eq!(imprecise(&values, "6%"), Vec::<String>::new());
     values.rows.pop();
     assert_eq!(imprecise(&values, "6%"), ["qdisc=codel 9 values, at least 10 are needed"]);
-    // A trial that does not count has no value either.
+    // A trial that does not count has no value, either.
     values.trials[0].is_warm_up = true;
     let fewer = ["qdisc=fq_codel 9 values, at least 10 are needed"; 2];
     assert_eq!(imprecise(&values, "6%")[..2], fewer);
