@@ -1,13 +1,13 @@
-//! What a trial left, as far as metrics are made of it: a fold over its events.
+//! What a trial left, as far as metrics need it: a fold over its events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Event, Output, Phase, Plan, PlannedStep, Source, StartSkew, StepReference, StepResult, Stream};
 
-/// What a trial left.
+/// The outputs, durations and start skews that a trial left.
 #[derive(Debug, Clone, Default)]
 pub struct Left {
-    /// The steps of which metrics are made.
+    /// The steps that metrics need.
     wanted: BTreeSet<PlannedStep>,
     trial: u32,
     steps: BTreeMap<PlannedStep, StepResult>,
@@ -16,7 +16,7 @@ pub struct Left {
 }
 
 impl Left {
-    /// Nothing yet, for the metrics of this plan.
+    /// Creates an empty state for the metrics of this plan.
     pub fn new(plan: &Plan) -> Self {
         let steps = plan.metrics.iter().flat_map(|metric| match &metric.source {
             Some(Source::Output(steps, _) | Source::Duration(steps)) => steps.as_slice(),
@@ -25,7 +25,7 @@ impl Left {
         Self { wanted: steps.copied().collect(), ..Self::default() }
     }
 
-    /// Takes what happened.
+    /// Processes an event.
     pub fn take(&mut self, event: &Event) {
         match event {
             Event::TrialStarted { trial, .. } => {
@@ -53,24 +53,24 @@ impl Left {
         }
     }
 
-    /// What is known of a step, if a metric is made of it.
+    /// Returns the result of a step so far, if a metric needs it.
     fn wanted(&mut self, step: StepReference) -> Option<&mut StepResult> {
         let planned = PlannedStep { worker: step.worker, phase: step.phase, position: step.position };
         let is_wanted = step.trial == self.trial && self.wanted.contains(&planned);
         is_wanted.then(|| self.steps.entry(planned).or_default())
     }
 
-    /// The trial.
+    /// Returns the number of the trial.
     pub const fn trial(&self) -> u32 {
         self.trial
     }
 
-    /// What a step left, if it is known.
+    /// Returns the result of a step, if it is known.
     pub(super) fn step(&self, step: PlannedStep) -> Option<&StepResult> {
         self.steps.get(&step)
     }
 
-    /// What an attempt of a step printed: the last one, of a step that is repeated.
+    /// Returns the output of a step; for a repeated step, that of the last attempt.
     pub(super) fn output(result: &StepResult, stream: Stream) -> Output {
         let output = match stream {
             Stream::Stdout => &result.stdout,
@@ -80,12 +80,12 @@ impl Left {
         output.behind(before)
     }
 
-    /// How far apart the workers started a phase.
+    /// Returns how far apart the workers started a phase.
     pub(super) fn skew(&self, phase: Phase) -> Option<&StartSkew> {
         self.skews.get(&phase)
     }
 
-    /// What `check` printed on standard output, if it was run.
+    /// Returns the standard output of `check`, if it was run.
     pub fn check(&self) -> Option<&Output> {
         self.check.as_ref()
     }

@@ -1,4 +1,4 @@
-//! From what a trial left to the values of its metrics.
+//! Computes the values of a trial's metrics from what the trial left.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
@@ -14,25 +14,25 @@ use crate::model::{
 
 /// The unit of durations.
 const SECONDS: &str = "s";
-/// Where the metrics of `check` are looked for.
+/// The source of the metrics of `check`, for messages.
 const OF_CHECK: &str = "the standard output of `check`";
 
-/// What came of measuring a metric.
+/// The result of measuring a metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
-    /// Its name.
+    /// The name of the metric.
     pub metric: MetricName,
-    /// The worker whose value it is, if it is that of one.
+    /// The worker that the value belongs to, if it is that of a single worker.
     pub worker: Option<WorkerId>,
     /// The unit.
     pub unit: Option<String>,
-    /// What came of it.
+    /// The result.
     pub measurement: Measurement,
 }
 
 impl Measured {
-    /// How it fails this trial, if it does, for people: `metric rate on client of trial 2: 902, expected == 901`. It fails
-    /// no trial of the warm-up.
+    /// Describes how it makes this trial fail, if it does: `metric rate on client of trial 2: 902, expected == 901`.
+    /// Metrics do not make warm-up trials fail.
     pub fn failure(&self, plan: &Plan, trial: u32) -> Option<String> {
         if plan.is_warm_up(trial) {
             return None;
@@ -47,17 +47,17 @@ impl Measured {
     }
 }
 
-/// A number, or why there is none: where it was looked for, and what there is.
+/// A number, or why there is none: the place where it was expected, and what is there.
 type Found = Result<f64, String>;
 
-/// The measurements of a trial: those of the plan's metrics in their order, then those that only `check` printed.
+/// Measures the metrics of a trial. Returns those of the plan in order, then those that only `check` printed.
 pub fn measure(plan: &Plan, left: &Left, files: &dyn Files) -> Vec<Measured> {
     let mut measurer = Measurer { plan, left, files, printed: None, unkept: None };
     measurer.read_check();
     let mut all: Vec<Measured> = plan.metrics.iter().flat_map(|metric| measurer.metric(metric)).collect();
     all.extend(measurer.printed_alone());
     if plan.is_warm_up(left.trial()) {
-        // What is expected is expected of the trials that count.
+        // Expected ranges apply only to trials that count.
         for own in &mut all {
             if let Measurement::Value { outside, .. } = &mut own.measurement {
                 *outside = false;
@@ -67,7 +67,7 @@ pub fn measure(plan: &Plan, left: &Left, files: &dyn Files) -> Vec<Measured> {
     all
 }
 
-/// What every metric of the plan comes to when nothing could be read, for this reason.
+/// Returns the measurements of all metrics of the plan if nothing could be read, for this reason.
 pub fn unmeasured(plan: &Plan, why: &str) -> Vec<Measured> {
     let missing = |metric: &Metric| value(metric, None, metric.unit.clone(), Err(why.to_owned()));
     plan.metrics.iter().filter(|metric| metric.source.is_some()).map(missing).collect()
@@ -77,9 +77,9 @@ struct Measurer<'a> {
     plan: &'a Plan,
     left: &'a Left,
     files: &'a dyn Files,
-    /// What `check` said of metrics, if it was run, or why that is not known.
+    /// The metrics in the output of `check`, if it was run, or why they are not known.
     printed: Option<Result<Said, String>>,
-    /// Why what it printed is not all there is, if so.
+    /// Why the output of `check` is incomplete, if it is.
     unkept: Option<String>,
 }
 
@@ -87,7 +87,7 @@ struct Measurer<'a> {
 type Said = (BTreeMap<MetricName, printed::Printed>, bool);
 
 impl Measurer<'_> {
-    /// Reads what `check` said of metrics.
+    /// Reads the metrics in the output of `check`.
     fn read_check(&mut self) {
         let metric = |name: &MetricName| self.plan.metrics.iter().find(|metric| metric.name == *name);
         let pick = |name: &MetricName| metric(name).map_or(Pick::Last, |metric| metric.pick);
@@ -97,7 +97,7 @@ impl Measurer<'_> {
         self.unkept = output.unkept().map(|unkept| format!("{OF_CHECK} is incomplete: {unkept}"));
     }
 
-    /// The measurements of a metric of the plan: of each worker, or one.
+    /// Measures a metric of the plan. Returns one measurement for each worker, or a single one.
     fn metric(&mut self, metric: &Metric) -> Vec<Measured> {
         let Some(source) = &metric.source else { return Vec::new() };
         let unit = metric.unit.clone().or_else(|| own_unit(metric, source));
@@ -126,7 +126,7 @@ impl Measurer<'_> {
             Across::Min => Pick::Min,
             Across::Max => Pick::Max,
         };
-        // The default is that of each worker.
+        // The default applies to each worker.
         let all: Result<Vec<_>, String> = each.into_iter().map(|(_, found)| scaled(metric, found)).collect();
         let (all, whys): (Vec<f64>, Vec<Option<String>>) = match all {
             Ok(all) => all.into_iter().unzip(),
@@ -143,7 +143,7 @@ impl Measurer<'_> {
         vec![measured(metric, None, unit, whole, missing)]
     }
 
-    /// The number that a step printed.
+    /// Returns the number that a step printed.
     fn output(&self, metric: &Metric, step: PlannedStep, stream: Stream) -> Found {
         let result = self.ran(step)?;
         let place = format!(
@@ -158,7 +158,7 @@ impl Measurer<'_> {
         read(metric, text::of(output, self.files), &place)
     }
 
-    /// How many seconds a step took.
+    /// Returns the duration of a step in seconds.
     fn duration(&self, step: PlannedStep) -> Found {
         let result = self.ran(step)?;
         let unknown = || match self.planned(step).map(|step| step.mode) {
@@ -169,7 +169,7 @@ impl Measurer<'_> {
         duration.as_ref().map(Duration::as_secs_f64).ok_or_else(unknown)
     }
 
-    /// What a step left, if its process was run.
+    /// Returns the result of a step, if its process was run.
     fn ran(&self, step: PlannedStep) -> Result<&StepResult, String> {
         let name = || self.name(step);
         let result = self.left.step(step).ok_or_else(|| format!("{} was not run", name()))?;
@@ -186,13 +186,13 @@ impl Measurer<'_> {
         self.plan.step(StepReference { trial: self.left.trial(), phase, worker, position })
     }
 
-    /// The name of a step, for people.
+    /// Returns the name of a step, for messages.
     fn name(&self, step: PlannedStep) -> String {
         let label = self.planned(step).map_or("?", |step| step.label.as_str());
         format!("`{label}` on {} in {}", self.plan.name(step.worker), step.phase)
     }
 
-    /// The number in a file.
+    /// Returns the number in a file.
     fn file(&self, metric: &Metric, worker: WorkerId, path: &str) -> Found {
         let (trial, name) = (self.left.trial(), self.plan.name(worker));
         let place = format!("`trial-{trial}/{name}/{path}`");
@@ -204,7 +204,7 @@ impl Measurer<'_> {
         read(metric, text::limited(file, self.files), &place)
     }
 
-    /// The number that `check` printed, and its unit.
+    /// Returns the number that `check` printed, and its unit.
     fn check(&mut self, metric: &Metric) -> (Found, Option<String>) {
         let Some(output) = self.left.check() else { return (Err("`check` was not run".to_owned()), None) };
         if let Some(why) = &self.unkept {
@@ -224,14 +224,14 @@ impl Measurer<'_> {
             return (none.then_some(0.0).ok_or_else(missing), None);
         };
         let value = picked.and_then(|picked| picked.value().ok_or(Missing::NoMatch));
-        // With a scale, the section says what becomes of the printed unit.
+        // With a scale, the section defines the unit of the result.
         let own = metric.unit.as_ref().filter(|_| !metric.is_scaled());
         let others = own.zip(unit.as_ref()).filter(|(own, printed)| own != printed);
         let value = others.map_or(value, |(own, printed)| Err(Missing::Units(own.clone(), printed.clone())));
         (value.map_err(|why| format!("{OF_CHECK}: {why}")), unit)
     }
 
-    /// How many seconds apart the workers started a phase.
+    /// Returns how far apart the workers started a phase, in seconds.
     fn skew(&self, phase: Phase) -> Found {
         let skew = self.left.skew(phase).ok_or_else(|| format!("no worker started a process in {phase}"))?;
         let unknown = || {
@@ -241,7 +241,7 @@ impl Measurer<'_> {
         skew.most().is_some().then_some(skew.spread.as_secs_f64()).ok_or_else(unknown)
     }
 
-    /// The metrics that `check` printed and that are not in the plan.
+    /// Returns the metrics that `check` printed and that are not in the plan.
     fn printed_alone(&mut self) -> Vec<Measured> {
         let Some(Ok((said, has_more))) = self.printed.take() else { return Vec::new() };
         let known = |name: &MetricName| self.plan.metrics.iter().any(|metric| metric.name == *name);
@@ -265,7 +265,7 @@ impl Measurer<'_> {
     }
 }
 
-/// The number in a text.
+/// Reads the number in a text.
 fn read(metric: &Metric, text: impl BufRead, place: &str) -> Found {
     let reading = Reading::new(metric.extract.as_ref())?;
     reading.read(text, metric.pick).map_err(|why| match (why, &metric.extract) {
@@ -280,13 +280,13 @@ fn read(metric: &Metric, text: impl BufRead, place: &str) -> Found {
     })
 }
 
-/// The unit that a metric has by its nature.
+/// Returns the unit of a metric whose source implies one.
 fn own_unit(metric: &Metric, source: &Source) -> Option<String> {
     let is_duration = matches!(source, Source::Duration(_) | Source::StartSkew(_));
     (is_duration && metric.scale.to_bits() == 1_f64.to_bits()).then(|| SECONDS.to_owned())
 }
 
-/// A number in the unit of the metric; where there is none, its default, and why.
+/// Converts a number to the unit of the metric. If there is none, returns the default, and why.
 fn scaled(metric: &Metric, found: Found) -> Result<(f64, Option<String>), String> {
     let found = found.and_then(|number| {
         let value = times(number, metric.scale);
@@ -299,19 +299,19 @@ fn scaled(metric: &Metric, found: Found) -> Result<(f64, Option<String>), String
     }
 }
 
-/// A number times a scale. One such as 1e-6 is not exact, but its inverse is: 941200000 comes to 941.2.
+/// Multiplies a number by a scale. A scale such as 1e-6 is not exact, but its inverse is: 941200000 becomes 941.2.
 fn times(number: f64, scale: f64) -> f64 {
     let inverse = (1.0 / scale).round();
     if (1.0 / inverse).to_bits() == scale.to_bits() { number / inverse } else { number * scale }
 }
 
-/// What came of a metric, where this was found.
+/// Creates the measurement of a metric from its unscaled number.
 fn value(metric: &Metric, worker: Option<WorkerId>, unit: Option<String>, found: Found) -> Measured {
     let (value, missing) = scaled(metric, found).map_or_else(|why| (Err(why), None), |(value, why)| (Ok(value), why));
     measured(metric, worker, unit, value, missing)
 }
 
-/// What came of a metric, with its final value. `missing` is why it is the default.
+/// Creates the measurement of a metric from its final value. `missing` is the reason if it is the default.
 fn measured(
     metric: &Metric,
     worker: Option<WorkerId>,

@@ -6,7 +6,7 @@ use super::pick::MOST;
 use crate::model::{LONGEST_UNIT, on_one_line, shown_number};
 use crate::statistics::Sample;
 
-/// The largest JSON text, and the longest line, that is read, in bytes: it is kept in memory as a whole.
+/// The maximum size of a JSON text or a line, in bytes: it is kept in memory as a whole.
 pub const LARGEST: u64 = 64 << 20;
 
 /// Why there is no number.
@@ -24,34 +24,34 @@ pub enum Missing {
     /// The text is not JSON.
     #[error("the text is not JSON: {0}")]
     NotJson(String),
-    /// The JSON text is larger than is read.
+    /// The JSON text is too large.
     #[error("the text is larger than {} MiB", LARGEST >> 20)]
     TooLarge,
-    /// A line is longer than is read.
+    /// A line is too long.
     #[error("a line is longer than {} MiB", LARGEST >> 20)]
     TooLong,
     /// There are too many numbers for a median.
     #[error("there are more than {MOST} numbers, too many for `pick = median`")]
     TooMany,
-    /// Its name begins with this, which stands for something else.
+    /// The name begins with this, which is reserved.
     #[error("names that begin with `{0}` are reserved")]
     Reserved(&'static str),
-    /// It has a unit that is too long, or has control characters.
+    /// The unit is too long, or contains control characters.
     #[error("its unit has more than {LONGEST_UNIT} characters, or control characters")]
     NotAUnit,
-    /// Its unit has a blank, or something else follows the unit.
+    /// The unit contains a space, or is followed by something else.
     #[error("its unit contains a space")]
     Blank,
-    /// An object or a list stands where the number should be.
+    /// There is an object or a list instead of a number.
     #[error("expected a number, found {0}")]
     Composed(&'static str),
-    /// There is nothing at a place in JSON; what there is instead.
+    /// There is nothing at a place in JSON. Describes the nearest place.
     #[error("there is nothing: {0}")]
     NotThere(String),
-    /// This can be one number with grouped digits, or several numbers.
+    /// This can be a single number with grouped digits, or several numbers.
     #[error("`{0}` can be one number or several: print it without commas, or use `regex`")]
     Grouped(String),
-    /// It has these two units.
+    /// The metric has these two units.
     #[error("it has two units, `{}` and `{}`", on_one_line(.0), on_one_line(.1))]
     Units(String, String),
     /// This number is larger than statistics can use.
@@ -62,13 +62,13 @@ pub enum Missing {
     Unreadable(io::Error),
 }
 
-/// The number that a text is.
+/// Parses a finite number.
 pub(super) fn finite(text: &str) -> Result<f64, Missing> {
     let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
     number.ok_or_else(|| Missing::NotANumber(text.trim().chars().take(40).collect()))
 }
 
-/// A number that statistics can use.
+/// Returns a number if statistics can use it.
 pub(super) fn usable(number: f64) -> Result<f64, Missing> {
     if number.abs() <= Sample::LARGEST { Ok(number) } else { Err(Missing::Huge(number)) }
 }

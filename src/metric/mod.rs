@@ -1,8 +1,8 @@
-//! Numbers that a test is run for: how they are read from what a trial left.
+//! Metrics: reads the numbers that a test measures from what a trial left.
 //!
-//! `reading` and `pointer` find numbers in a text, `pick` makes one of several, `printed` reads what `check` says of metrics.
-//! `left` gathers what a trial left from its events, and `measure` makes the measurements of it. Everything here is pure:
-//! what a trial left comes in, which is read through [`Files`], and numbers or the reasons for their absence come out.
+//! `reading` and `pointer` find numbers in a text, `pick` chooses or combines them, `printed` reads the metrics in the
+//! output of `check`. `left` collects what a trial left from its events, and `measure` computes the measurements. All
+//! code is pure: it reads through [`Files`], and returns numbers or why there are none.
 
 mod left;
 mod measure;

@@ -1,29 +1,29 @@
-//! One number of several: `pick` where a text has several matches, `across` where several workers have one each.
+//! Picks one of several numbers: `pick` for the matches in a text, `across` for the numbers of several workers.
 
 use crate::model::Pick;
 
-/// So many numbers are kept at most, for the median.
+/// The maximum number of numbers that are kept, for the median.
 pub(super) const MOST: usize = 1_000_000;
 
-/// Numbers that come one after the other, and what is picked of them.
+/// The number that is picked from a sequence.
 #[derive(Debug, Clone)]
 pub struct Picked {
     pick: Pick,
     count: u64,
     value: f64,
-    /// What the sum of the additions so far lost to rounding (Neumaier, "Rundungsfehleranalyse einiger Verfahren zur
-    /// Summation endlicher Summen", ZAMM 54, 1974).
+    /// The rounding error of the sum so far (Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher
+    /// Summen", ZAMM 54, 1974).
     lost: f64,
     all: Vec<f64>,
 }
 
 impl Picked {
-    /// None so far.
+    /// Creates a picker without numbers.
     pub const fn new(pick: Pick) -> Self {
         Self { pick, count: 0, value: 0.0, lost: 0.0, all: Vec::new() }
     }
 
-    /// Takes the next number. False if there are too many for a median.
+    /// Adds the next number. Returns `false` if there are too many for a median.
     pub fn take(&mut self, number: f64) -> bool {
         self.count += 1;
         let is_first = self.count == 1;
@@ -47,7 +47,7 @@ impl Picked {
         self.value = sum;
     }
 
-    /// The value; `None` if there was no number, except that none is counted as 0.
+    /// Returns the value; `None` if there was no number, except that `count` is then 0.
     #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 numbers")]
     pub fn value(mut self) -> Option<f64> {
         let count = self.count as f64;
@@ -70,7 +70,7 @@ impl Picked {
         })
     }
 
-    /// What is picked of these numbers.
+    /// Picks from these numbers.
     pub fn of(pick: Pick, numbers: impl IntoIterator<Item = f64>) -> Option<f64> {
         let mut picked = Self::new(pick);
         numbers.into_iter().all(|number| picked.take(number)).then(|| picked.value())?

@@ -1,5 +1,5 @@
-//! A place in JSON, and the numbers that stand there: a JSON pointer (RFC 6901). Of a large text, only what stands there is
-//! kept in memory.
+//! JSON pointers (RFC 6901), and the numbers at the place that one refers to. Of a large text, only the value at that
+//! place is kept in memory.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -12,7 +12,7 @@ use super::Missing;
 use super::missing::finite;
 use super::reached::Reached;
 
-/// How many characters of what is no number are shown.
+/// The maximum number of characters of an invalid number in a message.
 const SHOWN: usize = 40;
 
 /// A place in JSON.
@@ -22,7 +22,7 @@ pub struct Pointer(Vec<String>);
 impl FromStr for Pointer {
     type Err = String;
 
-    /// Reads a JSON pointer: it is empty, or begins with `/` (RFC 6901, section 3).
+    /// Parses a JSON pointer: it is empty, or begins with `/` (RFC 6901, section 3).
     fn from_str(text: &str) -> Result<Self, String> {
         let is_escaped = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
         match text.strip_prefix('/') {
@@ -35,8 +35,8 @@ impl FromStr for Pointer {
 }
 
 impl Pointer {
-    /// Gives the number at this place in each of the JSON documents of a text. Returns what the last of these that have
-    /// nothing there have instead.
+    /// Passes the number at this place in each JSON document of a text to `take`. If documents have nothing there,
+    /// describes what the last of these has instead.
     pub(super) fn each(
         &self,
         text: &[u8],
@@ -61,7 +61,7 @@ impl Pointer {
     }
 }
 
-/// A number in JSON, or a text that is one.
+/// Returns a number in JSON, or in a JSON string.
 fn number_of(value: &Value) -> Result<f64, Missing> {
     match value {
         Value::Number(number) => number.as_f64().ok_or_else(|| Missing::NotANumber(number.to_string())),
@@ -72,7 +72,7 @@ fn number_of(value: &Value) -> Result<f64, Missing> {
     }
 }
 
-/// Finds what stands at a place below here. Of an object or a list there, only that it is one is kept.
+/// Finds the value at a place below the current one. The contents of an object or a list at that place are not kept.
 struct At<'p>(&'p [String], &'p RefCell<Reached>);
 
 impl<'de> DeserializeSeed<'de> for At<'_> {
@@ -84,7 +84,7 @@ impl<'de> DeserializeSeed<'de> for At<'_> {
 }
 
 impl At<'_> {
-    /// A value that has nothing below it.
+    /// Visits a value that contains no others.
     fn scalar(&self, value: Value) -> Option<Value> {
         if !self.0.is_empty() {
             *self.1.borrow_mut() = Reached::value(self.0.len());

@@ -1,4 +1,4 @@
-//! What `check` says of metrics: lines `metric NAME VALUE [UNIT]`.
+//! Reads the metrics in the output of `check`: lines `metric NAME VALUE [UNIT]`.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -8,19 +8,19 @@ use super::reading::each_line;
 use super::{Missing, Picked};
 use crate::model::{MetricName, Pick, is_unit};
 
-/// So many metrics are read from what a check printed.
+/// The maximum number of metrics that are read from the output of a check.
 pub(super) const MOST: usize = 1000;
 
-/// What was printed of a metric.
+/// A metric that a check printed.
 pub(super) struct Printed {
-    /// What is picked of its numbers, or why one of them is none.
+    /// The number that is picked from its lines, or why one of them is invalid.
     pub(super) picked: Result<Picked, Missing>,
-    /// Its unit, if one was printed.
+    /// The unit, if one was printed.
     pub(super) unit: Option<String>,
 }
 
 impl Printed {
-    /// Takes the unit of a line. A metric has only one.
+    /// Sets the unit of a line. A metric can have only one.
     fn take_unit(&mut self, unit: Option<String>) {
         let Some(unit) = unit.filter(|_| self.picked.is_ok()) else { return };
         if !is_unit(&unit) {
@@ -33,11 +33,11 @@ impl Printed {
     }
 }
 
-/// The metrics that a check printed, each with what is picked of its numbers; whether there are more.
+/// Returns the metrics that a check printed, each with the number that is picked, and whether there are more.
 ///
 /// # Errors
 ///
-/// Says why the text cannot be read.
+/// Returns an error if the text cannot be read.
 pub(super) fn printed(
     text: impl BufRead,
     pick: impl Fn(&MetricName) -> Pick,
@@ -72,8 +72,8 @@ pub(super) fn printed(
     Ok((metrics, has_more))
 }
 
-/// The name, the value and the unit of a line, if it is about a metric, and whether more follows. A line is a sentence that
-/// begins with the word `metric` if it has more than these and no number.
+/// Returns the name, the value and the unit of a line, if it is about a metric, and whether more follows. A line with
+/// more words and no number is a sentence that begins with the word `metric`, and is ignored.
 fn parts(line: &str) -> Option<(MetricName, String, Option<String>, bool)> {
     let mut words = line.split_whitespace();
     if words.next() != Some("metric") || line.starts_with(char::is_whitespace) {

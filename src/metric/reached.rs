@@ -1,43 +1,43 @@
-//! What stands in JSON at the last part of a pointer that is there, for people who wrote a wrong one.
+//! The deepest place in JSON that part of a wrong pointer reaches, for messages.
 
 use crate::model::on_one_line;
 
-/// So many keys are named.
+/// The maximum number of keys in a message.
 const NAMED: usize = 5;
-/// How many characters of a key are shown.
+/// The maximum number of characters of a key in a message.
 const SHOWN: usize = 40;
 
-/// The deepest place that was reached, and what stands there.
+/// The deepest place that was reached, and its value.
 #[derive(Debug, Default)]
 pub(super) struct Reached {
-    /// How many parts of the pointer are left from there.
+    /// The number of parts of the pointer after this place.
     left: usize,
     what: What,
 }
 
 #[derive(Debug, Default)]
 enum What {
-    /// Something that has nothing below it.
+    /// A value that contains no others.
     #[default]
     Value,
-    /// A list of so many items.
+    /// A list with this number of items.
     List(usize),
-    /// An object with these keys, and so many others.
+    /// An object with these keys, and this number of others.
     Object(Vec<String>, usize),
 }
 
 impl Reached {
-    /// Something that has nothing below it.
+    /// Creates the place of a value that contains no others.
     pub(super) const fn value(left: usize) -> Self {
         Self { left, what: What::Value }
     }
 
-    /// A list of so many items.
+    /// Creates the place of a list with `items` items.
     pub(super) const fn list(left: usize, items: usize) -> Self {
         Self { left, what: What::List(items) }
     }
 
-    /// An object, whose keys are added.
+    /// Creates the place of an object. Its keys are added later.
     pub(super) const fn object(left: usize) -> Self {
         Self { left, what: What::Object(Vec::new(), 0) }
     }
@@ -51,7 +51,7 @@ impl Reached {
         }
     }
 
-    /// For people: `/end` has the keys `sum` and `streams`.
+    /// Describes the place: `/end` has the keys `sum` and `streams`.
     pub(super) fn text(&self, pointer: &[String]) -> String {
         let parts = &pointer[..pointer.len().saturating_sub(self.left)];
         let path: Vec<String> = parts.iter().map(|part| part.replace('~', "~0").replace('/', "~1")).collect();

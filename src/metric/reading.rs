@@ -1,4 +1,4 @@
-//! How numbers are read from a text: at a place in JSON, by a regular expression, or all numbers of the text.
+//! Reads numbers from a text: at a place in JSON, by a regular expression, or all numbers of the text.
 
 use std::io::{BufRead, Read};
 
@@ -11,23 +11,23 @@ use crate::model::{Extract, Pick};
 /// The longest unit that may follow a number, in characters.
 const LONGEST_UNIT: usize = 20;
 
-/// How numbers are read from a text.
+/// A way to read numbers from a text.
 #[derive(Debug, Clone)]
 pub enum Reading {
     /// All numbers of the text.
     Numbers,
     /// The value at this place in each JSON document of the text.
     Json(Pointer),
-    /// What the only group of this regular expression matches, in each line.
+    /// The text that the only group of this regular expression matches, in each line.
     Pattern(Regex),
 }
 
 impl Reading {
-    /// The reading that finds numbers in this way.
+    /// Creates the reading that finds numbers in this way.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with the pointer or the regular expression.
+    /// Returns what is wrong with the pointer or the regular expression.
     pub fn new(extract: Option<&Extract>) -> Result<Self, String> {
         match extract {
             None => Ok(Self::Numbers),
@@ -36,11 +36,11 @@ impl Reading {
         }
     }
 
-    /// A regular expression with one group.
+    /// Parses a regular expression with one group.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with it.
+    /// Returns what is wrong with it.
     fn pattern(text: &str) -> Result<Self, String> {
         let pattern = Regex::new(text).map_err(|error| {
             let text = error.to_string();
@@ -54,11 +54,11 @@ impl Reading {
         }
     }
 
-    /// The number that is read from this text, picked of all that it has.
+    /// Reads the numbers of a text, and picks one.
     ///
     /// # Errors
     ///
-    /// Says why there is none.
+    /// Returns why there is none.
     pub fn read(&self, text: impl BufRead, pick: Pick) -> Result<f64, Missing> {
         let (mut picked, mut instead) = (Picked::new(pick), None);
         let mut take = |number: f64| if picked.take(number) { Ok(()) } else { Err(Missing::TooMany) };
@@ -81,14 +81,14 @@ impl Reading {
         }
         match picked.value() {
             None => Err(instead.map_or(Missing::NoMatch, Missing::NotThere)),
-            // A sum can be too large.
+            // A sum can overflow.
             Some(value) if !value.is_finite() => Err(Missing::NotANumber(value.to_string())),
             Some(value) => Ok(value),
         }
     }
 }
 
-/// All of a JSON text.
+/// Reads a whole JSON text.
 fn bounded(text: impl BufRead) -> Result<Vec<u8>, Missing> {
     let mut bytes = Vec::new();
     text.take(LARGEST + 1).read_to_end(&mut bytes).map_err(Missing::Unreadable)?;
@@ -99,7 +99,7 @@ fn bounded(text: impl BufRead) -> Result<Vec<u8>, Missing> {
     }
 }
 
-/// Gives each line of a text, without its end.
+/// Passes each line of a text to `take`, without its newline.
 pub(super) fn each_line(
     mut text: impl BufRead,
     mut take: impl FnMut(&[u8]) -> Result<(), Missing>,
@@ -117,11 +117,11 @@ pub(super) fn each_line(
     }
 }
 
-/// Refuses numbers whose digits are grouped, such as `1,234,567`, where it matters what they are.
+/// Rejects numbers whose digits are grouped, such as `1,234,567`, if they could be the value.
 struct Clear {
     pick: Pick,
     has_first: bool,
-    /// The last one, if its digits are grouped.
+    /// The last number, if its digits are grouped.
     last: Option<String>,
 }
 
@@ -130,7 +130,7 @@ impl Clear {
         Self { pick, has_first: false, last: None }
     }
 
-    /// The number that was found, if it may be the value.
+    /// Returns the number that was found, if it may be the value.
     fn take(&mut self, found: Result<f64, String>) -> Result<Option<f64>, Missing> {
         let is_later = std::mem::replace(&mut self.has_first, true);
         match (found, self.pick) {
@@ -147,13 +147,13 @@ impl Clear {
         }
     }
 
-    /// The text is over.
+    /// Ends the text.
     fn end(self) -> Result<(), Missing> {
         self.last.map_or(Ok(()), |text| Err(Missing::Grouped(text)))
     }
 }
 
-/// Whether a word is a number with groups of three digits, such as `1,234,567` or `-1,234.5MB`. It can also be a list.
+/// Returns whether a word can be a number with groups of three digits, such as `1,234,567` or `-1,234.5MB`, or a list.
 fn is_grouped(word: &str) -> bool {
     let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
     let mut groups = unsigned.split(',');
@@ -169,14 +169,14 @@ fn is_grouped(word: &str) -> bool {
         && is_last
 }
 
-/// The numbers of a line; a word whose digits are grouped is shown instead of a number. Digits within a word or an address, such as `eth0`, `v1.2.3` and `10.0.0.1`, are none; a unit may
-/// follow directly, as in `12ms`.
+/// Returns the numbers of a line, and instead of a number the word if its digits are grouped. Digits within a word or
+/// an address, such as `eth0`, `v1.2.3` and `10.0.0.1`, are not numbers; a unit may follow directly, as in `12ms`.
 fn numbers(line: &[u8]) -> Vec<Result<f64, String>> {
     let line = String::from_utf8_lossy(line);
     let is_between = |character: char| character.is_whitespace() || ";=()[]{}<>\"'`|".contains(character);
     let number = |word: &str| {
         let word = word.trim_end_matches(['.', ':', '!', '?']);
-        // A unit may follow, whose letters can also be those of the number: `1e3` and `1e3ms`.
+        // A unit may follow, and its letters can also belong to the number: `1e3` and `1e3ms`.
         let is_of_unit = |character: char| character.is_alphabetic() || "%/°".contains(character);
         let unit = word.char_indices().rev().take(LONGEST_UNIT).take_while(|(_, character)| is_of_unit(*character));
         let ends = std::iter::once(word.len()).chain(unit.map(|(at, _)| at));

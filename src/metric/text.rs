@@ -1,39 +1,39 @@
-//! The texts that a trial left, read piece by piece while there is time for it.
+//! The texts that a trial left. They are read in pieces, until a time limit.
 
 use std::io::{self, BufReader, Read};
 
 use crate::model::Output;
 
-/// How much of a text is read at once.
+/// The size of the pieces in which a text is read, in bytes.
 const PIECE: usize = 64 << 10;
-/// Reads what a trial left.
+/// Access to the files that a trial left.
 pub trait Files {
-    /// The file at this path in the results of a worker in a trial.
+    /// Opens the file at this path in the results of a worker in a trial.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be opened.
+    /// Returns an error if the file cannot be opened.
     fn file(&self, trial: u32, worker: &str, path: &str) -> io::Result<Box<dyn Read + '_>>;
 
-    /// Whether the time for reading is over, and why.
+    /// Checks that the time limit for reading has not been reached.
     ///
     /// # Errors
     ///
-    /// Says so.
+    /// Returns an error if it has.
     fn go_on(&self) -> io::Result<()>;
 }
 
-/// What was printed.
+/// Reads an output, until the time limit.
 pub(super) fn of(output: Output, files: &dyn Files) -> BufReader<Limited<'_>> {
     limited(Text { output, offset: 0 }, files)
 }
 
-/// A text that is read only while there is time for it.
+/// Reads a text, until the time limit.
 pub(super) fn limited<'r>(text: impl Read + 'r, files: &'r dyn Files) -> BufReader<Limited<'r>> {
     BufReader::with_capacity(PIECE, Limited { text: Box::new(text), files })
 }
 
-/// The bytes of an output, one after the other.
+/// A reader of the bytes of an output.
 struct Text {
     output: Output,
     offset: u64,
@@ -49,7 +49,7 @@ impl Read for Text {
     }
 }
 
-/// A text that is read only while there is time for it.
+/// A text that can be read until the time limit.
 pub(super) struct Limited<'r> {
     text: Box<dyn Read + 'r>,
     files: &'r dyn Files,
