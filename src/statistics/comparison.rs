@@ -8,17 +8,17 @@ use super::sample::{Pair, Pairs, Sample};
 use super::shift::Shift;
 use super::signed_rank::signed_rank;
 
-/// In what two points are compared.
+/// The scale on which two points are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
-    /// By the ratio of their values, NEW ÷ BASE: all values are above 0. Computed with its logarithm.
+    /// The ratio of their values, NEW ÷ BASE, if all values are above 0. It is computed with its logarithm.
     Ratio,
-    /// By the difference of their values, NEW − BASE: a value is 0 or negative.
+    /// The difference of their values, NEW − BASE, if a value is 0 or negative.
     Difference,
 }
 
 impl Scale {
-    /// The word for it.
+    /// Returns its name.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Ratio => "ratio",
@@ -27,21 +27,21 @@ impl Scale {
     }
 }
 
-/// How NEW differs from BASE.
+/// The difference of NEW from BASE.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Comparison {
-    /// By ratio or by difference.
+    /// The scale.
     pub scale: Scale,
-    /// Whether values of the same round were compared, or any with any.
+    /// Whether values of the same round were compared, or all with all.
     pub design: Design,
-    /// The shift; for [`Scale::Ratio`] that of the logarithms.
+    /// The shift; for [`Scale::Ratio`], that of the logarithms.
     pub shift: Shift,
-    /// How many pairs there are; for two samples, the harmonic mean of their sizes.
+    /// The number of pairs; for two samples, the harmonic mean of their sizes.
     pub trials: f64,
 }
 
 impl Comparison {
-    /// Of two points of one run, by round: Wilcoxon's signed-rank test of ln(new ÷ base), see
+    /// Compares two points of one run, by round: Wilcoxon's signed-rank test of ln(new ÷ base), see
     /// [`signed_rank()`](super::signed_rank()).
     pub fn paired(pairs: &Pairs) -> Self {
         let pairs = pairs.get();
@@ -55,7 +55,7 @@ impl Comparison {
         Self { scale, design: Design::Paired, shift: signed_rank(&changes), trials: real(pairs.len()) }
     }
 
-    /// Of two samples that have nothing in common, such as two runs: the Mann–Whitney test, see
+    /// Compares two independent samples, such as two runs: the Mann–Whitney test, see
     /// [`rank_sum()`](super::rank_sum()).
     pub fn unpaired(base: &Sample, new: &Sample) -> Self {
         let (n, m) = (real(base.len()), real(new.len()));
@@ -68,18 +68,18 @@ impl Comparison {
         Self { scale, design: Design::Unpaired, shift, trials: 2.0 * n * m / (n + m) }
     }
 
-    /// The estimated change: for [`Scale::Ratio`] relative to the baseline, so that −0.04 is 4 % less.
+    /// Returns the estimated change: for [`Scale::Ratio`] relative to the baseline, so that −0.04 is 4 % less.
     pub fn change(&self) -> f64 {
         self.outside(self.shift.estimate)
     }
 
-    /// The interval of 95 % of the change. It is not adjusted for other comparisons.
+    /// Returns the 95 % interval of the change. It is not adjusted for other comparisons.
     pub fn interval(&self) -> Option<Interval> {
         let inside = self.shift.interval?;
         Some(Interval { low: self.outside(inside.low), high: self.outside(inside.high), coverage: inside.coverage })
     }
 
-    /// A shift as a change.
+    /// Converts a shift to a change.
     fn outside(&self, shift: f64) -> f64 {
         match self.scale {
             Scale::Ratio => shift.exp_m1(),
@@ -87,7 +87,7 @@ impl Comparison {
         }
     }
 
-    /// A change as a shift. A decrease by 100 % or more is infinite.
+    /// Converts a change to a shift. A decrease by 100 % or more is infinite.
     pub(super) fn inside(&self, change: f64) -> f64 {
         match self.scale {
             Scale::Ratio => change.max(-1.0).ln_1p(),
@@ -96,7 +96,7 @@ impl Comparison {
     }
 }
 
-/// ln(new ÷ base). The difference of the logarithms is less precise where the values are close to each other.
+/// Returns ln(new ÷ base). The difference of the logarithms is less precise for values that are close to each other.
 fn log_ratio(pair: &Pair) -> f64 {
     let ratio = pair.new / pair.base;
     if ratio.is_normal() { ratio.ln() } else { pair.new.ln() - pair.base.ln() }

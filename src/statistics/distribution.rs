@@ -3,7 +3,7 @@
 use super::number::real;
 use super::probability::Probability;
 
-/// A distribution of the whole numbers from 0: how many equally likely cases lead to each.
+/// A distribution of the whole numbers from 0: the number of equally likely cases for each.
 ///
 /// The numbers of cases are exact up to 2⁵³, and have a relative error of about 10⁻¹³ beyond.
 #[derive(Debug, Clone)]
@@ -12,10 +12,10 @@ pub(super) struct Distribution {
     total: f64,
 }
 
-/// Which order statistics are the ends of an interval: the `rank`-th from below and from above.
+/// The order statistics at the ends of an interval: the `rank`-th from below and from above.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Critical {
-    /// From 1.
+    /// The rank, from 1.
     pub rank: usize,
     /// How often the interval contains the true value, if the data are continuous.
     pub coverage: Probability,
@@ -27,8 +27,8 @@ impl Distribution {
         Self { cases, total }
     }
 
-    /// The binomial distribution of `n` draws with probability ½, as the ratios of neighbours from the middle out, so
-    /// that no number is too large.
+    /// Returns the binomial distribution of `n` draws with probability ½. It is computed from the ratios of neighbours,
+    /// starting in the middle, so that no number is too large.
     pub fn binomial(n: usize) -> Self {
         let mut cases = vec![0.0; n + 1];
         let middle = n / 2;
@@ -42,10 +42,10 @@ impl Distribution {
         Self::new(cases)
     }
 
-    /// Of the sum of the ranks whose sign is positive, where each sign is as likely as the other.
+    /// Returns the distribution of the sum of the ranks with a positive sign, if both signs are equally likely.
     ///
     /// Streitberg & Röhmel, *Exact distributions for permutation and rank tests*, Statistical Software Newsletter 12,
-    /// 1986: the shift algorithm, which also takes ranks that are tied, if they are doubled.
+    /// 1986: the shift algorithm, which also handles tied ranks, if they are doubled.
     pub fn signed_ranks(ranks: &[usize]) -> Self {
         let mut cases = vec![0.0; ranks.iter().sum::<usize>() + 1];
         cases[0] = 1.0;
@@ -59,13 +59,13 @@ impl Distribution {
         Self::new(cases)
     }
 
-    /// Of the sum of the ranks of `chosen` of the values, where each choice is equally likely. Source: as
-    /// [`Self::signed_ranks`].
+    /// Returns the distribution of the sum of the ranks of `chosen` of the values, if each choice is equally likely.
+    /// Source: as for [`Self::signed_ranks`].
     pub fn chosen_ranks(ranks: &[usize], chosen: usize) -> Self {
         let mut largest = ranks.to_vec();
         largest.sort_unstable_by(|a, b| b.cmp(a));
         let length = largest[..chosen].iter().sum::<usize>() + 1;
-        // By how many have been chosen.
+        // The cases by the number of chosen values.
         let mut cases = vec![vec![0.0; length]; chosen + 1];
         cases[0][0] = 1.0;
         for (seen, rank) in ranks.iter().enumerate() {
@@ -78,8 +78,8 @@ impl Distribution {
         Self::new(cases.pop().unwrap_or_default())
     }
 
-    /// Of the Mann–Whitney statistic of samples of `n` and `m` values without ties: the coefficients of the Gaussian
-    /// binomial coefficient, Π (1 − q^(m+i)) ÷ (1 − q^i) for i from 1 to n.
+    /// Returns the distribution of the Mann–Whitney statistic of samples of `n` and `m` values without ties: the
+    /// coefficients of the Gaussian binomial coefficient, Π (1 − q^(m+i)) ÷ (1 − q^i) for i from 1 to n.
     ///
     /// Mann & Whitney, *On a test of whether one of two random variables is stochastically larger than the other*,
     /// Annals of Mathematical Statistics 18, 1947; Andrews, *The Theory of Partitions*, 1976, chapter 3. The numbers
@@ -100,7 +100,7 @@ impl Distribution {
         Self::new(cases.into_iter().map(|cases| cases as f64).collect())
     }
 
-    /// Of the number of inversions in a random order of values of which so many are equal each.
+    /// Returns the distribution of the number of inversions in a random order of values, with `groups` of equal values.
     ///
     /// The q-multinomial coefficient, as a product of those of [`Self::mann_whitney`]: Stanley, *Enumerative
     /// Combinatorics* I, 2nd edition, proposition 1.7.1.
@@ -114,22 +114,22 @@ impl Distribution {
         Self::new(cases)
     }
 
-    /// The probability of this number or a smaller one.
+    /// Returns the probability of this number or a smaller one.
     fn at_most(&self, number: usize) -> f64 {
         self.cases.iter().take(number + 1).sum::<f64>() / self.total
     }
 
-    /// The probability of this number or a larger one.
+    /// Returns the probability of this number or a larger one.
     fn at_least(&self, number: usize) -> f64 {
         self.cases.iter().skip(number).rev().sum::<f64>() / self.total
     }
 
-    /// The two-sided p-value: twice the smaller tail, at most 1.
+    /// Returns the two-sided p-value: twice the smaller tail, at most 1.
     pub fn two_sided(&self, number: usize) -> Probability {
         Probability::limited(2.0 * self.at_most(number).min(self.at_least(number)))
     }
 
-    /// The largest rank with 2 · P(X ≤ rank − 1) ≤ 5 %, where the distribution is symmetric; nothing if there is none.
+    /// Returns the largest rank with 2 · P(X ≤ rank − 1) ≤ 5 % of a symmetric distribution; `None` if there is none.
     pub fn critical(&self) -> Option<Critical> {
         let mut below = 0.0;
         let mut found = None;
@@ -145,7 +145,7 @@ impl Distribution {
     }
 }
 
-/// The product of two polynomials.
+/// Returns the product of two polynomials.
 fn product(a: &[f64], b: &[f64]) -> Vec<f64> {
     let mut product = vec![0.0; a.len() + b.len() - 1];
     for (at, a) in a.iter().enumerate() {

@@ -3,7 +3,7 @@
 use super::number::real;
 use super::probability::Probability;
 
-/// How many trials there were, and how many of them failed.
+/// The number of trials, and how many of them failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Failures {
     failed: usize,
@@ -11,35 +11,35 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// So many failed trials; nothing if more trials failed than there were.
+    /// Creates the numbers; returns `None` if more trials failed than there were.
     pub fn new(failed: usize, trials: usize) -> Option<Self> {
         (failed <= trials).then_some(Self { failed, trials })
     }
 
-    /// How many failed.
+    /// Returns the number of failed trials.
     pub const fn failed(self) -> usize {
         self.failed
     }
 
-    /// How many trials there were.
+    /// Returns the number of trials.
     pub const fn trials(self) -> usize {
         self.trials
     }
 
-    /// The p-value of Fisher's exact test of whether these trials fail more often than those of the baseline.
+    /// Returns the p-value of Fisher's exact test of whether these trials fail more often than those of the baseline.
     ///
-    /// It is one-sided: the question is only whether NEW fails more often, so that all 5 % are for that. It is the
-    /// probability that so many failures or more are among these trials, if the failures of both were distributed among
-    /// all trials at random.
+    /// It is one-sided: the only question is whether NEW fails more often, so that side gets the whole 5 %. It is the
+    /// probability that at least as many failures are among these trials, if the failures of both were distributed
+    /// among all trials at random.
     ///
-    /// Fisher, *Statistical Methods for Research Workers*, 5th edition, 1934, section 21.02; the hypergeometric
-    /// distribution by the ratios of neighbours, from its largest probability on, so that no number is too large or too
-    /// small.
+    /// Fisher, *Statistical Methods for Research Workers*, 5th edition, 1934, section 21.02. The hypergeometric
+    /// distribution is computed from the ratios of neighbours, starting at its largest probability, so that no number
+    /// is too large or too small.
     pub fn more_often_than(self, base: Self) -> Probability {
         let all = self.failed + base.failed;
         let least = all.saturating_sub(base.trials);
         let most = all.min(self.trials);
-        // P(k + 1) ÷ P(k), where k failures are among the trials of NEW.
+        // P(k + 1) ÷ P(k), if k failures are among the trials of NEW.
         let ratio =
             |k: usize| real(all - k) * real(self.trials - k) / (real(k + 1) * (real(base.trials + k + 1) - real(all)));
         let mode = (least..most).find(|k| ratio(*k) < 1.0).unwrap_or(most);

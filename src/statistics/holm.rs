@@ -3,8 +3,8 @@
 use super::number::real;
 use super::probability::Probability;
 
-/// The p-values, each adjusted for all of them, in the same order. The probability that any of those that are then at
-/// most 5 % is wrong is at most 5 %, whatever the tests have in common.
+/// Returns the p-values, each adjusted for all of them, in the same order. Whatever the dependence of the tests, the
+/// probability that any adjusted value of at most 5 % is wrong is at most 5 %.
 ///
 /// Holm, *A simple sequentially rejective multiple test procedure*, Scandinavian Journal of Statistics 6, 1979: the
 /// i-th smallest of m is multiplied by m + 1 − i, and is not smaller than the one before.

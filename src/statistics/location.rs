@@ -1,4 +1,4 @@
-//! How large the values of one point are.
+//! The location of the values of a point.
 
 use super::distribution::Distribution;
 use super::interval::Interval;
@@ -9,19 +9,18 @@ use super::sample::Sample;
 pub struct Location {
     /// The median of the sample.
     pub median: f64,
-    /// The interval of 95 % for the median of what the sample is from; nothing with fewer than
-    /// [`Location::FEWEST`] values.
+    /// The 95 % interval of the population median; `None` with fewer than [`Location::FEWEST`] values.
     pub interval: Option<Interval>,
 }
 
 impl Location {
-    /// The smallest number of values for which there is an interval: smaller samples cover too seldom even from the
-    /// smallest to the largest value.
+    /// The minimum number of values for an interval: with fewer, even the range from the smallest to the largest value
+    /// covers too rarely.
     pub const FEWEST: usize = 6;
 
-    /// The median, and the interval from the k-th smallest to the k-th largest value, where k is the largest with
-    /// 2 · P(Bin(n, ½) ≤ k − 1) ≤ 5 %. It covers with 1 − 2 · P(Bin(n, ½) ≤ k − 1), whatever the distribution, if it is
-    /// continuous; otherwise at least so often.
+    /// Computes the median, and the interval from the k-th smallest to the k-th largest value, where k is the largest
+    /// with 2 · P(Bin(n, ½) ≤ k − 1) ≤ 5 %. Its coverage is 1 − 2 · P(Bin(n, ½) ≤ k − 1) for any continuous
+    /// distribution, and at least that for others.
     ///
     /// Hollander, Wolfe & Chicken, section 3.6; Hoefler & Belli, on intervals of data that are not normal.
     pub fn of(sample: &Sample) -> Self {

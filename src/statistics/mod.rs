@@ -1,7 +1,7 @@
 //! The statistics of measurements: medians, comparisons of two points, verdicts, outliers, drift.
 //!
-//! Pure functions of numbers. Nothing is random except [`Random`], whose draws follow from its seed.
-//! `docs/statistics.md` says for users what is computed.
+//! All functions are pure. Nothing is random except [`Random`], whose draws are determined by its seed.
+//! `docs/statistics.md` describes the computations for users.
 //!
 //! | question | function | procedure |
 //! |---|---|---|
@@ -23,7 +23,7 @@
 //! - Kalibera & Jones, *Rigorous Benchmarking in Reasonable Time*, ISMM 2013: ratios with intervals instead of tests
 //!   alone.
 //!
-//! Each function names its own.
+//! Each function names its own sources.
 
 mod comparison;
 mod distribution;

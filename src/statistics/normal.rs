@@ -1,4 +1,4 @@
-//! The normal distribution, for samples that are too large to count.
+//! The normal distribution, for samples that are too large for exact distributions.
 
 use std::f64::consts::PI;
 
@@ -6,16 +6,16 @@ use super::distribution::Critical;
 use super::number::whole;
 use super::probability::{ERROR, Probability};
 
-/// 97.5 % of the standard normal distribution are below it.
+/// The 97.5 % quantile of the standard normal distribution.
 const QUANTILE: f64 = 1.959_963_984_540_054;
 
-/// Where the series ends and the continued fraction begins.
+/// The number below which the series is used, and from which on the continued fraction.
 const TAIL: f64 = 2.0;
 
-/// How many terms of the continued fraction are taken. At 2, fewer are enough for all digits of a `f64`.
+/// The number of terms of the continued fraction. At 2, fewer are enough for all digits of an `f64`.
 const TERMS: u32 = 200;
 
-/// The probability that a standard normal variable is above a number that is not negative.
+/// Returns the probability that a standard normal variable is above a number that is not negative.
 ///
 /// Abramowitz & Stegun, *Handbook of Mathematical Functions*, 1964: below 2 the series 26.2.11, from there on the
 /// continued fraction 26.2.14.
@@ -34,9 +34,9 @@ fn above(z: f64) -> f64 {
     0.5 - density * sum
 }
 
-/// The two-sided p-value of a statistic that is so far from its mean, with a continuity correction.
+/// Returns the two-sided p-value of a statistic at this distance from its mean, with a continuity correction.
 ///
-/// Where the standard deviation is 0, nothing can be said: 1.
+/// If the standard deviation is 0, it is 1: the data contain no information.
 pub(super) fn two_sided(distance: f64, correction: f64, deviation: f64) -> Probability {
     let corrected = (distance.abs() - correction).max(0.0);
     if corrected == 0.0 || deviation == 0.0 {
@@ -45,7 +45,7 @@ pub(super) fn two_sided(distance: f64, correction: f64, deviation: f64) -> Proba
     Probability::limited(2.0 * above(corrected / deviation))
 }
 
-/// The order statistics that are the ends of an interval, as [`super::distribution::Distribution::critical`], where the
+/// Returns the order statistics at the ends of an interval, as [`super::distribution::Distribution::critical`], if the
 /// statistic has this mean and standard deviation.
 ///
 /// Hollander, Wolfe & Chicken, sections 3.3 and 4.3, large samples, with a continuity correction.

@@ -1,12 +1,12 @@
-//! Numbers of things as real numbers, and back.
+//! Conversions between counts and real numbers.
 
-/// A number of things. Exact up to 2⁵³.
+/// Converts a count. Exact up to 2⁵³.
 #[expect(clippy::cast_precision_loss, reason = "no sample has 2⁵³ values; larger numbers are approximate anyway")]
 pub(super) const fn real(count: usize) -> f64 {
     count as f64
 }
 
-/// The largest whole number that is not larger; 0 for a negative number.
+/// Returns the largest whole number that is at most `number`; 0 for a negative number.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the conversion ends at the limits")]
 pub(super) const fn whole(number: f64) -> usize {
     number as usize

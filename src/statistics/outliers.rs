@@ -9,8 +9,8 @@ const LIMIT: f64 = 3.5;
 const NORMAL: f64 = 0.6745;
 
 impl Outlier {
-    /// So many values are needed. For normally distributed values, 3 to 9 of 100 would be far from the others with 3 to 7
-    /// values, and at most 2.4 with 8 or more: of a few values, the median deviation is often small by chance.
+    /// The minimum number of values. For normally distributed values, 3 to 9 of 100 would count as outliers with 3 to 7
+    /// values, and at most 2.4 with 8 or more: among a few values, the median deviation is often small by chance.
     pub const FEWEST: usize = 8;
 }
 
@@ -21,13 +21,13 @@ pub struct Outlier {
     pub position: usize,
     /// The value.
     pub value: f64,
-    /// Its modified z-score: how far it is away, about in standard deviations.
+    /// The modified z-score: its distance from the median, roughly in standard deviations.
     pub score: f64,
 }
 
-/// The values whose modified z-score, 0.6745 · |x − median| ÷ MAD, is above 3.5, in the order of the trials. There are
-/// none where the median absolute deviation (MAD) is 0: more than half of the values are equal; and none of fewer values
-/// than [`Outlier::FEWEST`].
+/// Returns the values whose modified z-score, 0.6745 · |x − median| ÷ MAD, is above 3.5, in the order of the trials.
+/// Returns none if the median absolute deviation (MAD) is 0, because more than half of the values are equal, or if
+/// there are fewer than [`Outlier::FEWEST`] values.
 ///
 /// Iglewicz & Hoaglin, *How to Detect and Handle Outliers*, ASQC Quality Press 1993: the modified z-score.
 pub fn outliers(sample: &Sample) -> Vec<Outlier> {

@@ -1,21 +1,21 @@
-//! Random numbers that follow from a seed, for the order of trials.
+//! Pseudorandom numbers from a seed, for the order of trials.
 
 use std::num::NonZeroU64;
 
-/// A generator of random numbers. The order of a series is recorded by its seed: what a seed leads to never changes.
+/// A pseudorandom number generator. A series records its order as a seed, so the numbers for a seed never change.
 ///
-/// `SplitMix64`: Steele, Lea & Flood, *Fast splittable pseudorandom number generators*, OOPSLA 2014, with
-/// the constants of Vigna's `splitmix64.c`. It is not for secrets.
+/// `SplitMix64`: Steele, Lea & Flood, *Fast splittable pseudorandom number generators*, OOPSLA 2014, with the constants
+/// of Vigna's `splitmix64.c`. It is not suitable for secrets.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// The generator with this seed.
+    /// Creates the generator with this seed.
     pub const fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next number; each is equally likely.
+    /// Returns the next number; all are equally likely.
     pub const fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -23,11 +23,10 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below a bound; each is equally likely.
+    /// Returns a number below a bound; all are equally likely.
     ///
     /// Lemire, *Fast random integer generation in an interval*, ACM Transactions on Modeling and Computer Simulation
-    /// 29, 2019, algorithm 5: the upper half of the product, drawn again where the lower half would favour some
-    /// numbers.
+    /// 29, 2019, algorithm 5: the upper half of the product, drawn again if the lower half would favour some numbers.
     pub const fn below(&mut self, bound: NonZeroU64) -> u64 {
         let bound = bound.get();
         let excess = bound.wrapping_neg() % bound;
@@ -41,10 +40,10 @@ impl Random {
         }
     }
 
-    /// Puts a list in random order; each order is equally likely.
+    /// Shuffles a list; all orders are equally likely.
     ///
     /// Fisher–Yates: Durstenfeld, *Algorithm 235: Random permutation*, Communications of the ACM 7, 1964; from the last
-    /// place to the second.
+    /// position to the second.
     pub fn shuffle<T>(&mut self, list: &mut [T]) {
         for last in (1..list.len()).rev() {
             let bound = NonZeroU64::MIN.saturating_add(last as u64);

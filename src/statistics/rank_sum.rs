@@ -9,16 +9,16 @@ use super::sample::Sample;
 use super::shift::{Method, Shift};
 use super::sums::Sums;
 
-/// How far the values of `new` are shifted from those of `base`.
+/// Computes the shift of the values of `new` from those of `base`.
 ///
 /// Hollander, Wolfe & Chicken, sections 4.1 (test), 4.2 (estimate: the median of all differences) and 4.3 (interval:
 /// order statistics of the differences).
 ///
-/// - With up to 50 values in each sample the test is exact; with ties it is exact given the ties (Streitberg & Röhmel
-///   1986). Beyond, the normal approximation has a correction for ties and for continuity.
-/// - The interval takes the order statistics for data without ties. With ties, it covers with at least that
-///   probability, as that of [`super::signed_rank()`].
-/// - The differences are not listed, so that two samples of 10,000 values take no more memory than the samples.
+/// - With up to 50 values in each sample, the test is exact; with ties, it is exact given the ties (Streitberg & Röhmel
+///   1986). For more, the normal approximation has a correction for ties and for continuity.
+/// - The interval uses the order statistics for data without ties. With ties, it covers with at least that probability,
+///   like that of [`super::signed_rank()`].
+/// - The differences are not listed, so that two samples of 10,000 values need no more memory than the samples.
 pub fn rank_sum(base: &Sample, new: &Sample) -> Shift {
     let differences = Sums::differences(base, new);
     let mark = |sample: &Sample, is_new| sample.sorted().iter().map(|value| (*value, is_new)).collect::<Vec<_>>();
@@ -40,7 +40,7 @@ pub fn rank_sum(base: &Sample, new: &Sample) -> Shift {
     differences.shift(critical, p, method)
 }
 
-/// The p-value by the normal approximation: Hollander, Wolfe & Chicken, section 4.1, large samples and ties.
+/// Returns the p-value of the normal approximation: Hollander, Wolfe & Chicken, section 4.1, large samples and ties.
 fn approximate(ranks: &Ranks, n: f64, m: f64) -> Probability {
     let all = n + m;
     let mean = m * (all + 1.0) / 2.0;

@@ -1,17 +1,17 @@
-//! Ranks of values, of which some are marked and some may be equal.
+//! Ranks of values. Some values can be marked, and some can be equal.
 
-/// The ranks of values, doubled so that those of equal values are whole: each gets the mean of their ranks.
+/// The doubled ranks of values. Equal values get the mean of their ranks, which is whole if doubled.
 pub(super) struct Ranks {
     /// The doubled rank of each value, the smallest value first.
     pub doubled: Vec<usize>,
     /// The sum of the doubled ranks of the marked values.
     pub marked: usize,
-    /// How many values are equal, for each value that there is.
+    /// The number of equal values, for each distinct value.
     pub groups: Vec<usize>,
 }
 
 impl Ranks {
-    /// Of values, each with whether it is marked.
+    /// Computes the ranks of values. Each value comes with whether it is marked.
     pub fn new(mut values: Vec<(f64, bool)>) -> Self {
         values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let mut ranks = Self { doubled: Vec::with_capacity(values.len()), marked: 0, groups: Vec::new() };
@@ -25,12 +25,12 @@ impl Ranks {
         ranks
     }
 
-    /// Whether some values are equal.
+    /// Returns whether some values are equal.
     pub fn has_ties(&self) -> bool {
         self.groups.len() < self.doubled.len()
     }
 
-    /// The sum of t³ − t over the groups of t equal values.
+    /// Returns the sum of t³ − t over the groups of t equal values.
     pub fn tie_correction(&self) -> f64 {
         let cube = |size: &usize| {
             let size = super::number::real(*size);

@@ -1,4 +1,4 @@
-//! The values that statistics are made of: finite, and at least one.
+//! Samples: the values for statistics, which are finite, and at least one.
 
 /// The values of one metric at one point, in the order of the trials and sorted.
 #[derive(Debug, Clone, PartialEq)]
@@ -8,18 +8,19 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// The largest magnitude of a value. Differences of two values and sums of two differences are finite.
+    /// The largest magnitude of a value. It keeps differences of two values and sums of two differences finite.
     pub const LARGEST: f64 = f64::MAX / 4.0;
 
-    /// Of values in the order of the trials; nothing if there is no value, or one is not finite or too large.
+    /// Creates a sample from values in trial order. Returns `None` if it is empty or a value is not finite or too
+    /// large.
     pub fn new(values: Vec<f64>) -> Option<Self> {
         let is_usable = !values.is_empty() && values.iter().all(|value| is_usable(*value));
         is_usable.then(|| Self::from_usable(values))
     }
 
-    /// Of values that are known to be finite, of which there is at least one.
+    /// Creates a sample of values that are known to be finite. There must be at least one.
     pub(super) fn from_usable(mut values: Vec<f64>) -> Self {
-        // There is one zero only.
+        // Convert negative zero to zero.
         for value in &mut values {
             *value += 0.0;
         }
@@ -28,35 +29,35 @@ impl Sample {
         Self { in_order: values, sorted }
     }
 
-    /// How many values it has: at least one.
+    /// Returns the number of values: at least one.
     #[expect(clippy::len_without_is_empty, reason = "a sample is never empty")]
     pub fn len(&self) -> usize {
         self.sorted.len()
     }
 
-    /// The values in the order of the trials.
+    /// Returns the values in the order of the trials.
     pub fn in_order(&self) -> &[f64] {
         &self.in_order
     }
 
-    /// The values, the smallest first.
+    /// Returns the values, the smallest first.
     pub fn sorted(&self) -> &[f64] {
         &self.sorted
     }
 
-    /// The value in the middle, or halfway between the two in the middle.
+    /// Returns the value in the middle, or halfway between the two in the middle.
     pub fn median(&self) -> f64 {
         let after = self.len() / 2;
         let before = (self.len() - 1) / 2;
         self.sorted[before] / 2.0 + self.sorted[after] / 2.0
     }
 
-    /// Whether each value is above 0, so that it has a logarithm.
+    /// Returns whether each value is above 0, so that it has a logarithm.
     pub(super) fn is_positive(&self) -> bool {
         self.sorted[0] > 0.0
     }
 
-    /// The logarithms of values that are above 0.
+    /// Returns the logarithms of values that are above 0.
     pub(super) fn logarithms(&self) -> Self {
         Self::from_usable(self.in_order.iter().map(|value| value.ln()).collect())
     }
@@ -71,18 +72,18 @@ pub struct Pair {
     pub new: f64,
 }
 
-/// The values of two points by round.
+/// The values of two points, by round.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pairs(Vec<Pair>);
 
 impl Pairs {
-    /// Of the rounds in which both points have a value; nothing if there is no pair, or a value is not finite or too large.
+    /// Creates pairs from the rounds of two points. `None` if there are none, or a value is not finite or too large.
     pub fn new(pairs: Vec<Pair>) -> Option<Self> {
         let is_usable = !pairs.is_empty() && pairs.iter().all(|pair| is_usable(pair.base) && is_usable(pair.new));
         is_usable.then_some(Self(pairs))
     }
 
-    /// The pairs in the order of the rounds.
+    /// Returns the pairs in the order of the rounds.
     pub fn get(&self) -> &[Pair] {
         &self.0
     }

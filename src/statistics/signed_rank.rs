@@ -9,18 +9,18 @@ use super::sample::Sample;
 use super::shift::{Method, Shift};
 use super::sums::Sums;
 
-/// How far values, such as differences of pairs, are shifted from 0.
+/// Computes the shift of values, such as differences of pairs, from 0.
 ///
 /// Hollander, Wolfe & Chicken, sections 3.1 (test), 3.2 (estimate: the median of the Walsh averages) and 3.3 (interval:
 /// order statistics of the Walsh averages).
 ///
-/// - The test leaves out values of 0 (Wilcoxon 1945); estimate and interval have them.
-/// - With up to 50 values the test is exact; with ties it is exact given the ties (Streitberg & Röhmel 1986).
-///   Beyond, the normal approximation has a correction for ties and for continuity.
-/// - The interval takes the order statistics for data without ties. With ties, it covers with at least that
-///   probability: it contains the limit of the intervals of data that differ from these by less and less, without
-///   ties (Noether, *Wilcoxon confidence intervals for location parameters in the discrete case*, Journal of the
-///   American Statistical Association 62, 1967).
+/// - The test ignores values of 0 (Wilcoxon 1945); estimate and interval include them.
+/// - With up to 50 values, the test is exact; with ties, it is exact given the ties (Streitberg & Röhmel 1986). For
+///   more, the normal approximation has a correction for ties and for continuity.
+/// - The interval uses the order statistics for data without ties. With ties, it covers with at least that probability:
+///   it contains the limit of the intervals of data that differ from these by less and less, without ties (Noether,
+///   *Wilcoxon confidence intervals for location parameters in the discrete case*, Journal of the American Statistical
+///   Association 62, 1967).
 pub fn signed_rank(sample: &Sample) -> Shift {
     let count = sample.len();
     let averages = Sums::averages(sample);
@@ -43,7 +43,7 @@ pub fn signed_rank(sample: &Sample) -> Shift {
     averages.shift(critical, p, method)
 }
 
-/// The p-value by the normal approximation: Hollander, Wolfe & Chicken, section 3.1, large samples and ties.
+/// Returns the p-value of the normal approximation: Hollander, Wolfe & Chicken, section 3.1, large samples and ties.
 fn approximate(ranks: &Ranks) -> Probability {
     let number = real(ranks.doubled.len());
     let mean = number * (number + 1.0) / 4.0;

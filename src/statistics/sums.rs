@@ -1,4 +1,4 @@
-//! Selection among all sums of a value of one list and one of another, without a list of them.
+//! Selection among all sums of a value of one list and a value of another, without listing the sums.
 
 use super::distribution::Critical;
 use super::interval::Interval;
@@ -14,30 +14,30 @@ use super::shift::{Method, Shift};
 pub(super) struct Sums {
     rows: Vec<f64>,
     columns: Vec<f64>,
-    /// Only sums whose column is not before the row: each pair of values once.
+    /// Whether only sums with a column at or after the row count, so that each pair of values counts once.
     is_triangle: bool,
 }
 
 impl Sums {
-    /// The Walsh averages of a sample, (xᵢ + xⱼ) ÷ 2 for i ≤ j.
+    /// Creates the Walsh averages of a sample, (xᵢ + xⱼ) ÷ 2 for i ≤ j.
     pub fn averages(sample: &Sample) -> Self {
         let halves: Vec<f64> = sample.sorted().iter().map(|value| value / 2.0).collect();
         Self { columns: halves.clone(), rows: halves, is_triangle: true }
     }
 
-    /// The differences of each value of a sample to each of another.
+    /// Creates the differences of each value of `new` from each value of `base`.
     pub fn differences(base: &Sample, new: &Sample) -> Self {
         let rows = base.sorted().iter().rev().map(|value| -value).collect();
         Self { rows, columns: new.sorted().to_vec(), is_triangle: false }
     }
 
-    /// How many there are.
+    /// Returns the number of sums.
     pub fn count(&self) -> usize {
         let (rows, columns) = (self.rows.len(), self.columns.len());
         if self.is_triangle { rows * (rows + 1) / 2 } else { rows * columns }
     }
 
-    /// How many sums are at most this.
+    /// Returns the number of sums that are at most `limit`.
     fn at_most(&self, limit: f64) -> usize {
         let mut end = self.columns.len();
         let mut count = 0;
@@ -50,7 +50,7 @@ impl Sums {
         count
     }
 
-    /// The sum of this rank, from 1 for the smallest.
+    /// Returns the sum with this rank, from 1 for the smallest.
     pub fn select(&self, rank: usize) -> f64 {
         let last = self.rows.len() - 1;
         let mut low = position(self.rows[0] + self.columns[0]);
@@ -63,19 +63,19 @@ impl Sums {
                 low = middle + 1;
             }
         }
-        // There is one zero only.
+        // Convert negative zero to zero.
         at_position(low) + 0.0
     }
 
-    /// The sum in the middle, or halfway between the two in the middle.
+    /// Returns the sum in the middle, or halfway between the two in the middle.
     pub fn median(&self) -> f64 {
         let count = self.count();
         let before = self.select(count.div_ceil(2));
         if count % 2 == 1 { before } else { before / 2.0 + self.select(count / 2 + 1) / 2.0 }
     }
 
-    /// The shift: its estimate is the median, and its interval is between the sum of the critical rank and that of the same
-    /// rank from above.
+    /// Returns the shift: its estimate is the median, and its interval is between the sums at the critical rank from
+    /// below and from above.
     pub fn shift(&self, critical: Option<Critical>, p: Probability, method: Method) -> Shift {
         let interval = critical.map(|Critical { rank, coverage }| Interval {
             low: self.select(rank),
@@ -86,10 +86,10 @@ impl Sums {
     }
 }
 
-/// The sign of a `f64`.
+/// The sign bit of an `f64`.
 const SIGN: u64 = 1 << 63;
 
-/// The position of a number among all numbers, the smallest first.
+/// Returns the position of a number among all numbers, the smallest first.
 const fn position(number: f64) -> u64 {
     let bits = number.to_bits();
     if bits & SIGN == 0 { bits | SIGN } else { !bits }

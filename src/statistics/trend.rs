@@ -10,10 +10,10 @@ use super::ranks::Ranks;
 use super::sample::Sample;
 use super::shift::Method;
 
-/// The p-value up to which a trend is a drift.
+/// The largest p-value at which a trend is a drift.
 const DRIFT: f64 = 0.01;
 
-/// In which direction values drift.
+/// The direction in which values drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Drift {
@@ -26,21 +26,21 @@ pub enum Drift {
 /// The trend of values in the order of the trials.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trend {
-    /// How many values there are.
+    /// The number of values.
     pub trials: usize,
-    /// In how many pairs of trials the later value is larger, minus in how many it is smaller.
+    /// The number of pairs of trials with a larger later value, minus the number with a smaller one.
     pub score: i64,
-    /// The two-sided p-value of no trend.
+    /// The two-sided p-value of the hypothesis that there is no trend.
     pub p: Probability,
     /// How the p-value was computed.
     pub method: Method,
 }
 
 impl Trend {
-    /// The smallest number of values for which a drift is named.
+    /// The minimum number of values for reporting a drift.
     pub const FEWEST: usize = 10;
 
-    /// The test of Mann and Kendall. With up to 50 values it is exact, given which values are equal; beyond, the normal
+    /// Computes the Mann–Kendall test. With up to 50 values it is exact, given the ties; for more, the normal
     /// approximation has a correction for ties and for continuity.
     ///
     /// Mann, *Nonparametric tests against trend*, Econometrica 13, 1945; Kendall, *Rank Correlation Methods*, 4th
@@ -65,14 +65,14 @@ impl Trend {
         Self { trials: values.len(), score, p, method }
     }
 
-    /// In which direction the values drift: from 10 values on, at 1 %.
+    /// Returns the direction in which the values drift: with at least 10 values, at a level of 1 %.
     pub fn drift(&self) -> Option<Drift> {
         let is_drift = self.trials >= Self::FEWEST && self.p.is_at_most(DRIFT);
         is_drift.then_some(if self.score > 0 { Drift::Up } else { Drift::Down })
     }
 }
 
-/// In how many pairs the later value is smaller, counted while the values are sorted by merging: in n log n steps.
+/// Returns the number of pairs with a smaller later value, in n log n steps: a merge sort that counts.
 fn inversions(values: &mut [f64]) -> usize {
     let (first, second) = values.split_at_mut(values.len() / 2);
     if first.is_empty() {
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn pairs_of_which_the_later_is_smaller_are_counted_as_one_by_one() {
-        // The numbers repeat, rise and fall.
+        // The numbers contain repetitions, rises and falls.
         for (count, step, modulus) in
             [(1, 1, 7), (2, 6, 7), (3, 5, 7), (17, 5, 7), (100, 37, 101), (101, 37, 11), (64, 1, 99)]
         {

@@ -1,4 +1,4 @@
-//! What is said about each row of a comparison.
+//! The verdict on each row of a comparison.
 
 use super::comparison::{Comparison, Scale};
 use super::holm::holm;
@@ -14,7 +14,7 @@ pub enum Direction {
     Lower,
 }
 
-/// From which change on a difference matters. Neither is negative or infinite.
+/// The smallest changes that matter. Neither is negative or infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Thresholds {
     relative: f64,
@@ -22,21 +22,21 @@ pub struct Thresholds {
 }
 
 impl Default for Thresholds {
-    /// 5 %, and for values that have no ratio every difference.
+    /// 5 %; for values without a ratio, every difference matters.
     fn default() -> Self {
         Self { relative: 0.05, absolute: 0.0 }
     }
 }
 
 impl Thresholds {
-    /// A relative one, such as 0.05 for 5 %, and one for differences of values that have no ratio; nothing if one is
-    /// negative or not finite.
+    /// Creates a relative threshold, such as 0.05 for 5 %, and an absolute one for differences of values without a
+    /// ratio. Returns `None` if one is negative or not finite.
     pub fn new(relative: f64, absolute: f64) -> Option<Self> {
         let is_fine = |threshold: f64| threshold >= 0.0 && threshold.is_finite();
         (is_fine(relative) && is_fine(absolute)).then_some(Self { relative, absolute })
     }
 
-    /// The one for a comparison on this scale.
+    /// Returns the threshold for a comparison on this scale.
     pub const fn on(&self, scale: Scale) -> f64 {
         match scale {
             Scale::Ratio => self.relative,
@@ -45,34 +45,34 @@ impl Thresholds {
     }
 }
 
-/// One row: a metric at a point, compared with the baseline.
+/// A row: a metric at a point, compared with the baseline.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Row {
-    /// How they differ.
+    /// The comparison.
     pub comparison: Comparison,
-    /// Which values are better, if that was said.
+    /// Which values are better, if known.
     pub better: Option<Direction>,
-    /// From which change on it matters.
+    /// The smallest changes that matter.
     pub thresholds: Thresholds,
 }
 
-/// What is said about a row.
+/// The verdict on a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// NEW is better, by the threshold or more.
     Better,
     /// NEW is worse, by the threshold or more.
     Worse,
-    /// NEW differs by the threshold or more, and it was not said which values are better.
+    /// NEW differs by the threshold or more, and it is not known which values are better.
     Different,
-    /// They differ by no more than the threshold.
+    /// NEW and BASE differ by no more than the threshold.
     Same,
-    /// The trials do not tell. About so many are needed.
+    /// The trials are not sufficient. About this many are needed.
     Undecided(TrialsNeeded),
 }
 
 impl Verdict {
-    /// The word for it.
+    /// Returns its name.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Better => "better",
@@ -83,7 +83,7 @@ impl Verdict {
         }
     }
 
-    /// How many trials it needs, if that can be said.
+    /// Returns the number of trials that it needs, if known.
     pub const fn trials_needed(self) -> Option<usize> {
         match self {
             Self::Undecided(TrialsNeeded::About(trials)) => Some(trials),
@@ -92,35 +92,35 @@ impl Verdict {
     }
 }
 
-/// The largest number of trials that is named.
+/// The largest number of trials that is reported.
 pub const MOST_TRIALS: usize = 200;
 
-/// How many trials of each point a verdict needs.
+/// The number of trials of each point that a verdict needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TrialsNeeded {
-    /// About so many, at most [`MOST_TRIALS`].
+    /// About this many, at most [`MOST_TRIALS`].
     About(usize),
     /// More than [`MOST_TRIALS`].
     MoreThanMost,
 }
 
-/// The verdict of a row, with what it is based on.
+/// The verdict on a row, with its basis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Judgement {
-    /// What is said.
+    /// The verdict.
     pub verdict: Verdict,
     /// The p-value, adjusted for all rows.
     pub adjusted: Probability,
 }
 
-/// The verdicts of all rows of a gate, in their order. The p-values are adjusted by Holm's method over all of them, so
+/// Returns the verdicts on all rows of a gate, in order. The p-values are adjusted by Holm's method over all rows, so
 /// that the probability of any wrong *better*, *worse* or *different* is at most 5 %.
 ///
 /// - *better*, *worse* or *different*: the adjusted p-value is at most 5 %, and the estimate is at the threshold or
 ///   beyond.
-/// - *same*: the interval, not adjusted, is between the thresholds with both ends. This is the interval-inclusion rule
-///   of bioequivalence: Schuirmann, *A comparison of the two one-sided tests procedure and the power approach*, Journal
-///   of Pharmacokinetics and Biopharmaceutics 15, 1987, here with 95 % instead of 90 %.
+/// - *same*: the interval, not adjusted, is completely between the thresholds. This is the interval-inclusion rule of
+///   bioequivalence: Schuirmann, *A comparison of the two one-sided tests procedure and the power approach*, Journal of
+///   Pharmacokinetics and Biopharmaceutics 15, 1987, here with 95 % instead of 90 %.
 /// - *undecided* otherwise.
 pub fn judge(rows: &[Row]) -> Vec<Judgement> {
     let values: Vec<_> = rows.iter().map(|row| row.comparison.shift.p).collect();
@@ -148,15 +148,15 @@ impl Row {
         Verdict::Undecided(self.trials_needed(rows))
     }
 
-    /// The shifts at which the threshold is reached.
+    /// Returns the shifts at which the threshold is reached.
     fn boundaries(&self) -> (f64, f64) {
         let threshold = self.thresholds.on(self.comparison.scale);
         (self.comparison.inside(-threshold), self.comparison.inside(threshold))
     }
 
-    /// How many trials of each point are needed until the interval, whose length falls with the root of their number,
-    /// ends before the nearer boundary: n · (half-width ÷ distance)². At least one more than there are, and as many as
-    /// Holm's adjustment needs.
+    /// Returns how many trials of each point are needed until the interval, whose length is proportional to the inverse
+    /// square root of their number, ends before the nearer boundary: n · (half-width ÷ distance)². The result is larger
+    /// than the current number, and at least what Holm's adjustment needs.
     fn trials_needed(&self, rows: usize) -> TrialsNeeded {
         let (low, high) = self.boundaries();
         let Comparison { shift, trials, design, .. } = self.comparison;
@@ -165,7 +165,7 @@ impl Row {
             let ratio = interval.half_width() / distance;
             trials * ratio * ratio
         });
-        // Where the distance is 0, it is infinite or not a number.
+        // If the distance is 0, it is infinite or not a number.
         let needed = if needed.is_nan() { usize::MAX } else { whole(needed.ceil()) };
         let needed = needed.max(whole(trials) + 1).max(design.fewest_trials(rows));
         if needed > MOST_TRIALS { TrialsNeeded::MoreThanMost } else { TrialsNeeded::About(needed) }
