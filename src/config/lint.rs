@@ -1,7 +1,7 @@
 //! The lints: every kind of finding in a configuration, by name. This table is the only one.
 //!
-//! A name never changes between versions, for `# conductor: allow(name)` and for programs that read findings. `validate
-//! --list`, the table in `docs/lints.md`, and the tests that require an example of each lint are generated from it.
+//! A name never changes, for `# conductor: allow(name)` and for programs that read findings.
+//! `validate --list`, the table in `docs/lints.md`, and the tests that require an example of each lint use this table.
 
 use crate::model::named;
 
