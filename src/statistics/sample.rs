@@ -11,8 +11,7 @@ impl Sample {
     /// The largest magnitude of a value. It keeps differences of two values and sums of two differences finite.
     pub const LARGEST: f64 = f64::MAX / 4.0;
 
-    /// Creates a sample from values in trial order. Returns `None` if it is empty or a value is not finite or too
-    /// large.
+    /// Creates a sample from values in trial order. `None` if it is empty or a value is not finite or too large.
     pub fn new(values: Vec<f64>) -> Option<Self> {
         let is_usable = !values.is_empty() && values.iter().all(|value| is_usable(*value));
         is_usable.then(|| Self::from_usable(values))

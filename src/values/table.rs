@@ -266,8 +266,7 @@ impl Values {
         Self { metrics, rows, ..self.clone() }
     }
 
-    /// Returns how many trials failed, and how many failed or passed. Warm-up trials and those that were run again are
-    /// not counted.
+    /// Returns how many trials failed, and how many failed or passed. Warm-up and repeated trials are not counted.
     pub fn failures(&self, is_wanted: impl Fn(&Trial) -> bool) -> (usize, usize) {
         let trials = || self.trials.iter().filter(|trial| trial.is_wanted() && is_wanted(trial));
         let count = |verdict| trials().filter(|trial| trial.verdict == Some(verdict)).count();
