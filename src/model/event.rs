@@ -25,7 +25,7 @@ pub struct Stamped {
     pub event: Event,
 }
 
-/// One thing that happened.
+/// Something that happened in a run.
 ///
 /// The record of a run contains each event as serde writes it. Events that are skipped have lines of their own there
 /// (`report/jsonl`).

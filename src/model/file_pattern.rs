@@ -39,7 +39,7 @@ impl FilePattern {
     ///
     /// # Errors
     ///
-    /// As [`Self::new`].
+    /// Returns the same errors as [`Self::new`].
     pub fn check(text: &str) -> Result<(), (String, &'static str)> {
         let Some(inside) = in_scratch(text) else { return Self::new(text, None).map(|_| ()) };
         if inside.trim().is_empty() {

@@ -35,7 +35,7 @@ fn escaped(text: &str, escape: impl Fn(char) -> bool) -> Cow<'_, str> {
     for character in text.chars() {
         match character {
             '\n' | '\r' | '\t' if escape(character) => shown.extend(character.escape_default()),
-            // Writing into a string does not fail.
+            // Writing to a `String` cannot fail.
             _ if escape(character) && u32::from(character) < 0x100 => {
                 let _ = write!(shown, "\\x{:02x}", u32::from(character));
             }

@@ -49,7 +49,7 @@ impl LinePattern {
     ///
     /// # Errors
     ///
-    /// As [`Self::new`].
+    /// Returns the same errors as [`Self::new`].
     pub fn check(text: &str) -> Result<(), (String, &'static str)> {
         thread_local!(static VALID: RefCell<HashSet<String>> = RefCell::default());
         if !VALID.with_borrow(|valid| valid.contains(text)) {

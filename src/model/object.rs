@@ -1,4 +1,4 @@
-//! JSON objects for reports that are only written.
+//! JSON objects for reports that are written but never parsed.
 
 /// Creates a value that serde writes as an object with these members, in this order: `object! { name: value, … }`.
 /// Members can have attributes of serde. A member `name: @optional option` is omitted if it is `None`.

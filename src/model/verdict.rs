@@ -93,7 +93,7 @@ impl Conclusion {
 pub const PASSED: u8 = 0;
 /// The run could not be carried out.
 pub const NOT_CARRIED_OUT: u8 = 1;
-/// The command line was wrong.
+/// The command line was invalid.
 pub const USAGE: u8 = 2;
 /// Something failed.
 pub const FAILED: u8 = 3;
