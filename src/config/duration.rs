@@ -1,4 +1,4 @@
-//! Durations as written in configuration files: `30` (seconds), `0.5`, `30s`, `1m30s`, `250ms`.
+//! Durations as users write them: `30` (seconds), `0.5`, `30s`, `1m30s`, `250ms`.
 
 use std::time::Duration;
 

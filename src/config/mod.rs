@@ -78,7 +78,7 @@ pub(in crate::config) use text::Text;
 
 /// The dialect alone: lines to sections and entries, and variables in values, as in Python's `configparser`.
 ///
-/// [`read`](dialect::read) takes a [`Source`] and never fails: it returns what it could read, and reports what is wrong.
+/// [`read`](dialect::read) takes a [`Source`] and never fails: it returns what it could read, and reports mistakes.
 /// [`interpolate`](dialect::interpolate) replaces the variables of one entry's value.
 pub mod dialect {
     pub use super::interpolate::{Interpolated, Layer, Variables, interpolate};

@@ -80,8 +80,8 @@ pub struct Loaded {
     pub diagnostics: Diagnostics,
 }
 
-/// Reads a test file and the files of its chosen workers, and reports all their mistakes. If there is a shell, it checks
-/// the syntax of the commands.
+/// Reads a test file and the files of its chosen workers, and reports all mistakes. If there is a shell, it checks the
+/// syntax of the commands.
 pub fn load_test(path: &Path, overrides: &Overrides, run: RunId, shell: Option<&dyn ShellSyntax>) -> Loaded {
     // The option sets a variable of each worker.
     let connect = overrides.connect.iter().map(|form| (option("connect"), form.clone()));

@@ -1,4 +1,4 @@
-//! Lint on workers that use the same player and run the same commands there, which usually interfere with each other.
+//! Lint on workers that use the same player and run the same commands there, and so interfere with each other.
 
 use std::collections::BTreeMap;
 

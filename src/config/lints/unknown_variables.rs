@@ -1,4 +1,4 @@
-//! Variables such as `$CONDUCTOR_ADDR_SERVER` in commands that no step has.
+//! Lint on variables such as `$CONDUCTOR_ADDR_SERVER` that commands use but no step has.
 
 use std::collections::BTreeSet;
 
