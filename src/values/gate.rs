@@ -36,8 +36,8 @@ pub(super) fn judge_all(blocks: &mut [Block], bases: &[Vec<Option<f64>>]) -> usi
     rows.len()
 }
 
-/// The thresholds for comparing with a baseline that has this median. An absolute threshold is divided by the median if
-/// values are compared by ratio.
+/// Returns the thresholds for comparing with a baseline that has this median. An absolute threshold is divided by the
+/// median if values are compared by ratio.
 fn thresholds(margin: Margin, median: f64) -> Thresholds {
     let usual = Thresholds::default();
     let thresholds = match margin {

@@ -70,7 +70,7 @@ impl Metric {
 pub enum Kind {
     /// A section of the test file: its comparisons have a verdict.
     Section,
-    /// The check printed it, and the test file has no section for it.
+    /// A metric that `check` printed and the test file has no section for.
     Printed,
     /// The duration of something.
     Time,
