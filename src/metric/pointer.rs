@@ -116,7 +116,7 @@ impl<'de> Visitor<'de> for At<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut found = self.0.is_empty().then(|| Value::Array(Vec::new()));
-        // Section 4: an index has no leading zeros.
+        // RFC 6901, section 4: an index has no leading zeros.
         let index = self.0.first().filter(|part| *part == "0" || !part.starts_with(['0', '+']));
         let index = index.and_then(|part| part.parse::<usize>().ok());
         let mut has_index = self.0.is_empty();
