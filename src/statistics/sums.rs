@@ -10,7 +10,7 @@ use super::shift::{Method, Shift};
 ///
 /// Mirzaian & Arjomandi, *Selection in X + Y and matrices with sorted rows and columns*, Information Processing Letters
 /// 20, 1985: the sums up to a limit are counted along a staircase, in time linear in n + m. The limit is found by
-/// bisection of the at most 2⁶⁴ values of a `f64`: the result is the sum itself, in at most 64 counts.
+/// bisection of the at most 2⁶⁴ values of an `f64`: the result is the sum itself, in at most 64 counts.
 pub(super) struct Sums {
     rows: Vec<f64>,
     columns: Vec<f64>,
