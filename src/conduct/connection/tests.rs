@@ -1,4 +1,4 @@
-//! Session actors against a player over a loopback socket.
+//! Tests session actors against a player on a loopback socket.
 
 mod files;
 mod hostile;
@@ -75,7 +75,7 @@ fn the_times_of_steps_are_on_the_conductors_clock() {
     let before = crate::conduct::now::now();
     let (_, events) = run(plan_at(&[port], 1, &[Phase::Run]));
     player.join().unwrap();
-    // The player says 2000 on a clock that is 1000 before ours.
+    // The player reports 2000 on a clock that is 1000 ahead of ours.
     let started = events.iter().find_map(|event| match event {
         Event::StepStarted { started, .. } => Some(started.at),
         _ => None,
@@ -88,7 +88,7 @@ fn an_end_of_the_connection_that_lasts_longer_than_the_lease_is_a_lost_worker() 
     let (listener, port) = listener();
     let player = std::thread::spawn(move || {
         let (mut peer, _) = Peer::accept(&listener);
-        // Nobody answers any more.
+        // Nothing accepts connections any more.
         drop(listener);
         peer.welcome();
         while let Some(message) = peer.message() {
@@ -111,7 +111,8 @@ fn an_end_of_the_connection_that_lasts_longer_than_the_lease_is_a_lost_worker() 
     assert_eq!(events.iter().filter(lost).count(), 2);
 }
 
-/// A player that leaves in Run, runs its Reset, and may have a last word; why the run is incomplete, and its Resets.
+/// Runs a player that leaves in Run, runs its Reset, and may send a last message. Returns why the run is incomplete,
+/// and the number of its Resets.
 fn left_with(last: Option<&'static str>) -> (Vec<Reason>, usize) {
     let (listener, port) = listener();
     let player = std::thread::spawn(move || {
@@ -130,7 +131,7 @@ fn left_with(last: Option<&'static str>) -> (Vec<Reason>, usize) {
                 peer.outbox.push(&PlayerMessage::Left { summary: summary.to_owned() });
             }
             peer.flush();
-            // Whoever closes while something is unread may take away what it has said.
+            // Closing a socket with unread data may discard what was sent.
             peer.stream.shutdown(std::net::Shutdown::Write).unwrap();
             while peer.payload().is_some() {}
             return;
@@ -182,7 +183,7 @@ fn a_silent_player_is_lost() {
     let player = std::thread::spawn(move || {
         let (mut peer, _) = Peer::accept(&listener);
         peer.welcome();
-        // It reads all that comes, and says nothing.
+        // It reads everything, and sends nothing.
         while peer.payload().is_some() {}
     });
     let mut plan = plan_at(&[port], 1, &Phase::ALL);

@@ -1,7 +1,7 @@
-//! The barriers of a phase, pure: who has to come, who waits, who cannot come any more.
+//! The barriers of a phase: which workers must arrive, which wait, and which cannot arrive any more. Pure.
 //!
-//! A barrier is passed when every worker that has it is there. One that cannot be is failed at once, so that nobody waits
-//! for ever: because a member cannot come any more, or because its members wait for each other.
+//! A barrier is passed when every worker that has it has arrived. A barrier that cannot be passed fails immediately, so
+//! that no worker waits in vain: because a member cannot arrive any more, or because its members wait for each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,30 +18,30 @@ pub(super) struct Barriers(BTreeMap<String, Barrier>);
 #[derive(Debug, Default)]
 struct Barrier {
     members: BTreeMap<WorkerId, Member>,
-    /// Why it will never be passed, or that it was.
+    /// Whether it was passed, or why it never will be; `None` while it is open.
     over: Option<Result<(), BarrierFailure>>,
 }
 
-/// A worker that has a barrier.
+/// A worker that has a barrier in its phase.
 #[derive(Debug)]
 struct Member {
-    /// Where it has the barrier in its phase.
+    /// The position of the barrier in the worker's phase.
     position: usize,
-    /// The first of the neighbours that run together with the barrier, or its own position.
+    /// The position of the first of the neighbours that run together with the barrier, or of the barrier itself.
     neighbours: usize,
-    /// When it arrived, and when it was let go.
+    /// When it arrived, and when it was released.
     visit: Option<(ConductorTime, Option<ConductorTime>)>,
-    /// Why it cannot come any more, and since when.
+    /// Why it cannot arrive any more, and since when.
     gone: Option<(ConductorTime, Absence)>,
-    /// The process that it started directly behind the barrier.
+    /// The start of the process directly after the barrier.
     next: Option<Start>,
 }
 
-/// What has become certain of the barrier of this name: everybody is there, or it cannot be passed.
+/// A decision about the barrier of this name: all its members have arrived, or it cannot be passed.
 pub(super) type Decision = (String, Result<(), BarrierFailure>);
 
 impl Barriers {
-    /// Those of a phase; `takes_part` says which workers the run has.
+    /// Returns the barriers of a phase. `takes_part` returns whether a worker is in the run.
     pub(super) fn of(plan: &Plan, phase: PhaseId, takes_part: impl Fn(WorkerId) -> bool) -> Self {
         let mut all: BTreeMap<String, Barrier> = BTreeMap::new();
         for (id, _) in plan.workers().filter(|(id, _)| takes_part(*id)) {
@@ -62,7 +62,7 @@ impl Barriers {
         self.0.get(name).map_or(0, |barrier| barrier.members.len())
     }
 
-    /// Lets everybody go who waits at the barrier of this name: who that is, each with the barrier's position.
+    /// Releases all workers that wait at this barrier. Returns each of them with the barrier's position in its phase.
     pub(super) fn close(
         &mut self,
         name: &str,
@@ -84,7 +84,7 @@ impl Barriers {
         self.0.iter().filter(|(_, barrier)| barrier.over.is_none()).map(|(name, barrier)| (name.as_str(), barrier))
     }
 
-    /// What this worker is to the barriers that it has, with what became of those.
+    /// The memberships of this worker, each with the result of the barrier.
     fn memberships(
         &mut self,
         worker: WorkerId,
@@ -92,7 +92,8 @@ impl Barriers {
         self.0.values_mut().filter_map(move |barrier| Some((&barrier.over, barrier.members.get_mut(&worker)?)))
     }
 
-    /// A worker is at the barrier at this position. Why it waits there for nothing, if the barrier was failed before.
+    /// Records that a worker is at the barrier at this position. Returns why it waits there in vain if the barrier has
+    /// failed.
     pub(super) fn reached(&mut self, worker: WorkerId, position: usize, now: ConductorTime) -> Option<BarrierFailure> {
         let (over, member) = self.memberships(worker).find(|(_, member)| member.position == position)?;
         let failed = over.as_ref().and_then(|over| over.as_ref().err());
@@ -102,19 +103,20 @@ impl Barriers {
         failed.cloned()
     }
 
-    /// A worker is past the barrier at this position, or waits there no more, for this reason; whether that was open.
+    /// Records that a worker is past the barrier at this position, or no longer waits there, for this reason. Returns
+    /// whether the barrier was open.
     pub(super) fn left(&mut self, worker: WorkerId, position: usize, why: &Absence, now: ConductorTime) -> bool {
         let here = self.memberships(worker).find(|(over, member)| over.is_none() && member.position == position);
         here.map(|(_, member)| member.leave(why, now)).is_some()
     }
 
-    /// A worker cannot come to any barrier any more, for this reason.
+    /// Records that a worker cannot arrive at any barrier any more, for this reason.
     pub(super) fn gone(&mut self, worker: WorkerId, why: &Absence, now: ConductorTime) {
         self.memberships(worker).filter(|(over, _)| over.is_none()).for_each(|(_, member)| member.leave(why, now));
     }
 
-    /// A worker started a process: if that is the step directly behind a barrier that it passed, it tells when the worker
-    /// went on from there. Before any other step, it may have waited for something else.
+    /// Records that a worker started a process. If that is the step directly after a barrier that was passed, its start
+    /// shows when the worker continued. Before any other step, it may have waited for something else.
     pub(super) fn started(&mut self, worker: WorkerId, position: usize, start: Start) {
         let passed = self.memberships(worker).filter(|(over, _)| **over == Some(Ok(()))).map(|(_, member)| member);
         for member in passed.filter(|member| member.position + 1 == position) {
@@ -122,13 +124,13 @@ impl Barriers {
         }
     }
 
-    /// What became of each barrier at which somebody arrived.
+    /// Returns the results of all barriers at which a worker arrived.
     pub(super) fn results(&self) -> Vec<BarrierResult> {
         self.0.iter().filter_map(|(name, barrier)| barrier.result(name)).collect()
     }
 
-    /// The workers for which this one waits at the barrier at this position: those that are still to come, or for one that
-    /// waits at another barrier, those that are still to come there.
+    /// Returns the workers for which this one waits at the barrier at this position: those that have not arrived, or
+    /// for one that waits at another barrier, those that have not arrived there.
     pub(super) fn awaited(&self, worker: WorkerId, position: usize) -> BTreeSet<WorkerId> {
         let is_here = |barrier: &Barrier| barrier.members.get(&worker).is_some_and(|own| own.position == position);
         let mut open: Vec<&str> = self.open().filter(|(_, barrier)| is_here(barrier)).map(|(name, _)| name).collect();
@@ -150,7 +152,7 @@ impl Barriers {
         awaited
     }
 
-    /// What is certain by now; each barrier is decided once somebody waits at it.
+    /// Returns the decisions that are certain now. A barrier is decided only once a worker waits at it.
     pub(super) fn decide(&self) -> Vec<Decision> {
         let possible = self.possible();
         let awaited = self.open().filter(|(_, barrier)| barrier.members.values().any(Member::is_waiting));
@@ -170,8 +172,8 @@ impl Barriers {
         decided.collect()
     }
 
-    /// The barriers that can still be passed: the least set in which each barrier's missing members wait at none, or only
-    /// at barriers of the set.
+    /// Returns the barriers that can still be passed: the smallest set in which each barrier's missing members wait at
+    /// no barrier, or only at barriers of the set.
     fn possible(&self) -> BTreeSet<&str> {
         let mut possible = BTreeSet::new();
         loop {
@@ -188,10 +190,10 @@ impl Barriers {
         }
     }
 
-    /// A barrier at which this worker waits before it comes to that one, and which is not in the set.
+    /// Returns a barrier at which this worker waits before it reaches that of `to`, and which is not in the set.
     fn blocked_at(&self, worker: WorkerId, to: &Member, possible: &BTreeSet<&str>) -> Option<&str> {
         let waits = self.open().filter(|(_, barrier)| {
-            // Of neighbours that run together none waits for the other.
+            // Neighbours that run together do not wait for each other.
             let is_before = |at: &Member| at.is_waiting() && at.neighbours != to.neighbours;
             barrier.members.get(&worker).is_some_and(is_before)
         });
@@ -199,7 +201,7 @@ impl Barriers {
     }
 }
 
-/// Of the members that cannot come any more for such a reason, the first in time.
+/// Returns the first member, in time, that cannot arrive any more for such a reason.
 fn first_gone<'a>(
     members: impl Iterator<Item = (WorkerId, &'a Member)>,
     is_such: impl Fn(&Absence) -> bool,
@@ -231,7 +233,7 @@ impl Barrier {
         self.members.iter().filter(|(_, member)| !member.is_waiting()).map(|(id, member)| (*id, member))
     }
 
-    /// What became of it, if anybody arrived.
+    /// Returns the result, if a worker arrived.
     fn result(&self, name: &str) -> Option<BarrierResult> {
         let waited = self.members.iter().filter_map(|(id, member)| {
             let (from, until) = member.visit?;
@@ -247,7 +249,7 @@ impl Barrier {
         (!waited.is_empty()).then(|| BarrierResult { name: name.to_owned(), waited, passed })
     }
 
-    /// The first worker that waited for too long, if nobody came after that.
+    /// Returns the failure that the first worker caused that waited for too long, if there is one.
     fn given_up(&self) -> Option<BarrierFailure> {
         let members = self.members.iter().map(|(id, member)| (*id, member));
         let late = first_gone(members, |why| matches!(why, Absence::StoppedWaiting(_)));

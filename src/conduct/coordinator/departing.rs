@@ -1,8 +1,8 @@
-//! Workers whose players leave on their own account, because a signal stopped them or their conductor was silent for too long.
+//! Workers whose players leave by themselves, because a signal stopped them or their conductor was silent for too long.
 //!
-//! Such a worker ends its phase and takes part in no other one. It runs its Reset by itself, whatever the others are at, and
-//! what it says of that is taken like what it says of a phase. Its end is that of its connection, and is waited for until
-//! its own limit, before the end of the trial at the latest.
+//! Such a worker ends its phase and takes part in no other one. It runs its Reset by itself, whatever phase the others
+//! are in, and its messages about that are processed like those about a phase. It has ended when its connection has;
+//! this is waited for until its own limit, and at the latest before the end of the trial.
 
 use crate::conduct::event::End;
 use crate::model::{Absence, Event, Outcome, Phase, PhaseId, WorkerId};
@@ -12,7 +12,7 @@ use super::worker::{Part, Standing, Worker};
 use super::{Coordinator, Stage};
 
 impl Coordinator {
-    /// A worker's player says that it leaves, and why.
+    /// Records that a worker's player leaves, and why.
     pub(super) fn departs(&mut self, worker: WorkerId, reason: String) {
         self.report(Event::Warning { worker: Some(worker), text: reason.clone() });
         if !matches!(self.workers[worker.0].standing, Standing::Connected | Standing::Live) {
@@ -29,13 +29,13 @@ impl Coordinator {
             }
             Stage::Arming => self.leaves_before_go(worker),
             Stage::Running if self.phase() != Phase::Reset => self.leaves_barriers(worker),
-            // All of its trial was seen.
+            // Its part of the trial was seen completely.
             Stage::Checking | Stage::Measuring => self.give_up(worker, End::lost(reason)),
             Stage::Running | Stage::Leaving | Stage::Over => {}
         }
     }
 
-    /// What is armed is not begun by a player that leaves; but a Reset that is due it begins by itself.
+    /// A player that leaves does not start an armed phase; but a Reset that is due, it starts by itself.
     fn leaves_before_go(&mut self, worker: WorkerId) {
         let phase = self.phase_id();
         self.pending.remove(&worker);
@@ -55,15 +55,15 @@ impl Coordinator {
         }
     }
 
-    /// Whether a worker leaves and has not ended its Reset of the trial: it is waited for as long as that of those that do
-    /// not leave.
+    /// Whether a worker leaves and has not ended its Reset of the trial. That Reset is waited for as long as the Reset
+    /// of workers that do not leave.
     pub(super) fn is_resetting(&self, worker: &Worker) -> bool {
         let reset = PhaseId { trial: self.trial, phase: Phase::Reset };
         worker.is_departing() && (worker.part.of != Some(reset) || worker.part.is_open)
     }
 
-    /// A worker says something of a phase: if that is a Reset of its own, it is in it from now on, and through with
-    /// whatever it was in.
+    /// Handles a worker's message about a phase. If the phase is a Reset that the worker runs by itself, the worker is
+    /// in it from now on, and has ended the phase in which it was before.
     pub(super) fn notice_own_reset(&mut self, worker: WorkerId, phase: PhaseId) {
         let entry = &self.workers[worker.0];
         let is_reset = phase == PhaseId { trial: self.trial, phase: Phase::Reset } && self.plan.has(Phase::Reset);
@@ -77,8 +77,8 @@ impl Coordinator {
         self.workers[worker.0].part = Part { is_own: true, ..Part::new(phase, steps) };
     }
 
-    /// How a step that was not heard of ended, when its worker has finished its phase: whoever was told to stop, or
-    /// leaves, need not name what it never began.
+    /// The outcome of a step about which nothing was reported when its worker finished its phase. A worker that was
+    /// told to stop, or that leaves, need not report steps that it never started.
     pub(super) fn unheard(&self, worker: WorkerId) -> Outcome {
         if self.stopping.is_some() || self.workers[worker.0].is_departing() {
             Outcome::Skipped(self.why_stopped())

@@ -1,4 +1,4 @@
-//! Interrupts: what the first one ends and what the next one ends, and what is said of that.
+//! Interrupts: what the first one ends, what the next one ends, and the messages about that.
 
 use crate::conduct::event::End;
 use crate::model::{Blame, Event, OnInterrupt, Phase};
@@ -6,7 +6,7 @@ use crate::model::{Blame, Event, OnInterrupt, Phase};
 use super::{Action, Coordinator, Rest, Stage};
 
 impl Coordinator {
-    /// What an interrupt would do now, and what another one would do after it, for people.
+    /// Describes what an interrupt would do now, and another one after it, as a message.
     pub(in crate::conduct) fn interrupt_means(&self) -> &'static str {
         let has_reset = self.plan.has(Phase::Reset);
         let stops = if has_reset && self.dirty {
@@ -38,7 +38,7 @@ impl Coordinator {
         }
     }
 
-    /// Whether the second interrupt leaves out Collect, which the first one left.
+    /// Whether the second interrupt skips Collect, which the first one did not skip.
     fn skips_collect(&self) -> bool {
         let has_more = matches!(self.current(), Some(phase) if phase != Phase::Reset);
         self.rest == Rest::CollectAfterInterrupt && has_more

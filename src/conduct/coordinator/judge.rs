@@ -1,11 +1,11 @@
-//! The verdicts: of each trial, and of the run with its reasons.
+//! The verdicts of each trial and of the run, with the reasons.
 
 use std::sync::Arc;
 
 use crate::conduct::event::End;
 use crate::model::{Conclusion, Hint, Outcome, Plan, Reason, StepReference, StepResult, Verdict, WorkerId};
 
-/// What is known of a trial that is over.
+/// The result of a trial that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::conduct) struct Past {
     pub(in crate::conduct) verdict: Verdict,
@@ -14,7 +14,7 @@ pub(in crate::conduct) struct Past {
     not_carried_out: Vec<String>,
 }
 
-/// Gathers what speaks against a run.
+/// Collects everything that counts against a run.
 #[derive(Debug)]
 pub(in crate::conduct) struct Judge {
     plan: Arc<Plan>,
@@ -22,9 +22,9 @@ pub(in crate::conduct) struct Judge {
     incomplete: Vec<String>,
     first_failure: Option<String>,
     failures: usize,
-    /// How many of these happened before the run was resumed.
+    /// How many of these failures happened before the run was resumed.
     recalled: usize,
-    /// The verdict of the trial, as far as it is known, and the worst of the run.
+    /// The verdict of the trial so far, and the worst verdict of the run.
     trial: Verdict,
     worst: Verdict,
     hints: Vec<Hint>,
@@ -45,57 +45,58 @@ impl Judge {
         }
     }
 
-    /// The run, or a part of it, could not be carried out. The same text is said once.
+    /// Records that the run, or a part of it, could not be carried out. The same text is recorded once.
     pub(in crate::conduct) fn not_carried_out(&mut self, text: String) {
         if !self.not_carried_out.contains(&text) {
             self.not_carried_out.push(text);
         }
     }
 
-    /// Something was not seen to its end.
+    /// Records that the end of something was not seen.
     pub(super) fn incomplete(&mut self, text: String) {
         self.trial = Verdict::Incomplete;
         self.incomplete.push(text);
     }
 
-    /// A worker could not be heard of any more.
+    /// Records that a worker was lost.
     pub(super) fn lost(&mut self, worker: WorkerId, end: &End) {
         self.hint(end.hint);
         self.incomplete.push(format!("worker `{}` was lost: {}", self.plan.name(worker), end.reason));
     }
 
-    /// The user can do this about the run.
+    /// Records what the user can do about the run.
     pub(super) fn hint(&mut self, hint: Option<Hint>) {
         if let Some(hint) = hint {
             hint.add_to(&mut self.hints);
         }
     }
 
-    /// Whether this outcome makes its trial a failed one.
+    /// Whether this outcome makes its trial fail.
     pub(in crate::conduct) fn counts(&self, step: StepReference, outcome: &Outcome) -> bool {
         outcome.fails(self.plan.step(step), step.phase)
     }
 
-    /// A step failed in a way that counts.
+    /// Records that a step failed in a way that counts.
     pub(in crate::conduct) fn failed(&mut self, step: StepReference, how: &str) {
         let StepReference { trial, phase, worker, .. } = step;
         let (label, name, trial) = (self.plan.label(step), self.plan.name(worker), self.plan.trial_text(trial));
         self.fails(format!("step `{label}` {how} on worker `{name}` in {phase} of {trial}"));
     }
 
-    /// Something failed, such as a metric that could not be measured.
+    /// Records that something failed, such as a metric that could not be measured.
     pub(in crate::conduct) fn fails(&mut self, text: String) {
         self.trial = self.trial.max(Verdict::Failed);
         self.failures += 1;
         self.first_failure.get_or_insert(text);
     }
 
-    /// The verdict of the trial until now.
+    /// The verdict of the trial so far.
     pub(super) const fn trial(&self) -> Verdict {
         self.trial
     }
 
-    /// What the test's own check came to. One that could not be started has not judged the trial: that is our trouble.
+    /// Records the result of `check`. A check that could not be started has not judged the trial: the conductor is to
+    /// blame.
     pub(in crate::conduct) fn check(&mut self, trial: u32, outcome: &Outcome) {
         let of = self.plan.trial_text(trial);
         let failed = || format!("`check` of {of} {}", outcome.how_it_failed());
@@ -111,7 +112,7 @@ impl Judge {
         }
     }
 
-    /// The verdict of the trial that is over now; the next one begins.
+    /// Returns the verdict of the trial, which has ended; the next one begins.
     pub(super) fn end_trial(&mut self, incomplete: bool) -> Verdict {
         let verdict = std::mem::replace(&mut self.trial, Verdict::Passed);
         let verdict = if incomplete { Verdict::Incomplete } else { verdict };
@@ -119,12 +120,12 @@ impl Judge {
         verdict
     }
 
-    /// Whether a step failed in any trial, since the run was resumed if it was.
+    /// Whether something failed in any trial, or if the run was resumed, since then.
     pub(super) fn has_failures(&self) -> bool {
         self.failures > self.recalled
     }
 
-    /// What speaks against this trial, the only one that was judged; its verdict is recorded.
+    /// Returns what counts against this trial, the only one that was judged. `verdict` is the recorded one.
     pub(in crate::conduct) fn past(self, trial: u32, verdict: Verdict) -> Past {
         let Self { mut first_failure, mut failures, not_carried_out, .. } = self;
         if verdict == Verdict::Failed && failures == 0 {
@@ -133,7 +134,7 @@ impl Judge {
         Past { verdict, first_failure, failures, not_carried_out }
     }
 
-    /// Takes what spoke against a trial before the run was resumed.
+    /// Adds what counted against a trial before the run was resumed.
     pub(in crate::conduct) fn recall(&mut self, Past { verdict, first_failure, failures, not_carried_out }: Past) {
         self.worst = self.worst.max(verdict);
         self.failures += failures;
@@ -144,9 +145,9 @@ impl Judge {
         }
     }
 
-    /// The verdict of the run. `whole` says that everything that was asked for was run.
+    /// Returns the verdict of the run. `whole` means that everything that was requested was run.
     pub(in crate::conduct) fn conclude(&mut self, interrupted: Option<i32>, whole: bool) -> Conclusion {
-        // What was judged after the last trial counts, too.
+        // Judgements after the last trial count, too.
         let verdict =
             if whole && self.incomplete.is_empty() { self.worst.max(self.trial) } else { Verdict::Incomplete };
         let mut reasons: Vec<Reason> = interrupted.map(Reason::Interrupted).into_iter().collect();
@@ -162,7 +163,7 @@ impl Judge {
     }
 }
 
-/// How a step failed, to follow its name.
+/// How a step failed, worded to follow its name.
 pub(in crate::conduct) fn how(result: &StepResult) -> String {
     let how = result.outcome.how_it_failed();
     result.attempts_in_vain().map_or(how.clone(), |attempts| format!("{how} ({attempts})"))

@@ -1,48 +1,49 @@
-//! How far ahead of its order a phase starts, pure: far enough for the slowest worker, and no farther.
+//! Computes the lead of a phase: long enough for the slowest worker, and no longer. Pure.
 
 use std::time::Duration;
 
-/// What an order takes besides its way: threads that have to wake, and a process that was made before.
+/// What an order takes in addition to its transmission: threads have to wake up, and so does a prepared process.
 const BASE: Duration = Duration::from_millis(2);
-/// What it takes to tell one more worker, as all are told one after the other. Where workers share a machine, whoever is
-/// told behind the instant waits for the steps of all others.
+/// What it takes to send the order to one more worker, since they are sent one after another. If workers share a
+/// machine, a worker whose order arrives after the start waits for the steps of all others.
 const EACH: Duration = Duration::from_micros(40);
-/// The same behind a barrier, where those that came last have just ended a step, and make ready for the next.
+/// The same after a barrier, where the last workers have just ended a step and prepare the next one.
 const EACH_BUSY: Duration = Duration::from_micros(120);
-/// More than this is not waited for: who comes later starts late, and says so.
+/// The longest lead. A worker whose order arrives later starts late, and reports that.
 const MOST: Duration = Duration::from_secs(5);
 
-/// How long before a start its order has to leave.
+/// How long before a start its order must be sent.
 #[derive(Debug, Default)]
 pub(super) struct Lead {
-    /// The slowest worker's round trip, in the phase that is being armed.
+    /// The round trip of the slowest worker, in the phase that is being armed.
     slowest: Duration,
-    /// By how much the orders of the last phase came too late.
+    /// How late the orders of the last phase arrived.
     late: Duration,
-    /// What has been added because orders came too late.
+    /// What was added because orders arrived too late.
     learned: Duration,
 }
 
 impl Lead {
-    /// A worker is ready; a message and its answer take it so long now.
+    /// Records that a worker is ready, and how long a message to it and its answer take now.
     pub(super) fn ready(&mut self, round_trip: Duration) {
         self.slowest = self.slowest.max(round_trip);
     }
 
-    /// A worker got its order so long after the start, or in time.
+    /// Records how long after the start a worker got its order: zero if in time.
     pub(super) fn started(&mut self, late: Duration) {
         self.late = self.late.max(late);
     }
 
-    /// The lead of so many workers within a phase, of which the slowest takes so long.
+    /// Returns the lead of this many workers within a phase, if the round trip of the slowest one is `slowest`.
     pub(super) fn between(&self, slowest: Duration, workers: usize) -> Duration {
         (known(slowest, EACH_BUSY, workers) + self.learned.min(slowest)).min(MOST)
     }
 
-    /// The lead of a phase of so many workers; what the next one needs is learned anew.
+    /// Returns the lead of a phase of this many workers, and starts measuring again for the next one.
     pub(super) fn take(&mut self, workers: usize) -> Duration {
-        // What was learned is forgotten by and by, for a network that was slow once need not stay so. And it is bounded:
-        // where too many share a processor each is late for the others' sake, and would be after any lead.
+        // What was learned is gradually forgotten, since a network that was slow once need not stay slow. It is also
+        // bounded: if too many workers share a processor, each is late because of the others, and would be with any
+        // lead.
         self.learned = (self.learned.mul_f64(0.8) + self.late.mul_f64(1.2)).min(self.slowest);
         let lead = known(self.slowest, EACH, workers) + self.learned;
         (self.slowest, self.late) = (Duration::ZERO, Duration::ZERO);

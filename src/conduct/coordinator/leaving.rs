@@ -1,4 +1,4 @@
-//! The end of a run: the workers take leave, or are left.
+//! The end of a run: the workers' sessions are ended or abandoned.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ impl Coordinator {
         self.command_pending(&Command::Bye);
     }
 
-    /// Leaves without waiting for anybody; the players' leases do the rest.
+    /// Leaves without waiting for any worker; the players' leases do the rest.
     pub(super) fn leave_now(&mut self) {
         let in_trial = self.is_in_trial();
         self.name_whose_reset_is_open();
@@ -37,7 +37,7 @@ impl Coordinator {
         self.finish();
     }
 
-    /// Names those on whom a Reset is due, or at work, that this conductor does not see any more.
+    /// Names the workers on which a Reset is due or running whose end this conductor will not see.
     fn name_whose_reset_is_open(&mut self) {
         let resets = self.current() == Some(Phase::Reset);
         if !self.plan.has(Phase::Reset) || !(self.dirty || resets) {

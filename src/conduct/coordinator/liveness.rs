@@ -1,8 +1,8 @@
-//! How long workers are waited for, pure: in each stage, in a phase by its plan, while their connections are broken, and when
-//! the conductor itself did not run.
+//! How long workers are waited for: in each stage, in a phase according to the plan, while their connections are
+//! broken, and when the conductor itself did not run. Pure.
 //!
-//! A player keeps the limits of its steps itself. A worker that passes them all the same is given up, however alive its
-//! connection is.
+//! A player enforces the limits of its steps itself. A worker that exceeds them anyway is given up, even if its
+//! connection works.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,16 +14,18 @@ use crate::wait::Wait;
 use super::worker::Standing;
 use super::{Coordinator, Stage};
 
-/// So many breaks of a connection in a phase are reported one by one; of the others, each that doubles their number.
+/// This many breaks of a connection in a phase are reported one by one; of the later ones, each that doubles their
+/// number.
 const TOLD: usize = 10;
-/// What a step may take beyond its limit: its start, the signals of its stop each with its grace, and the last look.
+/// How much longer than its limit a step may take: for its start, for each signal of its stop with its grace period,
+/// and for the last check.
 const STEP_MARGIN: Duration = Duration::from_secs(10);
-/// What a worker may take beyond its steps, and once its connection is there again.
+/// How much longer than its steps a worker may take, also after its connection was restored.
 const MARGIN: Duration = Wait::PhaseStop.time();
 
 impl Coordinator {
-    /// A worker may need so much longer to connect. All that are connecting get that time, since others may have to wait
-    /// until it has connected.
+    /// Records that a worker may need this much longer to connect. All workers that are connecting get that time, since
+    /// others may have to wait until it has connected.
     pub(super) fn reaches(&mut self, worker: WorkerId, within: Duration) {
         if self.stage == Stage::Connecting && self.pending.contains(&worker) {
             let end = self.now.plus(within + Wait::Connection.time());
@@ -33,8 +35,8 @@ impl Coordinator {
         }
     }
 
-    /// The connection is broken. Until it is there again, or the worker is lost, no phase begins without it, and it is
-    /// not blamed for being late.
+    /// Records that the connection is broken. Until it is restored, or the worker is lost, no phase begins without the
+    /// worker, and it is not blamed for being late.
     pub(super) fn broken(&mut self, worker: WorkerId, reason: String) {
         let entry = &mut self.workers[worker.0];
         if std::mem::replace(&mut entry.broken, true) {
@@ -53,7 +55,7 @@ impl Coordinator {
         }
     }
 
-    /// The connection is there again, and what was missed is on its way.
+    /// Records that the connection is restored; what was missed is on its way.
     pub(super) fn resumed(&mut self, worker: WorkerId, silent: Duration) {
         let now = self.now;
         let entry = &mut self.workers[worker.0];
@@ -78,13 +80,13 @@ impl Coordinator {
         queues
     }
 
-    /// How many workers run one after another at most.
+    /// The largest number of workers that run one after another.
     pub(super) fn longest_queue(&self) -> u32 {
         let longest = self.queues().values().map(Vec::len).max();
         longest.and_then(|longest| u32::try_from(longest).ok()).unwrap_or(1)
     }
 
-    /// From the start of a phase on, each worker has the time that the plan gives it.
+    /// Gives each worker the time that the plan allows, from the start of a phase.
     pub(super) fn limit_workers(&mut self, phase: Phase, start: ConductorTime) {
         let default = self.plan.settings.step_timeout;
         let longest =
@@ -100,8 +102,8 @@ impl Coordinator {
         }
     }
 
-    /// A worker is through, and what its steps printed is on its way: its connection says if that takes too long. One that
-    /// leaves keeps its limit.
+    /// Records that a worker has ended the phase and its output is on its way. Its connection reports if that takes too
+    /// long. A worker that leaves keeps its limit.
     pub(super) fn delivers(&mut self, worker: WorkerId, phase: PhaseId) {
         let by_plan = self.stage == Stage::Running && self.stopping.is_none() && phase.phase != Phase::Reset;
         if by_plan && self.is_in(worker, phase) && !self.workers[worker.0].is_departing() {
@@ -109,9 +111,9 @@ impl Coordinator {
         }
     }
 
-    /// When a worker is given up that is still waited for. One whose connection is broken then has as long as its lease.
-    /// One that is back has some time for what it could not say, and once its limit has passed, as much as the stage gives.
-    /// One that leaves has a limit of its own.
+    /// Returns when a worker is given up. If its connection is broken at its limit, it has as long as its lease. If the
+    /// connection was restored, it has some time for what it could not send, and if its limit has passed, as much as
+    /// the stage allows. A worker that leaves has its own limit.
     fn due(&self, id: WorkerId) -> Option<ConductorTime> {
         let worker = &self.workers[id.0];
         let due = worker.due?;
@@ -127,19 +129,19 @@ impl Coordinator {
         })
     }
 
-    /// Those that the stage waits for, and those that leave: each until a limit of its own.
+    /// The workers that the stage waits for and those that are leaving, each with its deadline.
     fn awaited(&self) -> impl Iterator<Item = (WorkerId, ConductorTime)> {
         let ids = self.plan.workers().map(|(id, _)| id);
         let leave = ids.filter(|id| self.workers[id.0].is_departing() && !self.pending.contains(id));
         self.pending.iter().copied().chain(leave).filter_map(|id| Some((id, self.due(id)?)))
     }
 
-    /// When the first worker that is waited for is given up, or the metrics: [`super::Input::Tick`] is due then.
+    /// When to send [`super::Input::Tick`]: the earliest time at which a worker or the measurement is given up.
     pub(in crate::conduct) fn next_deadline(&self) -> Option<ConductorTime> {
         self.awaited().map(|(_, due)| due).chain(self.measured_by).min()
     }
 
-    /// Gives up those that have used up their time.
+    /// Gives up the workers whose time has passed.
     pub(super) fn give_up_overdue(&mut self) {
         let mut overdue: Vec<_> = self.awaited().filter(|(_, due)| *due <= self.now).map(|(id, _)| id).collect();
         overdue.sort_unstable();
@@ -149,7 +151,7 @@ impl Coordinator {
         self.give_up_measuring();
     }
 
-    /// What is said of a worker that was waited for in vain.
+    /// The end of a worker that exceeded its limit.
     fn too_late(&self, worker: WorkerId) -> End {
         let why = match (&self.workers[worker.0].standing, self.stage) {
             (Standing::Departing(reason), _) => return End::lost(format!("{reason}; it did not finish in time")),
@@ -165,9 +167,9 @@ impl Coordinator {
         End::lost(why)
     }
 
-    /// The conductor did not run for so long: it was stopped, or its machine was suspended. No worker is given up for that.
-    /// Every limit comes so much later, and as much again for taking what has come meanwhile: of that, all pauses of a stage
-    /// together get no more than [`MARGIN`].
+    /// Extends the limits: the conductor did not run for this long, because it was stopped or its machine was
+    /// suspended. No worker is given up for that. Every limit moves by this time, and by as much again for processing
+    /// what arrived meanwhile. This extra time is at most [`MARGIN`] for all pauses of a stage together.
     pub(super) fn was_held_up(&mut self, pause: Duration) {
         let extra = pause.min(MARGIN.saturating_sub(self.extra));
         let later = pause.saturating_add(extra);

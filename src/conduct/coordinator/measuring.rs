@@ -1,4 +1,4 @@
-//! The metrics of a trial: when they are measured, what they say about the trial, and whether others are added.
+//! The metrics of a trial: when they are measured, what they mean for the trial, and whether trials are added.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::wait::Wait;
 use super::{Action, Coordinator, Stage};
 
 impl Coordinator {
-    /// Measures what a trial left that was not broken off, if it has metrics or what `check` printed may have some.
+    /// Measures a trial that was not interrupted, if it has metrics or the output of `check` may contain some.
     pub(super) fn measure_trial(&mut self) {
         if (self.plan.metrics.is_empty() && self.plan.check_in(self.trial).is_none()) || self.interrupted.is_some() {
             return self.trial_over();
@@ -27,7 +27,7 @@ impl Coordinator {
         self.report(Event::MeasuringStarted { trial, verdict });
     }
 
-    /// The metrics of the trial were measured.
+    /// Records the metrics of the trial.
     pub(super) fn measured(&mut self, trial: u32, all: Vec<Measured>) {
         if self.stage != Stage::Measuring || trial != self.trial {
             return;
@@ -36,7 +36,7 @@ impl Coordinator {
         if self.plan.metrics.is_empty() && !all.is_empty() {
             self.measuring_starts();
         }
-        // What is missing in a trial that did not pass is a consequence of that.
+        // A value that is missing in a trial that did not pass is a consequence of that.
         let has_passed = self.verdict_so_far() == Verdict::Passed;
         for own in all {
             let failure = own.failure(&self.plan, trial);
@@ -49,7 +49,7 @@ impl Coordinator {
         self.trial_over();
     }
 
-    /// Nobody waits for the metrics any more, because of an interrupt.
+    /// Stops waiting for the metrics, because of an interrupt.
     pub(super) fn stop_measuring(&mut self) {
         self.measured_by = None;
         self.actions.push(Action::StopMeasuring);
@@ -57,7 +57,7 @@ impl Coordinator {
         self.trial_over();
     }
 
-    /// Gives the metrics up that take too long to read.
+    /// Gives up metrics that take too long to read.
     pub(super) fn give_up_measuring(&mut self) {
         if self.measured_by.is_some_and(|due| due <= self.now) {
             let limit = humantime::format_duration(Wait::Metrics.time());
@@ -67,13 +67,13 @@ impl Coordinator {
         }
     }
 
-    /// All planned trials are over. Whether others are added, because medians are not precise enough.
+    /// Adds trials after all planned ones, if medians are not precise enough. Returns whether it did.
     pub(super) fn adds_trials(&mut self) -> bool {
         let Some(precision) = &self.precision else { return false };
         let judgement = loop {
             let judgement = precision.judge(&self.plan, self.todo.last());
             self.todo.extend(judgement.trials);
-            // A run that was resumed with fewer trials has those of some rounds already.
+            // A run that was resumed with fewer trials already has the trials of some rounds.
             if judgement.added == 0 || self.todo.left() > 0 {
                 break judgement;
             }

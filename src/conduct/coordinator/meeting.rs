@@ -1,4 +1,4 @@
-//! Workers that meet at barriers: who arrives, who is let go, and who waits for nothing.
+//! Workers at barriers: which ones arrive, are released, or wait in vain.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use super::worker::{Progress, Standing};
 use super::{Coordinator, Stage};
 
 impl Coordinator {
-    /// The barriers of the phase that begins. Who was left out of the run is not waited for; who is lost fails them.
+    /// Prepares the barriers of the phase that begins. They do not wait for workers that were left out, and fail
+    /// because of lost ones.
     pub(super) fn prepare_barriers(&mut self) {
         let workers = &self.workers;
         self.barriers = Barriers::of(&self.plan, self.phase_id(), |id| workers[id.0].standing != Standing::Gone);
@@ -36,7 +37,7 @@ impl Coordinator {
         }
     }
 
-    /// A worker does not want to wait any longer. A release that was sent wins.
+    /// Handles a worker that no longer wants to wait. A release that was already sent wins.
     pub(super) fn withdraw(&mut self, worker: WorkerId, step: StepId) {
         if !self.meets(worker, step) {
             return;
@@ -54,7 +55,7 @@ impl Coordinator {
         runs && self.is_in(worker, step.phase_id())
     }
 
-    /// A worker does not wait any longer at the barrier at this position, and for which steps it has waited.
+    /// Returns that a worker no longer waits at the barrier at this position, with the steps for which it has waited.
     fn stopped_waiting(&self, worker: WorkerId, position: usize) -> Absence {
         let PhaseId { trial, phase } = self.phase_id();
         let step = |worker: WorkerId| {
@@ -64,7 +65,7 @@ impl Coordinator {
         Absence::StoppedWaiting(self.barriers.awaited(worker, position).into_iter().filter_map(step).collect())
     }
 
-    /// A step is over: where that was a barrier which is still open, the worker is not there any more.
+    /// Handles the end of a step. If the step was a barrier that is still open, the worker is no longer there.
     pub(super) fn not_at_barrier(&mut self, worker: WorkerId, position: usize, outcome: &Outcome) {
         let why = match outcome {
             Outcome::Passed => return,
@@ -77,7 +78,7 @@ impl Coordinator {
         }
     }
 
-    /// A worker comes to no barrier any more: it is lost, or finished its phase.
+    /// Records that a worker arrives at no more barriers: it is lost, or has finished its phase.
     pub(super) fn comes_no_more(&mut self, worker: WorkerId, is_lost: bool) {
         let PhaseId { trial, phase } = self.phase_id();
         let part = &self.workers[worker.0].part;
@@ -91,7 +92,8 @@ impl Coordinator {
         self.decide_barriers();
     }
 
-    /// Lets those go for whom it is certain: all at the same moment, as with `go`, where a barrier is passed.
+    /// Releases the workers at barriers that are decided. If a barrier is passed, all continue at the same time, as
+    /// with `go`.
     pub(super) fn decide_barriers(&mut self) {
         if self.stage != Stage::Running || self.stopping.is_some() {
             return;

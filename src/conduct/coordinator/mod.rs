@@ -1,16 +1,17 @@
-//! The coordinator, pure: it takes what happened and when, and says what to do.
+//! The coordinator (pure): takes events with their times, and returns what to do.
 //!
-//! A run is a row of stages, and every stage waits for a set of workers ([`Coordinator::pending`]), each until its limit. A
-//! worker that is lost leaves the set, so that a stage is over when the set is empty, whatever became of its workers:
+//! A run is a sequence of stages, and each stage waits for a set of workers ([`Coordinator::pending`]), each until its
+//! limit. A worker that is lost leaves the set, so a stage ends when the set is empty, whatever happened to its
+//! workers:
 //!
 //! ```text
 //! Connecting → Planning → (Arming → Running)* → EndingTrial → Checking → Measuring → … → Leaving → Over
 //! ```
 //!
-//! `stages` goes from stage to stage, `leaving` ends the run, `phase` looks after what happens within one, `liveness` says how long each worker is
-//! waited for and looks after connections that break, `departing` looks after players that leave, `meeting` after barriers,
-//! `judge` makes the verdicts, `measuring` ends a trial with its metrics, `precision` adds
-//! trials where medians are not precise enough, `waiting` says in words what is waited for.
+//! `stages` moves from stage to stage, `phase` handles a phase, `liveness` sets deadlines for workers and handles
+//! broken connections, `departing` handles players that leave, `meeting` handles barriers, `judge` computes the
+//! verdicts, `measuring` ends a trial with its metrics, `precision` adds trials until medians are precise enough,
+//! `waiting` describes what the run waits for, `leaving` ends the run.
 
 mod barriers;
 mod departing;
@@ -46,70 +47,70 @@ use precision::Precision;
 pub(super) use todo::Todo;
 use worker::Worker;
 
-/// What happened.
+/// What happened, as an input of the coordinator.
 #[derive(Debug, Clone)]
 pub(super) enum Input {
     /// The run begins.
     Start,
-    /// A worker's connection says something.
+    /// A worker's connection reports an event.
     Connection(WorkerId, ConnectionEvent),
-    /// A signal told the conductor to stop.
+    /// The conductor received a signal to stop.
     Interrupt(i32),
     /// An output cannot be written any more.
     OutputFailed(String),
-    /// The check of the trial is over.
+    /// The check of the trial has ended.
     Checked(CheckEnd),
     /// The metrics of this trial were measured.
     Measured(u32, Vec<Measured>),
-    /// The conductor itself did not run for so long, until now.
+    /// The conductor itself did not run for this long, until now.
     HeldUp(Duration),
     /// Time passed.
     Tick,
 }
 
-/// What is to be done.
+/// What to do, as an output of the coordinator.
 #[derive(Debug)]
 pub(super) enum Action {
-    /// Begin to connect a worker.
+    /// Start to connect a worker.
     Connect(WorkerId),
-    /// Tell a worker's connection something.
+    /// Send a command to a worker's connection.
     Command(WorkerId, Command),
-    /// Begin the check of this trial; its end comes as an input.
+    /// Start the check of this trial. Its end arrives as an input.
     Check(u32),
-    /// End the check that was begun: nobody waits for it.
+    /// Stop the check: its result is no longer needed.
     StopCheck,
-    /// Begin to measure the metrics of the trial; what comes of it comes as an input.
+    /// Start measuring the metrics of the trial. The result arrives as an input.
     Measure,
-    /// End the measuring that was begun: nobody waits for it.
+    /// Stop measuring: the result is no longer needed.
     StopMeasuring,
-    /// Tell the outputs something. [`Event::RunEnded`] comes last.
+    /// Report an event to the outputs. [`Event::RunEnded`] is the last one.
     Report(Event),
 }
 
-/// What the pending workers are waited for.
+/// What the coordinator waits for from the pending workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// Their players' first answers.
     Connecting,
     /// The answers to the plan.
     Planning,
-    /// That they are ready for the phase.
+    /// Their readiness for the phase.
     Arming,
     /// The end of the phase.
     Running,
-    /// The end of what they spawned.
+    /// The end of their spawned steps.
     EndingTrial,
-    /// The end of the trial's check, which no worker has a part in.
+    /// The end of the trial's check, in which no worker takes part.
     Checking,
-    /// The metrics of the trial, which no worker has a part in.
+    /// The metrics of the trial, in which no worker takes part.
     Measuring,
     /// The end of their connections.
     Leaving,
-    /// Nothing any more.
+    /// Nothing: the run has ended.
     Over,
 }
 
-/// What is still to be run of a trial.
+/// What remains to be run of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rest {
     /// Everything.
@@ -133,20 +134,21 @@ pub(super) struct Coordinator {
     /// When the stage began.
     since: ConductorTime,
     pending: BTreeSet<WorkerId>,
-    /// How long a worker of the stage may take from when its connection is there again, if its limit has passed.
+    /// How long a worker may take in this stage after its connection is restored, if its limit has passed.
     allowance: Duration,
-    /// How much later the stage's limits come for taking what came while the conductor itself was held up.
+    /// How much the limits of this stage were extended for processing what arrived while the conductor itself was held
+    /// up.
     extra: Duration,
     workers: Vec<Worker>,
-    /// Why workers could not take part; before the first phase any of them ends the run.
+    /// Why workers could not take part. Before the first phase, each of these ends the run.
     faults: BTreeMap<WorkerId, End>,
     trial: u32,
     todo: Todo,
-    /// The generation of a run that goes on, and how many of its trials are done.
+    /// The generation of a resumed run, and how many of its trials are done.
     resumed: Option<(u32, u32)>,
-    /// The current phase's place in the plan's phases.
+    /// The index of the current phase in the plan's phases.
     position: usize,
-    /// Why the current phase was told to stop, once it was.
+    /// Why the current phase was told to stop, if it was.
     stopping: Option<Blame>,
     rest: Rest,
     /// Whether something was started since the last Reset.
@@ -158,20 +160,20 @@ pub(super) struct Coordinator {
     measured_by: Option<ConductorTime>,
     lead: Lead,
     barriers: Barriers,
-    /// How long a message to the slowest worker that came to a barrier of the phase, and its answer, take.
+    /// How long a message to the slowest worker at a barrier of the phase, and its answer, take.
     barrier_round_trip: Duration,
     judge: Judge,
-    /// Whether the values are precise enough, where that was asked for.
+    /// Whether the values are precise enough, if that was requested.
     precision: Option<Precision>,
     /// What the commands of `versions` printed last.
     versions: BTreeMap<WorkerId, Vec<PrintedVersion>>,
-    /// What cannot be written, as it was reported.
+    /// What cannot be written, as reported.
     unwritten: BTreeSet<(Option<WorkerId>, String)>,
     actions: Vec<Action>,
 }
 
 impl Coordinator {
-    /// One for this plan; nothing happens before [`Input::Start`].
+    /// Creates the coordinator for this plan. Nothing happens before [`Input::Start`].
     pub(super) fn new(plan: Arc<Plan>, skip_unreachable: bool, anchor: ClockAnchor) -> Self {
         Self {
             skip_unreachable,
@@ -206,7 +208,7 @@ impl Coordinator {
         }
     }
 
-    /// The same for a run of which a part is done.
+    /// Prepares the coordinator for the rest of a run that is partly done.
     pub(super) fn resuming(mut self, Resumption { todo, past, generation, values, versions, .. }: Resumption) -> Self {
         let done = u32::try_from(past.len()).unwrap_or(u32::MAX);
         for past in past {
@@ -216,7 +218,7 @@ impl Coordinator {
         Self { todo, resumed: Some((generation, done)), versions, ..self }
     }
 
-    /// Takes what happened, and says what is to be done, in this order.
+    /// Processes an input, and returns what to do, in order.
     pub(super) fn handle(&mut self, input: Input, now: ConductorTime) -> Vec<Action> {
         self.now = now;
         if self.stage != Stage::Over {
@@ -237,7 +239,7 @@ impl Coordinator {
     }
 
     fn connection(&mut self, worker: WorkerId, event: ConnectionEvent) {
-        // What a worker says that was given up comes too late.
+        // Events of a worker that was given up come too late.
         if self.workers[worker.0].is_gone() {
             return;
         }
@@ -272,7 +274,8 @@ impl Coordinator {
         }
     }
 
-    /// The worker did what this stage waits for. One that leaves is in phases like others; otherwise its end is waited for.
+    /// Records that the worker did what this stage waits for. A worker that leaves takes part in phases like others; in
+    /// other stages, its end is waited for.
     fn answered(&mut self, stage: Stage, worker: WorkerId) {
         if self.stage == stage && (stage == Stage::Running || !self.workers[worker.0].is_departing()) {
             self.pending.remove(&worker);
@@ -291,19 +294,19 @@ impl Coordinator {
         self.who(Worker::is_live)
     }
 
-    /// The workers of which this is so.
+    /// The workers for which `is_so` returns `true`.
     fn who(&self, is_so: impl Fn(&Worker) -> bool) -> BTreeSet<WorkerId> {
         let ids = self.plan.workers().map(|(id, _)| id);
         ids.filter(|id| is_so(&self.workers[id.0])).collect()
     }
 
-    /// The names of workers, for people.
+    /// The names of workers, as text for a message.
     fn names(&self, workers: impl IntoIterator<Item = WorkerId>) -> String {
         let names = workers.into_iter().map(|id| format!("`{}`", self.plan.name(id)));
         names.collect::<Vec<_>>().join(", ")
     }
 
-    /// Waits for these workers, each for so long; without a limit, as long as is said of each.
+    /// Waits for these workers, each for this long. Without `limit`, each worker's limit is set separately.
     fn wait(&mut self, stage: Stage, pending: BTreeSet<WorkerId>, limit: Option<Duration>) {
         self.stage = stage;
         self.since = self.now;
@@ -315,7 +318,7 @@ impl Coordinator {
         }
     }
 
-    /// Tells those who are waited for, but for those that leave: they do what is to be done by themselves.
+    /// Sends a command to the pending workers, except those that leave: they do what is necessary by themselves.
     fn command_pending(&mut self, command: &Command) {
         let told = self.pending.iter().filter(|id| !self.workers[id.0].is_departing());
         let actions: Vec<_> = told.map(|id| Action::Command(*id, command.clone())).collect();
@@ -326,7 +329,7 @@ impl Coordinator {
         self.actions.push(Action::Command(worker, command));
     }
 
-    /// Something cannot be written. The same is said once of each worker.
+    /// Reports that something cannot be written, once for each worker and text.
     fn output_failed(&mut self, worker: Option<WorkerId>, text: String) {
         if self.unwritten.insert((worker, text.clone())) {
             self.report(Event::OutputFailed { worker, text: text.clone() });

@@ -1,4 +1,4 @@
-//! What happens within a phase: steps start and end, workers are through, or stopped, or lost.
+//! What happens within a phase: steps start and end; workers finish, are stopped, or are lost.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Coordinator {
             return;
         }
         if self.is_in(worker, place.phase_id()) {
-            // It starts with `go` if no other comes before it.
+            // The step starts with `go` if no other comes before it.
             let starts =
                 Step::first_together(&self.plan.worker_in(place.trial, worker).steps[place.phase], place.position) == 0;
             if let Some((_, first)) = self.workers[worker.0].first.as_mut().filter(|_| starts) {
@@ -57,7 +57,7 @@ impl Coordinator {
         self.result(worker, place, result, |step, result| Event::StepEnded { step, result });
     }
 
-    /// Reports the end of a step, and all that it means.
+    /// Reports the end of a step, and everything that follows from it.
     fn result(
         &mut self,
         worker: WorkerId,
@@ -83,7 +83,7 @@ impl Coordinator {
         self.judge_step(step, &outcome, &how);
     }
 
-    /// Reports a step that is lost with its worker; the loss of the worker is what speaks against the run.
+    /// Reports a step that is lost with its worker. The loss of the worker is what counts against the run.
     pub(super) fn step_lost(&mut self, worker: WorkerId, place: StepId, result: StepResult) {
         let step = place.of(worker);
         let result = StepResult { because: Some(Blame::Worker(worker)), ..result };
@@ -98,8 +98,8 @@ impl Coordinator {
         if !self.workers[worker.0].spawned.remove(&place) {
             return;
         }
-        // What ends once Reset has begun was ended by it, whatever its exit status: that is what Reset is for. A player that
-        // leaves begins with that when it says so.
+        // A step that ended after Reset had begun was ended by it, whatever its exit status: that is what Reset is for.
+        // A player that leaves starts its Reset when it announces that.
         let ended = result.started.zip(result.duration).map_or(self.now, |(started, ran)| started.at.plus(ran));
         let by_reset = self.workers[worker.0].is_departing() || self.reset_began.is_some_and(|began| ended >= began);
         if result.outcome.is_failure() && by_reset {
@@ -147,12 +147,12 @@ impl Coordinator {
         self.answered(Stage::Running, worker);
     }
 
-    /// Why the phase was told to stop, for people.
+    /// Why the phase was told to stop, as a message.
     pub(super) fn why_stopped(&self) -> Option<String> {
         self.stopping.map(|blame| blame.why_stopped(&self.plan))
     }
 
-    /// What else kept this step from being carried out, if something did.
+    /// What else kept this step from being carried out, if anything did.
     fn blame(&self, step: StepReference, outcome: &Outcome) -> Option<Blame> {
         let worker = &self.workers[step.worker.0];
         let place = PhaseId { trial: step.trial, phase: step.phase };
@@ -160,17 +160,17 @@ impl Coordinator {
         let leaves = worker.is_departing().then_some(Blame::Worker(step.worker));
         let must = worker.part.must.map(|position| Blame::Step(StepReference { position, ..step }));
         match outcome {
-            // The player says why it skips a step, unless the conductor knows.
+            // The player reports why it skips a step, unless the conductor knows.
             Outcome::Skipped(Some(_)) => must.or(stopping).or(leaves),
             Outcome::Skipped(None) => stopping.or(leaves).or(must),
             Outcome::Stopped => stopping.or(leaves),
-            // A player that leaves transfers nothing, and waits for nobody.
+            // A player that leaves transfers no files, and waits for no other worker.
             Outcome::Unfulfilled(_) => leaves,
             _ => None,
         }
     }
 
-    /// Stops the current phase on every worker that is in it, for this reason; a second call changes nothing.
+    /// Stops the current phase on every worker that is in it, for this reason. A second call has no effect.
     pub(super) fn stop_phase(&mut self, why: Blame) {
         if self.current().is_none() || self.stopping.is_some() {
             return;
@@ -182,13 +182,13 @@ impl Coordinator {
         self.command_pending(&Command::Stop(phase));
     }
 
-    /// A worker is not waited for any more.
+    /// Gives up a worker: it is no longer waited for.
     pub(super) fn give_up(&mut self, worker: WorkerId, end: End) {
         self.command(worker, Command::Abandon);
         self.ended(worker, end);
     }
 
-    /// A worker is lost: what it had open is closed, the others go on.
+    /// Handles the loss of a worker: its open steps are closed, and the other workers continue.
     pub(super) fn lose(&mut self, worker: WorkerId, end: &End) {
         self.comes_no_more(worker, true);
         self.judge.lost(worker, end);
@@ -196,7 +196,7 @@ impl Coordinator {
         self.close_all(worker, Some(Blame::Worker(worker)));
     }
 
-    /// Closes what a worker has open; it is not known what became of it.
+    /// Closes the open steps of a worker, whose results are unknown.
     pub(super) fn close_all(&mut self, worker: WorkerId, because: Option<Blame>) {
         if let Some(phase) = self.workers[worker.0].part.of {
             self.close_steps(worker, phase, &Outcome::Lost, because);
@@ -220,31 +220,31 @@ impl Coordinator {
         open.len()
     }
 
-    /// The phase that is armed or runs.
+    /// The phase that is armed or running.
     pub(super) fn current(&self) -> Option<Phase> {
         matches!(self.stage, Stage::Arming | Stage::Running).then(|| self.phase())
     }
 
-    /// Whether a worker is in this phase, and the others too.
+    /// Whether a worker is in this phase together with the others.
     pub(super) fn is_in(&self, worker: WorkerId, phase: PhaseId) -> bool {
         self.current().is_some() && phase == self.phase_id() && self.workers[worker.0].part.is_in(phase)
     }
 
-    /// The step of the current phase that a worker is at, or was when it was lost.
+    /// The step of the current phase at which a worker is, or was when it was lost.
     pub(super) fn at(&self, worker: WorkerId) -> Option<&Step> {
         let part = &self.workers[worker.0].part;
         let position = part.at().filter(|_| part.is_in(self.phase_id()))?;
         self.plan.worker_in(self.trial, worker).steps[self.phase()].get(position)
     }
 
-    /// What a worker has to do in this phase, which may be a Reset of its own, as long as it has not ended it.
+    /// A worker's part in this phase, which may be a Reset that it runs by itself, unless it has ended the phase.
     fn part(&mut self, worker: WorkerId, phase: PhaseId) -> Option<&mut Part> {
         self.notice_own_reset(worker, phase);
         Some(&mut self.workers[worker.0].part).filter(|part| part.is_open && part.of == Some(phase))
     }
 }
 
-/// What is to be said of the processes that outlived their step, or that did not want to end with it.
+/// Describes processes that outlived their step, could not be stopped, or did not end with the first signal.
 pub(super) fn what_stays(result: &StepResult, with_reset: bool) -> Vec<String> {
     let mut said = Vec::new();
     if result.leaky {

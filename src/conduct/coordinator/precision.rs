@@ -1,30 +1,30 @@
-//! Whether the medians of a series are precise enough when its planned trials are over, or a round is added.
+//! Decides whether the medians of a series are precise enough when its planned trials have ended, or adds a round.
 
 use crate::model::{Event, Plan, PrecisionJudgement};
 use crate::values::Collector;
 
-/// The values so far, of which the judgement is a function.
+/// The values so far, on which alone the judgement depends.
 #[derive(Debug, Default)]
 pub(super) struct Precision {
     values: Collector,
-    /// Whether the start of the run was taken already, before the run was resumed.
+    /// Whether the start of the run was processed before the run was resumed.
     has_begun: bool,
 }
 
 impl Precision {
-    /// The same with the values from before the run was resumed.
+    /// Continues with the values from before the run was resumed.
     pub(super) fn resuming(values: Collector) -> Self {
         Self { values, has_begun: true }
     }
 
-    /// Takes one event of the run.
+    /// Processes an event of the run.
     pub(super) fn take(&mut self, event: &Event) {
         if !(self.has_begun && matches!(event, Event::RunStarted { .. })) {
             self.values.take(event);
         }
     }
 
-    /// What comes of it when so many trials are over: one round is added, if that is wanted and possible.
+    /// Judges the precision after this many trials: one round is added, if that is necessary and possible.
     pub(super) fn judge(&self, plan: &Plan, trials: u32) -> PrecisionJudgement {
         let mut found = self.values.values().imprecise(&plan.metrics);
         let possible = plan.most_trials().saturating_sub(trials);

@@ -1,4 +1,4 @@
-//! From stage to stage: connecting, and trials with their phases.
+//! The sequence of stages: connecting, and trials with their phases.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ impl Coordinator {
         if self.todo.left() == 0 && !self.adds_trials() { self.finish() } else { self.connect() }
     }
 
-    /// Asks for a connection to each worker that has none and is to have one.
+    /// Asks for a connection to each worker that needs one.
     pub(super) fn connect(&mut self) {
         let limit = self.plan.settings.connect_timeout + Wait::Connection.time();
         self.wait(Stage::Connecting, self.who(|worker| worker.standing == Standing::Connecting), Some(limit));
@@ -50,8 +50,8 @@ impl Coordinator {
         }
     }
 
-    /// The commands of `versions` printed this. What differs from before is named: a resumed run, or another session, may meet
-    /// other programs.
+    /// Records what the commands of `versions` printed. Warns about differences from before: a resumed run, or another
+    /// session, may find other programs.
     pub(super) fn versions_printed(&mut self, worker: WorkerId, printed: Vec<String>) {
         let commands = self.plan.settings.versions.iter().cloned();
         let versions: Vec<_> =
@@ -70,7 +70,7 @@ impl Coordinator {
         self.report(Event::VersionsPrinted { worker, versions });
     }
 
-    /// A worker's connection is over, or nobody waits for it any more.
+    /// Handles a worker whose connection has ended, or that is given up.
     pub(super) fn ended(&mut self, worker: WorkerId, end: End) {
         self.pending.remove(&worker);
         let in_trial = self.is_in_trial();
@@ -94,7 +94,7 @@ impl Coordinator {
         matches!(self.stage, Stage::Arming | Stage::Running | Stage::EndingTrial | Stage::Checking | Stage::Measuring)
     }
 
-    /// Goes on from every stage that waits for nobody.
+    /// Continues from every stage that no longer waits for a worker.
     pub(super) fn advance(&mut self) {
         while self.pending.is_empty() && !matches!(self.stage, Stage::Checking | Stage::Measuring | Stage::Over) {
             match self.stage {
@@ -109,7 +109,7 @@ impl Coordinator {
         }
     }
 
-    /// Everybody who was tried has answered, or cannot be reached.
+    /// Continues after each worker has answered or cannot be reached.
     fn all_connected(&mut self) {
         if !self.may_go_on() {
             return self.leave();
@@ -120,7 +120,7 @@ impl Coordinator {
         self.send_plans();
     }
 
-    /// Sends each worker the plan of the next trial's point, unless it has that.
+    /// Sends each worker the plan of the next trial's point, unless it already has that.
     fn send_plans(&mut self) {
         let point = self.plan.point_of(self.todo.next());
         let lacks_plan = |worker: &Worker| match worker.standing {
@@ -146,7 +146,7 @@ impl Coordinator {
         self.begin_trial();
     }
 
-    /// Whether nobody is missing who must not; who is missing is named.
+    /// Returns whether no required worker is missing. Reports those that are missing.
     fn may_go_on(&mut self) -> bool {
         if self.interrupted.is_some() {
             return false;
@@ -201,7 +201,7 @@ impl Coordinator {
         self.next_phase(0);
     }
 
-    /// Enters the first phase from this position on that is still to be run.
+    /// Enters the first phase at or after this position that is still to be run.
     fn next_phase(&mut self, from: usize) {
         let wanted = |phase: Phase| match self.rest {
             Rest::All => true,
@@ -210,7 +210,7 @@ impl Coordinator {
             Rest::ResetAlone => phase == Phase::Reset && self.dirty,
         };
         let live = self.live();
-        // Where nobody stays, those that leave are still seen through their Reset.
+        // If no worker stays, those that leave are still observed during their Reset.
         let seen = |phase: Phase| match phase {
             Phase::Reset if self.dirty => !self.who(|worker| worker.is_live() || self.is_resetting(worker)).is_empty(),
             _ => !live.is_empty(),
@@ -268,7 +268,8 @@ impl Coordinator {
         self.next_phase(self.position + 1);
     }
 
-    /// How far apart the workers of the phase started. One that had steps and did not say when is not known.
+    /// How far apart the workers of the phase started. A worker that had steps and reported no start is listed as
+    /// unknown.
     fn start_skew(&self) -> Option<StartSkew> {
         let phase = self.phase_id();
         let starts: Vec<_> = self.workers.iter().filter_map(|worker| worker.began(phase)).collect();
@@ -276,7 +277,7 @@ impl Coordinator {
         StartSkew::of(&starts, unknown.into_iter().collect())
     }
 
-    /// Ends what was spawned. Without Reset it stays, and the player reports it to the next run.
+    /// Ends spawned steps. Without Reset, they stay, and the player reports them to the next run.
     fn end_trial(&mut self) {
         let has_reset = self.plan.has(Phase::Reset);
         let pending = self.who(|worker| (worker.is_live() && has_reset) || worker.is_departing());
@@ -284,7 +285,7 @@ impl Coordinator {
         self.command_pending(&Command::EndTrial(self.trial));
     }
 
-    /// The test itself judges a trial that was not broken off, if it has a check.
+    /// Runs `check` on a trial that was not interrupted, if the test has one.
     fn check_trial(&mut self) {
         if self.plan.check_in(self.trial).is_none() || self.interrupted.is_some() {
             return self.measure_trial();
@@ -312,12 +313,12 @@ impl Coordinator {
         }
     }
 
-    /// Whether not everything of the trial was seen.
+    /// Whether a part of the trial was not seen.
     fn is_incomplete(&self) -> bool {
         self.live().len() < self.workers.len() || self.rest >= Rest::CollectAfterInterrupt
     }
 
-    /// How the trial has gone until now.
+    /// The verdict of the trial so far.
     pub(super) fn verdict_so_far(&self) -> Verdict {
         if self.is_incomplete() { Verdict::Incomplete } else { self.judge.trial() }
     }
@@ -336,7 +337,7 @@ impl Coordinator {
         }
     }
 
-    /// Goes on to the next trial, with everybody who can come back.
+    /// Continues with the next trial, after connecting again to lost workers.
     fn gather(&mut self) {
         let lost = self.workers.iter_mut().filter(|worker| worker.standing == Standing::Lost);
         let mut all_are_there = true;
@@ -349,7 +350,7 @@ impl Coordinator {
     }
 }
 
-/// Why a worker's session did not begin.
+/// Why a worker's session did not start.
 fn not_begun(name: &WorkerName, player: &PlayerAddress, end: &End) -> String {
     match player {
         PlayerAddress::Transport(transport) if end.kind == EndKind::Unreachable => {

@@ -8,44 +8,44 @@ pub(in crate::conduct) struct Todo {
     next: u32,
     last: u32,
     done: BTreeSet<u32>,
-    /// The attempts that are due, of trials that begin not for the first time.
+    /// The number of the next attempt at each trial that has begun before.
     attempts: BTreeMap<u32, u32>,
 }
 
 impl Todo {
-    /// All of so many trials, but those that are done.
+    /// All of this many trials, except those that are done.
     pub(in crate::conduct) fn new(trials: u32, done: BTreeSet<u32>, attempts: BTreeMap<u32, u32>) -> Self {
         Self { next: 1, last: trials, done, attempts }
     }
 
-    /// How many there are, with those that are done.
+    /// The number of trials, including those that are done.
     pub(in crate::conduct) const fn last(&self) -> u32 {
         self.last
     }
 
-    /// Adds the trials behind the last one up to this one.
+    /// Adds the trials after the last one, up to this one.
     pub(super) fn extend(&mut self, last: u32) {
         self.last = self.last.max(last);
     }
 
-    /// Those that are left.
+    /// The remaining trials.
     fn due(&self) -> impl Iterator<Item = u32> {
         (self.next..=self.last).filter(|trial| !self.done.contains(trial))
     }
 
-    /// How many are left.
+    /// The number of remaining trials.
     pub(super) fn left(&self) -> u32 {
         let all = self.last.saturating_add(1).saturating_sub(self.next);
         let done = if all > 0 { self.done.range(self.next..=self.last).count() } else { 0 };
         all.saturating_sub(u32::try_from(done).unwrap_or(u32::MAX))
     }
 
-    /// The next trial; the last one where none is left.
+    /// The next trial; the last one if none remains.
     pub(super) fn next(&self) -> u32 {
         self.due().next().unwrap_or(self.last)
     }
 
-    /// Takes the next trial, and which attempt at it this is.
+    /// Takes the next trial, and returns it with the number of this attempt.
     pub(super) fn take(&mut self) -> Option<(u32, u32)> {
         let trial = self.due().next()?;
         self.next = trial.saturating_add(1);

@@ -1,4 +1,4 @@
-//! What is waited for and on whom, in words: nobody should have to wonder.
+//! Describes what the run waits for, and for which workers.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use super::{Coordinator, Stage};
 const NAMED: usize = 8;
 
 impl Coordinator {
-    /// Since when the same is waited for.
+    /// When the current wait began.
     pub(in crate::conduct) fn waiting_since(&self) -> ConductorTime {
         self.since
     }
 
-    /// What is waited for and on whom, for people.
+    /// What the run waits for and for which workers, as a message.
     pub(in crate::conduct) fn waiting(&self) -> String {
         let wait = match self.stage {
             Stage::Connecting => Wait::Connection,
@@ -38,7 +38,7 @@ impl Coordinator {
         ["the players", "the workers"].iter().fold(what, |what, all| what.replace(all, &names.join(", ")))
     }
 
-    /// A worker, and what it was last heard to do.
+    /// The name of a worker, and what it was last known to do.
     fn doing(&self, id: WorkerId) -> String {
         let (worker, name) = (&self.workers[id.0], self.plan.name(id));
         let step = self.at(id).filter(|_| self.stage == Stage::Running);
@@ -50,8 +50,8 @@ impl Coordinator {
         }
     }
 
-    /// Says when the workers of a phase started farther apart than the test allows, or when that cannot be known. Reset is
-    /// cleaning up, and measures nothing.
+    /// Reports that the workers of a phase started farther apart than the test allows, or that this is unknown. Reset
+    /// is not checked: it cleans up, and measures nothing.
     pub(super) fn judge_skew(&mut self, trial: u32, phase: Phase, skew: Option<&StartSkew>) {
         let (Some(limit), Some(skew)) = (self.plan.settings.max_start_skew.filter(|_| phase != Phase::Reset), skew)
         else {

@@ -1,4 +1,4 @@
-//! What the coordinator knows of one worker.
+//! The coordinator's state of one worker.
 
 use std::collections::BTreeSet;
 
@@ -10,74 +10,76 @@ pub(super) enum Standing {
     /// Its player has not answered yet.
     #[default]
     Connecting,
-    /// Its player has answered, and does not have the plan yet.
+    /// Its player has answered, but does not have the plan yet.
     Connected,
     /// It takes part.
     Live,
-    /// Its player leaves, for this reason: it takes part in no other phase, and what it does by itself is still heard.
+    /// Its player leaves, for this reason. It takes part in no other phase, but its messages are still processed.
     Departing(String),
-    /// It was told that the run is over.
+    /// It was told that the run has ended.
     Leaving,
-    /// It was lost in this trial, and may come back for the next.
+    /// It was lost in this trial, and may come back for the next one.
     Lost,
-    /// Its connection is over.
+    /// Its connection has ended.
     Gone,
 }
 
-/// How far a step of a phase is.
+/// The progress of a step in a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Progress {
-    /// Nothing was heard of it.
+    /// Nothing was reported about it.
     Waiting,
     /// Its process was started.
     Started,
-    /// It is over, as far as the phase is concerned.
+    /// It has ended, as far as the phase is concerned.
     Ended,
 }
 
 /// A worker's part in a phase.
 #[derive(Debug, Default)]
 pub(super) struct Part {
-    /// The trial and the phase; nothing before the first.
+    /// The trial and the phase; `None` before the first.
     pub(super) of: Option<PhaseId>,
-    /// Its player leaves and runs this Reset by itself, whatever phase the others are in.
+    /// Whether its player leaves and runs this Reset by itself, whatever phase the others are in.
     pub(super) is_own: bool,
-    /// The worker has not ended it.
+    /// Whether the worker has not ended it yet.
     pub(super) is_open: bool,
-    /// The worker said that it was ready for it.
+    /// Whether the worker has reported that it is ready for it.
     pub(super) received: bool,
     pub(super) steps: Vec<Progress>,
-    /// The `must:` step that failed first: the rest is skipped.
+    /// The first `must:` step that failed. The rest is skipped.
     pub(super) must: Option<usize>,
-    /// The step that was lost first, when the worker was lost.
+    /// The first step that was lost, when the worker was lost.
     pub(super) lost_at: Option<usize>,
 }
 
-/// One worker.
+/// The state of one worker.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Worker {
     pub(super) standing: Standing,
-    /// What it does in the phase that it was armed for last, or in a Reset of its own.
+    /// Its part in the phase for which it was armed last, or in a Reset that it runs by itself.
     pub(super) part: Part,
-    /// The phase that it was armed for last, unless it has no steps in it, and when it began that: the start of its first
-    /// step's process, or of its first steps' that run together. A Reset of its own changes nothing in it.
+    /// The phase for which it was armed last, unless it has no steps in it, and when it began that: the start of the
+    /// process of its first step, or of the first of its steps that run together. A Reset that it runs by itself does
+    /// not change this.
     pub(super) first: Option<(PhaseId, Option<Start>)>,
-    /// Spawned steps that were not seen to end.
+    /// The spawned steps whose end was not seen.
     pub(super) spawned: BTreeSet<StepId>,
-    /// Until when it is waited for, unless its connection breaks.
+    /// The time limit for the worker, unless its connection breaks.
     pub(super) due: Option<ConductorTime>,
-    /// Its connection is broken, and is being made again.
+    /// Whether its connection is broken, and is being restored.
     pub(super) broken: bool,
-    /// When its connection was there again last, and how often it broke, in the phase; whether the last break was reported.
+    /// When its connection was last restored, and how often it broke, in the phase; whether the last break was
+    /// reported.
     pub(super) resumed: Option<ConductorTime>,
     pub(super) breaks: usize,
     pub(super) break_is_told: bool,
-    /// The point whose plan its player has, or was sent last, in this session.
+    /// The point of the plan that its player has, or was sent last, in this session.
     pub(super) point: Option<PointId>,
-    /// It was lost since the last trial, and is asked to come back once.
+    /// Whether it was lost since the last trial, and is asked once to come back.
     pub(super) came_back: bool,
-    /// Its player uses protocol version 1.
+    /// Whether its player uses protocol version 1.
     pub(super) seed: bool,
 }
 
@@ -91,7 +93,7 @@ impl Worker {
         matches!(self.standing, Standing::Departing(_))
     }
 
-    /// Whether nothing of what it says is heard any more.
+    /// Whether its messages are no longer processed.
     pub(super) fn is_gone(&self) -> bool {
         matches!(self.standing, Standing::Lost | Standing::Gone)
     }
@@ -104,21 +106,21 @@ impl Worker {
         }
     }
 
-    /// It enters a phase.
+    /// Enters a phase.
     pub(super) fn enter(&mut self, part: Part) {
         self.first = part.of.filter(|_| !part.steps.is_empty()).map(|phase| (phase, None));
         self.part = part;
         (self.resumed, self.breaks) = (None, 0);
     }
 
-    /// When it began this phase, if it said so.
+    /// When it began this phase, if it has reported that.
     pub(super) fn began(&self, phase: PhaseId) -> Option<Start> {
         self.first.filter(|(of, _)| *of == phase).and_then(|(_, start)| start)
     }
 }
 
 impl Part {
-    /// That of a phase with so many steps.
+    /// Creates the part in a phase with this many steps.
     pub(super) fn new(phase: PhaseId, steps: usize) -> Self {
         Self { of: Some(phase), is_open: true, steps: vec![Progress::Waiting; steps], ..Self::default() }
     }
@@ -128,13 +130,13 @@ impl Part {
         self.of == Some(phase) && self.is_open && !self.is_own
     }
 
-    /// Marks a step as having come so far, if it has not yet.
+    /// Marks a step as having made this progress. Returns whether it had not before.
     pub(super) fn advance(&mut self, position: usize, to: Progress) -> bool {
         let step = self.steps.get_mut(position).filter(|step| **step < to);
         step.map(|step| *step = to).is_some()
     }
 
-    /// Marks a step as lost with its worker, if it has not ended.
+    /// Marks a step as lost with its worker, if it has not ended. Returns whether it did.
     pub(super) fn lose(&mut self, position: usize) -> bool {
         let was_open = self.advance(position, Progress::Ended);
         if was_open {
@@ -143,12 +145,12 @@ impl Part {
         was_open
     }
 
-    /// The step that it is at, or was when it was lost.
+    /// The step at which the worker is, or was when it was lost.
     pub(super) fn at(&self) -> Option<usize> {
         self.lost_at.or_else(|| self.steps.iter().position(|step| *step != Progress::Ended))
     }
 
-    /// Ends it; what of it was not seen to end.
+    /// Ends the part. Returns the steps whose end was not seen.
     pub(super) fn leave(&mut self) -> Vec<usize> {
         self.is_open = false;
         (0..self.steps.len()).filter(|position| self.advance(*position, Progress::Ended)).collect()

@@ -15,7 +15,7 @@ use crate::model::{Action, Bound, Ending, Event, Mode, Outcome, Phase, Plan, Rea
 use crate::wire::seed::{PHASES_COMPLETE, Request, SeedPhase, SeedStep, encode_result};
 use crate::wire::{FrameDecoder, frame};
 
-/// What a seed player was told, but for `hello`.
+/// The messages that a seed player received, except `hello`.
 type Told = Vec<Vec<u8>>;
 /// The results of a phase.
 type Results = Vec<(i64, String)>;
@@ -39,7 +39,7 @@ fn deliver(phase: &SeedPhase, code: i64, text: &str) {
     stream.write_all(&frame(&encode_result(code, text))).unwrap();
 }
 
-/// Plays a seed player for so many runs: one connection at a time, everything that was downloaded is run.
+/// Plays a seed player for this many runs: one connection at a time, and everything that was downloaded is run.
 fn seed(
     listener: TcpListener,
     runs: usize,
@@ -130,7 +130,7 @@ fn a_whole_run_sends_what_the_seeds_conductor_sends() {
     let (listener, port) = listener();
     let mut plan = plan_with_port(&[port], &Phase::ALL);
     let downloads: Vec<SeedPhase> = downloads.collect();
-    // The recording lists the connections side by side; one phase is the one with several steps.
+    // The recording mixes the connections; the command of the first step shows the phase.
     for download in &downloads {
         let phase = match download.steps[0].command.as_str() {
             "echo \"startup\"" => Phase::Startup,
@@ -265,14 +265,14 @@ fn a_seed_player_that_ends_without_results_is_lost() {
     assert_eq!(conclusion.reasons, [Reason::Incomplete(text.to_owned())]);
 }
 
-/// Plays a player that takes one phase, and has this done with its results port while `run` is open.
+/// Plays a player that accepts one phase, and calls `act` while `run` is open.
 fn seed_that(listener: TcpListener, act: impl Fn(&SeedPhase) + Send + 'static) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut phase = None;
         for answer in [(2, "no such command"), (0, "phase received")] {
             let (mut stream, _) = listener.accept().unwrap();
             if let Ok(Request::Phase(found)) = Request::decode(&payload(&mut stream)) {
-                // What comes before `run` is no result.
+                // What arrives before `run` is no result.
                 deliver(&found, 0, "too early");
                 phase = Some(found);
             }
@@ -308,7 +308,7 @@ fn only_the_player_is_believed_and_only_while_its_phase_runs_and_who_drips_bytes
         let elsewhere = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         elsewhere.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into()).unwrap();
         elsewhere.connect(&SocketAddr::from(([127, 0, 0, 1], phase.result_port)).into()).unwrap();
-        // It may be closed by now.
+        // The connection may be closed by now.
         let _ = (&elsewhere).write_all(&frame(&encode_result(0, "not from the player")));
         let mut slow = TcpStream::connect((phase.result_host.as_str(), phase.result_port)).unwrap();
         slow.write_all(&100_u32.to_be_bytes()).unwrap();

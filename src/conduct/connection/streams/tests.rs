@@ -65,7 +65,7 @@ fn at(seconds: u64) -> ConductorTime {
     ConductorTime::from_nanoseconds(0).plus(Duration::from_secs(seconds))
 }
 
-/// A leaky step that printed `ab` by its end.
+/// Runs a leaky step that printed `ab` by its end.
 fn leaks(streams: &mut Streams) {
     take(streams, started(0, 10));
     take(streams, leaky(2, &holder()));

@@ -1,4 +1,4 @@
-//! A player that sends files as no player of ours does: nothing is written but into its worker's folder of results.
+//! A player that sends files as no player of ours does: nothing is written outside its worker's results folder.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +10,7 @@ use crate::wire::{
     Data, FileEndedMessage, FileMessage, FileName, OutcomeMessage, OutgoingFile, Piece, PlayerMessage, StepEndedMessage,
 };
 
-/// What a player sends.
+/// A file that a player sends.
 struct Sent {
     step: usize,
     name: Vec<u8>,
@@ -19,7 +19,7 @@ struct Sent {
     end: Option<FileEndedMessage>,
 }
 
-/// One file of some bytes, as it should be but for its name.
+/// Returns a small file with this name, correct in everything else.
 fn named(name: &[u8]) -> Sent {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "abc").unwrap();
@@ -32,7 +32,7 @@ fn named(name: &[u8]) -> Sent {
     Sent { step: 0, name: name.to_vec(), pieces: vec![(0, b"abc")], end: Some(end) }
 }
 
-/// Has a player send these in Run, whose first step fetches; what it was answered.
+/// Makes a player send these in Run, whose first step fetches. Returns the answers that it got.
 fn answers(results: &Path, files: Vec<Sent>) -> Vec<Option<String>> {
     let (listener, port) = listener();
     let mut plan = plan_at(&[port], 2, &[Phase::Run]);
@@ -100,7 +100,7 @@ fn a_player_that_never_says_what_it_has_heard_of_its_files_is_lost() {
             };
             let failed = Some("x".repeat(4000));
             let end = FileEndedMessage { stream: 0, length: 0, digest: String::new(), grew: false, failed };
-            // What it hears is thrown away, and always read: who does not read is lost for that.
+            // Received data is discarded, but always read: a player that does not read is lost.
             let mut stream = peer.stream.try_clone().unwrap();
             let drained = std::thread::spawn(move || std::io::copy(&mut stream, &mut std::io::sink()));
             for _ in 0..5000 {

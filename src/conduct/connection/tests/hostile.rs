@@ -1,5 +1,5 @@
-//! Players that begin as honest ones do, and then break the rules: each is lost and named, and an honest worker beside them is
-//! complete.
+//! Players that start correctly and then break the rules: each is lost and named, and a correct worker next to them
+//! completes.
 
 use super::*;
 use crate::wire::{Data, LeftMessage, OutcomeMessage, Signal, StepEndedMessage, StepStartedMessage, frame};
@@ -21,7 +21,7 @@ fn ended(step: usize, stdout: u64, unsettled: bool) -> PlayerMessage {
 /// What a player does instead of running its steps.
 type Deviation = fn(&mut Peer);
 
-/// Each with what is said of it.
+/// The message about each deviation, and the deviation.
 const DEVIATIONS: [(&str, Deviation); 8] = [
     ("reported the start of step `s1` in run of trial 1 twice", |peer| {
         peer.outbox.push(&ended(0, 0, true));

@@ -10,7 +10,7 @@ const A: WorkerId = WorkerId(0);
 const B: WorkerId = WorkerId(1);
 const C: WorkerId = WorkerId(2);
 
-/// Three workers with these barriers in Run, one letter each.
+/// The barriers of three workers that have these in Run, one letter each.
 fn barriers(of: [&str; 3]) -> Barriers {
     let mut plan = plan(3, 0, 1, &[Phase::Run]);
     for (worker, names) in plan.workers.iter_mut().zip(of) {
@@ -83,7 +83,7 @@ fn a_barrier_is_passed_when_every_worker_that_has_it_is_there() {
 
 #[test]
 fn only_a_step_directly_behind_a_barrier_tells_when_its_worker_went_on() {
-    // The others wait for something else before they start a process: what `await:` or another barrier waits for.
+    // The others wait for something else before they start a process, such as `await:` or another barrier.
     for (positions, workers) in [([1, 1, 1], Some(3)), ([1, 2, 1], Some(2)), ([2, 2, 3], None)] {
         let mut barriers = barriers(["x", "x", "x"]);
         let _ = [A, B, C].map(|worker| barriers.reached(worker, 0, NOW));

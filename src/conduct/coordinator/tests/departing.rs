@@ -1,4 +1,4 @@
-//! Workers whose players leave: what they still say is heard, the others go on, and nobody is waited for without end.
+//! Workers whose players leave: their messages are still processed, the others continue, and every wait has a limit.
 
 use super::world::{LEAVES, World};
 use crate::conduct::coordinator::Input;
@@ -17,7 +17,7 @@ fn in_run(workers: usize, change: impl FnOnce(&mut crate::model::Plan)) -> World
     world
 }
 
-/// The phases as they begin and end, and the steps of Reset of this worker between them.
+/// The starts and ends of phases, and between them the steps of this worker's Reset.
 fn story(world: &World, of: usize) -> Vec<String> {
     let told = world.reports.iter().filter_map(|event| match event {
         Event::PhaseStarted { trial: 1, phase } => Some(format!("{phase}")),
@@ -87,7 +87,7 @@ fn nobody_waits_at_a_barrier_for_one_that_leaves() {
     let barrier = || Step { action: Action::Barrier("all".to_owned()), ..Step::plain("all", "") };
     let mut world = in_run(2, |plan| {
         plan.workers.iter_mut().for_each(|worker| worker.steps[Phase::Run].insert(0, barrier()));
-        // Nor does it wait for the others in a Reset of its own.
+        // Nor does it wait for the others in a Reset that it runs by itself.
         plan.workers.iter_mut().for_each(|worker| worker.steps[Phase::Reset].insert(0, barrier()));
     });
     while world.speak(0) {}

@@ -1,4 +1,4 @@
-//! Random orders of events: whatever happens, the promises hold.
+//! Random orders of events: the guarantees hold in each of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -72,7 +72,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Each step of a phase that was begun has one end for each worker that was there.
+    /// Checks that each step of a phase that has begun has one end for each worker that took part.
     fn steps(&self) {
         let mut lost = Vec::new();
         let mut expected: BTreeMap<_, usize> = BTreeMap::new();
@@ -90,7 +90,7 @@ impl Check<'_> {
                     }
                 }
                 Event::StepEnded { step, .. } => {
-                    // One that leaves is in its Reset whenever it likes, and then with all of it.
+                    // A worker that leaves runs its Reset at any time, and then all of it.
                     if step.phase == Phase::Reset && lost.contains(&step.worker) {
                         for position in 0..self.world.plan.worker_in(step.trial, step.worker).steps[step.phase].len() {
                             expected.entry((step.trial, step.phase, step.worker, position)).or_insert(0);
@@ -107,7 +107,7 @@ impl Check<'_> {
         }
     }
 
-    /// What is opened is closed, in order, and the end comes last.
+    /// Checks that everything that is opened is closed, in order, and that the end comes last.
     fn order(&self) {
         let ends = self.world.reports.iter().filter(|event| matches!(event, Event::RunEnded { .. })).count();
         assert_eq!(ends, 1);
@@ -118,7 +118,7 @@ impl Check<'_> {
         assert_eq!(trials, count(|event| matches!(event, Event::TrialEnded { .. })));
     }
 
-    /// Every session is closed once, by one side.
+    /// Checks that every session is closed once, by one side.
     fn sessions(&self) {
         for (index, player) in self.world.players.iter().enumerate() {
             assert!(player.begun);
@@ -126,7 +126,8 @@ impl Check<'_> {
         }
     }
 
-    /// Reset was run wherever something was started, unless the worker was lost or we left at once.
+    /// Checks that Reset was run wherever something was started, unless the worker was lost or the conductor left at
+    /// once.
     fn resets(&self) {
         if self.interrupts > 1 || !self.world.plan.has(Phase::Reset) {
             return;
@@ -152,7 +153,8 @@ impl Check<'_> {
         }
     }
 
-    /// What was told of Resets that workers ran by themselves is reported, and they count as reset.
+    /// Checks that what was said about Resets that workers ran by themselves is reported, and that these count as
+    /// Resets.
     fn own_resets(&self) {
         let is_told = |event: &Event, who: WorkerId, place: StepId| {
             matches!(event, Event::StepEnded { step, result } if result.outcome != Outcome::Lost
@@ -184,7 +186,7 @@ impl Check<'_> {
     }
 }
 
-/// Gives each worker some of two barriers in each phase, in front of its steps: also in orders that cannot be passed.
+/// Gives each worker some of two barriers in each phase, before its steps, also in orders that cannot be passed.
 fn add_barriers(plan: &mut Plan, choices: &[usize]) {
     const NAMES: [&[&str]; 5] = [&[], &["x"], &["y"], &["x", "y"], &["y", "x"]];
     let barrier = |name: &&str| ModelStep { action: Action::Barrier((*name).to_owned()), ..ModelStep::plain("b", "") };
@@ -195,7 +197,7 @@ fn add_barriers(plan: &mut Plan, choices: &[usize]) {
     }
 }
 
-/// Makes it a series of two points, of which the second has other barriers.
+/// Makes the plan a series of two points. The second point has other barriers.
 fn add_point(plan: &mut Plan, choices: &[usize]) {
     let mut other = plan.clone();
     let choices: Vec<usize> = choices.iter().map(|choice| (choice + 1) % 5).collect();
@@ -207,7 +209,7 @@ fn add_point(plan: &mut Plan, choices: &[usize]) {
     plan.trials *= 2;
 }
 
-/// How many orders are tried: more by `scripts/interleavings`.
+/// How many orders are tried; `scripts/interleavings` tries more.
 fn cases() -> u32 {
     std::env::var("INTERLEAVINGS").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
 }
@@ -245,7 +247,7 @@ proptest! {
                 Step::Speak(worker) => { world.speak(worker % workers); }
                 Step::Cut(worker) => world.cut(worker % workers, End::lost("cut")),
                 Step::Unreachable(worker) => world.cut(worker % workers, End::unreachable("far")),
-                // A player that is mute in a phase without a limit is found out by its connection.
+                // In a phase without a limit, a mute player is detected by its connection.
                 Step::Mute(worker) => {
                     if world.coordinator.next_deadline().is_some() {
                         world.players[worker % workers].mute = true;
@@ -274,7 +276,7 @@ proptest! {
                 world.cut(worker, End::lost("nothing heard"));
             }
         }
-        // A connection that does not come back is the end of its worker.
+        // A connection that is not restored ends its worker.
         for worker in 0..workers {
             if world.conclusion.is_none() {
                 match worker % 2 {

@@ -1,4 +1,4 @@
-//! Workers whose connections are broken, in virtual time: what is not their fault is not held against them.
+//! Workers whose connections are broken, in virtual time: they are not blamed for what is not their fault.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn lost(world: &World) -> usize {
     world.reports.iter().filter(|event| matches!(event, Event::WorkerLost { .. })).count()
 }
 
-/// Two workers in Run, of which the second is cut off.
+/// A world with two workers in Run, of which the second is cut off.
 fn cut_off_in_run() -> World {
     let mut world = World::new(plan(2, 1, 1, &Phase::ALL), false);
     world.give(Input::Start);

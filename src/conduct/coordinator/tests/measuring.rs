@@ -1,4 +1,4 @@
-//! The metrics of a trial: when they are measured, and what they say about it.
+//! The metrics of a trial: when they are measured, and what they mean for it.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub(super) fn with_metric(trials: u32) -> Plan {
     Plan { metrics: vec![metric()], ..plan(1, 1, trials, &Phase::ALL) }
 }
 
-/// A run until its first trial is being measured.
+/// A world whose run has reached the measurement of its first trial.
 fn until_measuring(plan: Plan, outcome: &Outcome) -> World {
     let mut world = World::new(plan, false);
     if *outcome != Outcome::Passed {
@@ -115,7 +115,7 @@ fn metrics_that_take_too_long_to_read_are_missing() {
     world.now = world.now.plus(Duration::from_mins(1));
     world.give(Input::Tick);
     assert_eq!(verdicts(&world), [Verdict::Failed]);
-    // What comes too late is not heard.
+    // A result that comes too late is ignored.
     world.give(Input::Measured(1, vec![measured(value(950.0, false))]));
     let text = "metric `goodput` of trial 1: missing: reading the metrics took longer than 5m".to_owned();
     assert_eq!(world.finish().reasons, [Reason::Failed(text)]);

@@ -1,5 +1,5 @@
-//! Rounds that are added until the medians of a series are precise enough: what decides is the values so far, also in a run
-//! that is resumed.
+//! Rounds that are added until the medians of a series are precise enough. The values so far decide that, also in a
+//! resumed run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::model::{
     ConductorTime, Event, Margin, OnFailure, Order, Plan, Point, PointId, PrecisionJudgement, Rounds, Schedule, Stamped,
 };
 
-/// A series of two points whose median is to be known to 3 %, with so many rounds, and at most so many.
+/// A series of two points whose median is to be known to 3 %, with `counted` rounds, and at most `most`.
 fn series(order: Order, counted: u32, most: u32) -> Plan {
     let mut plan = with_metric(1);
     plan.metrics[0].precision = Some(Margin::Relative(0.03));
@@ -28,14 +28,14 @@ fn series(order: Order, counted: u32, most: u32) -> Plan {
     plan
 }
 
-/// The values of the first rounds are far apart at the second point, and all others are equal.
+/// Returns values that are far apart in the first rounds of the second point, and equal otherwise.
 fn noisy(plan: &Plan, trial: u32) -> f64 {
     let slot = plan.schedule.slot(trial);
     let spread = if slot.point == PointId(1) && slot.round <= 10 { f64::from(slot.round) } else { 0.0 };
     100.0 + spread
 }
 
-/// Goes on until the run is over, or so many trials have been measured.
+/// Continues until the run has ended, or this many trials have been measured.
 fn go_on(world: &mut World, measure: impl Fn(&Plan, u32) -> f64, trials: usize) {
     let mut over = 0;
     while world.conclusion.is_none() && over < trials {
@@ -144,7 +144,7 @@ fn no_trial_is_added_to_a_run_that_is_interrupted_or_that_a_failure_stops() {
     assert_eq!(judgements(&world), []);
 }
 
-/// A world that goes on with a run of which this was recorded.
+/// A world that resumes a run of which this was recorded.
 fn resumed(plan: &Plan, recorded: &[Event]) -> World {
     let mut history = History::default();
     for event in recorded {

@@ -1,5 +1,5 @@
-//! Whole runs of the coordinator with players that do what real ones do, in simulated time, and faults that are put into
-//! them: for tests of what reports make of a run.
+//! Simulates whole runs of the coordinator in simulated time, with players that behave like real ones and with injected
+//! faults, to test what reports make of a run.
 
 mod steps;
 
@@ -16,33 +16,33 @@ use crate::model::{
     PlannedStep, PlayerDescription, Source, Stamped, Step, StepId, StepReference, StepResult, Verdict, WorkerId,
 };
 
-/// How long a step runs, if nothing else is said.
+/// How long a step runs by default.
 const STEP: Duration = Duration::from_secs(1);
 /// How long a message takes.
 const WAY: Duration = Duration::from_millis(1);
 
-/// Something that goes wrong.
+/// A fault to inject.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
     /// The step ends with this exit status.
     Fails(StepReference, i32),
     /// The step's process cannot be created.
     NotStarted(StepReference),
-    /// The step runs for so long.
+    /// The step runs for this long.
     Slow(StepReference, Duration),
-    /// The spawned step ends with this exit status so long after its start.
+    /// The spawned step ends with this exit status, this long after its start.
     Dies(StepReference, Duration, i32),
     /// Its worker is lost while the step runs.
     Loses(StepReference),
     /// The worker cannot be reached.
     Unreachable(WorkerId),
-    /// The step's process starts so much later.
+    /// The step's process starts this much later.
     Late(StepReference, Duration),
-    /// What the step prints cannot be kept.
+    /// The step's output cannot be kept.
     DiskFull(StepReference),
     /// `check` of this trial fails.
     Check(u32),
-    /// The metrics of this worker in this trial have a value that is not expected.
+    /// The metrics of this worker in this trial have an unexpected value.
     Outside(u32, WorkerId),
     /// The metrics of this worker in this trial have no value.
     Unmeasured(u32, WorkerId),
@@ -50,10 +50,10 @@ pub(crate) enum Fault {
     Interrupt(Duration),
 }
 
-/// What came of a run.
+/// The result of a run.
 pub(crate) struct Simulated {
     pub(crate) events: Vec<Stamped>,
-    /// The faults that came to pass: not what was not reached because of others.
+    /// The faults that happened; others may have prevented the rest.
     pub(crate) came_to_pass: BTreeSet<Fault>,
     /// For each barrier's time limit that passed, the slow steps that had not ended then.
     pub(crate) gave_up: BTreeSet<BTreeSet<StepReference>>,
@@ -62,7 +62,7 @@ pub(crate) struct Simulated {
     pub(crate) verdict: Verdict,
 }
 
-/// Carries out a plan in which these faults happen.
+/// Runs a plan with these faults.
 pub(crate) fn simulate(plan: Plan, skip_unreachable: bool, faults: &BTreeSet<Fault>) -> Simulated {
     let now = ConductorTime::from_nanoseconds(1_000_000_000);
     let anchor = ClockAnchor { conductor: now, utc: SystemTime::UNIX_EPOCH };
@@ -71,7 +71,7 @@ pub(crate) fn simulate(plan: Plan, skip_unreachable: bool, faults: &BTreeSet<Fau
     carry_out(plan, coordinator, now, faults, usize::MAX)
 }
 
-/// Goes on with a run, until so many things have happened.
+/// Continues a run, until this many events have happened.
 pub(crate) fn simulate_rest(plan: Plan, resumption: Resumption, faults: &BTreeSet<Fault>, events: usize) -> Simulated {
     let (now, plan) = (resumption.last, Arc::new(plan));
     let coordinator = Coordinator::new(Arc::clone(&plan), false, resumption.anchor).resuming(resumption);
@@ -113,20 +113,20 @@ fn carry_out(
     simulation.simulated
 }
 
-/// Something that happens at its time.
+/// An event that is due at its time.
 #[derive(Debug)]
 enum Due {
-    /// A worker's player says something.
+    /// A worker's player sends an event.
     Says(WorkerId, ConnectionEvent),
-    /// The step that it is at ends, unless it is at another by then.
+    /// The step at which the worker is ends, unless the worker is at another one by then.
     Ends(WorkerId, StepId, Outcome),
     /// A spawned step dies.
     Dies(WorkerId, StepId, i32),
-    /// It has waited at a barrier for long enough.
+    /// The worker's time limit at a barrier has passed.
     Withdraws(WorkerId, StepId),
-    /// It begins the next step.
+    /// The worker begins the next step.
     Continues(WorkerId, StepId),
-    /// The line that it waits for is printed.
+    /// The line for which the worker waits is printed.
     Printed(WorkerId, StepId),
     Interrupt,
     Checked(u32),
@@ -136,7 +136,7 @@ enum Due {
 /// A worker's player.
 #[derive(Debug, Default)]
 struct Player {
-    /// The step that it is at.
+    /// The step at which it is.
     at: Option<StepId>,
     phase: Option<PhaseId>,
     /// The `must:` step that failed, so that the rest is skipped.
@@ -174,7 +174,7 @@ impl Simulation<'_> {
         }
     }
 
-    /// A value of each metric for each worker whose output it is read from.
+    /// Returns a value of each metric for each worker whose output it is read from.
     fn measured(&mut self, trial: u32) -> Vec<Measured> {
         let mut all = Vec::new();
         for metric in &Arc::clone(&self.plan).metrics {
@@ -239,7 +239,7 @@ impl Simulation<'_> {
         );
     }
 
-    /// Notes that this fault happens, if it was put in.
+    /// Records that this fault happens, if it is to be injected. Returns whether it is.
     fn comes_to_pass(&mut self, fault: &Fault) -> bool {
         let is_put_in = self.faults.contains(fault);
         if is_put_in {
@@ -302,7 +302,7 @@ impl Simulation<'_> {
         }
     }
 
-    /// The time limit of a barrier has passed: the first that says so ended it for all others.
+    /// Records that the time limit of a barrier has passed: the first worker that says so ends it for all others.
     fn gave_up(&mut self, place: StepId) {
         let slow = |(worker, player): (usize, &Player)| {
             let step = player.at.filter(|_| !player.is_gone)?.of(WorkerId(worker));
@@ -314,7 +314,7 @@ impl Simulation<'_> {
         self.simulated.gave_up.insert(open);
     }
 
-    /// The phase is stopped: what runs is stopped, the rest is skipped.
+    /// Stops the phase on a worker: the running step is stopped, the rest is skipped.
     fn stopped(&mut self, worker: WorkerId, phase: PhaseId, at: Option<StepId>) {
         let told = self.simulated.events.iter().filter_map(|stamped| match &stamped.event {
             Event::StepEnded { step, .. } if step.worker == worker => Some((step.trial, step.phase, step.position)),

@@ -1,4 +1,4 @@
-//! How far apart workers started, what the test allows, and the words for what is waited for.
+//! How far apart workers started, what the test allows, and the messages about what is waited for.
 
 use std::time::Duration;
 

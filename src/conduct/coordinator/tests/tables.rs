@@ -281,7 +281,7 @@ fn a_second_interrupt_leaves_at_once() {
     assert!(matches!(world.reports.last(), Some(Event::RunEnded { .. })));
 }
 
-/// A run of all phases with `on_interrupt = collect`, when this phase has begun.
+/// A run of all phases with `on_interrupt = collect`, in which this phase has begun.
 fn collecting(workers: usize, phase: Phase) -> World {
     let mut plan = plan(workers, 1, 2, &Phase::ALL);
     plan.settings.on_interrupt = OnInterrupt::Collect;

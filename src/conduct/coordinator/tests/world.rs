@@ -1,4 +1,4 @@
-//! A small world for the coordinator: a plan, workers that answer as players do, and what was reported.
+//! A small world for the coordinator: a plan, workers that answer like players, and what was reported.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,40 +13,40 @@ use crate::model::{
     StepId, StepResult, WorkerId,
 };
 
-/// Why players leave here.
+/// The reason why players leave in these tests.
 pub(super) const LEAVES: &str = "the player was shut down";
 
-/// A worker as the coordinator sees it.
+/// A worker, as seen by the coordinator.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Player {
-    /// What it will say, in this order.
+    /// The events that it will report, in order.
     pub(super) says: VecDeque<ConnectionEvent>,
     /// How often it was told to close.
     pub(super) closed: usize,
-    /// It said its last.
+    /// Whether it has reported its last event.
     pub(super) over: bool,
-    /// It was connected.
+    /// Whether it was connected.
     pub(super) begun: bool,
-    /// The phase that was armed and not yet ended, and how many of its steps it still has to name.
+    /// The phase that was armed and has not ended.
     phase: Option<PhaseId>,
     /// The point whose plan it has.
     point: Option<crate::model::PointId>,
-    /// It answers nothing any more, and is not closed either.
+    /// Whether it no longer answers, though it was not closed.
     pub(super) mute: bool,
     /// The barrier at which it waits.
     at_barrier: Option<StepId>,
-    /// Its connection is broken.
+    /// Whether its connection is broken.
     pub(super) broken: bool,
-    /// Resets that it went through to the end.
+    /// How many Resets it has completed.
     pub(super) resets: usize,
-    /// It was told to go.
+    /// Whether it was told to go.
     gone: bool,
-    /// Something was started since its last Reset.
+    /// The trial in which something was started since its last Reset.
     touched: Option<u32>,
-    /// It leaves on its own account.
+    /// Whether it leaves by itself.
     pub(super) leaves: bool,
-    /// It runs its Reset by itself.
+    /// Whether it runs its Reset by itself.
     own_reset: bool,
 }
 
@@ -58,17 +58,17 @@ pub(super) struct World {
     pub(super) now: ConductorTime,
     pub(super) reports: Vec<Event>,
     pub(super) conclusion: Option<Conclusion>,
-    /// A check was begun, and is not over.
+    /// Whether a check is running.
     pub(super) checking: bool,
     pub(super) stopped_checks: usize,
     /// The metrics of this trial are being measured.
     pub(super) measuring: Option<u32>,
-    /// What comes of that.
+    /// The result of measuring them.
     pub(super) measured: Vec<Measured>,
-    /// What was told of Resets that workers ran by themselves: their steps, and that they were over.
+    /// What was said about Resets that workers ran by themselves: their steps, and their ends.
     pub(super) own_steps: Vec<(WorkerId, StepId)>,
     pub(super) own_resets: Vec<(WorkerId, u32)>,
-    /// How the steps of these phases end.
+    /// How a step ends.
     pub(super) outcome: fn(WorkerId, StepId) -> Outcome,
 }
 
@@ -102,7 +102,7 @@ impl World {
                 Action::Connect(worker) => {
                     let player = &mut self.players[worker.0];
                     assert!(!player.begun || player.over || player.closed > 0, "connected twice");
-                    // What an earlier session still had to say is not heard any more.
+                    // Events that an earlier session had not reported yet are dropped.
                     *player = Player { begun: true, resets: player.resets, ..Player::default() };
                     let description = PlayerDescription::Session {
                         version: "1".to_owned(),
@@ -132,7 +132,7 @@ impl World {
         }
     }
 
-    /// A worker goes through its steps from this place on, up to the next barrier or the end of the phase.
+    /// Makes a worker run its steps from this one on, up to the next barrier or the end of the phase.
     fn go_on(&mut self, worker: WorkerId, from: StepId) {
         let StepId { trial, phase, position } = from;
         let player = &mut self.players[worker.0];
@@ -142,7 +142,7 @@ impl World {
             if let crate::model::Action::Barrier(_) = step.action {
                 player.says.push_back(ConnectionEvent::BarrierReached(place, Duration::ZERO));
                 if player.leaves && phase == Phase::Reset {
-                    // It knows by itself that nobody comes there.
+                    // It knows by itself that no other worker arrives there.
                     let never = StepResult::without_output(Outcome::Unfulfilled(LEAVES.to_owned()));
                     player.says.push_back(ConnectionEvent::StepEnded(place, never));
                     continue;
@@ -157,7 +157,7 @@ impl World {
         player.says.push_back(ConnectionEvent::PhaseEnded(from.phase_id()));
     }
 
-    /// A worker's wait at a barrier is over.
+    /// Ends a worker's wait at a barrier.
     fn met(&mut self, worker: WorkerId, place: StepId, failed: Option<&String>) {
         let player = &mut self.players[worker.0];
         if player.at_barrier.take_if(|at| *at == place).is_none() {
@@ -176,7 +176,7 @@ impl World {
         player.says.push_back(ConnectionEvent::PhaseEnded(place.phase_id()));
     }
 
-    /// A worker that waits at a barrier asks to be let go.
+    /// Makes a worker that waits at a barrier withdraw.
     pub(super) fn withdraw(&mut self, worker: usize) {
         if let Some(place) = self.players[worker].at_barrier {
             self.players[worker].says.push_back(ConnectionEvent::Withdraw(place));
@@ -189,7 +189,7 @@ impl World {
         assert!(player.closed == 0 || command == Command::Abandon, "{command:?} after the end of a session");
         let may_be_told = matches!(command, Command::FailBarrier(..) | Command::Release(..) | Command::Abandon);
         if player.leaves && !may_be_told {
-            // What is said to a player that leaves crosses its word; it goes its own way.
+            // A command to a player that leaves crosses its announcement, and is ignored.
             return;
         }
         match command {
@@ -213,7 +213,7 @@ impl World {
             Command::FailBarrier(place, why) => self.met(worker, place, Some(&why)),
             Command::Stop(phase) => {
                 player.at_barrier = None;
-                // The player may say the end of the phase twice over; it must count once.
+                // The player may report the end of the phase twice; it must count once.
                 let said = player.says.iter().any(|event| matches!(event, ConnectionEvent::PhaseEnded(_)));
                 if !said && player.phase == Some(phase) {
                     player.says.push_back(ConnectionEvent::PhaseEnded(phase));
@@ -239,7 +239,7 @@ impl World {
         }
     }
 
-    /// Lets a worker say its next; whether it had anything to say.
+    /// Makes a worker report its next event. Returns whether there was one.
     pub(super) fn speak(&mut self, worker: usize) -> bool {
         let player = &mut self.players[worker];
         if player.mute || player.over || player.broken {
@@ -267,7 +267,7 @@ impl World {
         true
     }
 
-    /// Ends the check, if one is at work; whether one was.
+    /// Ends the check, if one is running. Returns whether one was.
     pub(super) fn check_ends(&mut self, outcome: Outcome) -> bool {
         let checking = std::mem::take(&mut self.checking);
         if checking {
@@ -276,7 +276,7 @@ impl World {
         checking
     }
 
-    /// Ends the measuring, if it is under way; whether it was.
+    /// Ends the measurement, if one is in progress. Returns whether one was.
     pub(super) fn measuring_ends(&mut self) -> bool {
         let measuring = self.measuring.take();
         if let Some(trial) = measuring {
@@ -285,7 +285,7 @@ impl World {
         measuring.is_some()
     }
 
-    /// A worker's player is told to stop, after or before what it has to say already.
+    /// Makes a worker's player leave, after or before the events that it has yet to report.
     pub(super) fn leave(&mut self, worker: usize, after: bool) {
         let plan = Arc::clone(&self.plan);
         let player = &mut self.players[worker];
@@ -297,7 +297,7 @@ impl World {
         let first = connected.map_or(0, |position| position + 1);
         let place = if after { player.says.len() } else { first };
         player.says.insert(place, ConnectionEvent::Leaving(LEAVES.to_owned()));
-        // A Reset at work goes on; whatever else is at work ends with what was begun of it.
+        // A running Reset continues; any other running phase ends with the steps that have begun.
         let in_reset = player.phase.is_some_and(|id| id.phase == Phase::Reset) && player.gone;
         if in_reset {
             if let Some(place) = player.at_barrier {
@@ -320,7 +320,7 @@ impl World {
         }
     }
 
-    /// Breaks a worker's connection, or mends it.
+    /// Breaks a worker's connection, or restores it.
     pub(super) fn set_broken(&mut self, worker: usize, broken: bool) {
         let player = &mut self.players[worker];
         let connected = !player.says.iter().any(|event| matches!(event, ConnectionEvent::Connected(_)));
@@ -334,7 +334,7 @@ impl World {
         }
     }
 
-    /// Ends a worker's connection out of the blue.
+    /// Ends a worker's connection without warning.
     pub(super) fn cut(&mut self, worker: usize, end: End) {
         let player = &mut self.players[worker];
         if player.begun && !player.over {
@@ -344,7 +344,7 @@ impl World {
         }
     }
 
-    /// Lets the time pass until the next deadline; whether there is one.
+    /// Advances the time to the next deadline. Returns whether there is one.
     pub(super) fn wait(&mut self) -> bool {
         let Some(deadline) = self.coordinator.next_deadline() else {
             return false;
@@ -354,7 +354,7 @@ impl World {
         true
     }
 
-    /// Lets everybody speak in turn until the run is over.
+    /// Makes all workers report in turn until the run has ended.
     pub(super) fn finish(&mut self) -> Conclusion {
         while self.conclusion.is_none() {
             let mut spoke = false;
@@ -370,7 +370,7 @@ impl World {
         self.conclusion.clone().unwrap()
     }
 
-    /// Lets everybody speak in turn until something was reported.
+    /// Makes all workers report in turn until `seen` accepts a reported event.
     pub(super) fn until(&mut self, seen: impl Fn(&Event) -> bool) {
         while !self.reports.iter().any(&seen) {
             let spoke = (0..self.players.len()).any(|worker| self.speak(worker));

@@ -11,7 +11,7 @@ use crate::model::{
 };
 
 impl Simulation<'_> {
-    /// A spawned step dies, and whoever awaits a line of it does so for nothing.
+    /// Makes a spawned step die. A worker that waits for a line of it waits in vain.
     pub(super) fn dies(&mut self, worker: WorkerId, place: StepId, status: i32) {
         let player = &mut self.players[worker.0];
         if player.is_gone || !player.spawned.remove(&place) {
@@ -37,7 +37,7 @@ impl Simulation<'_> {
         self.step(worker, place).is_some_and(|step| matches!(step.action, StepAction::Await { .. }))
     }
 
-    /// A worker begins a step, or skips what is left.
+    /// Makes a worker begin a step, or skip what is left.
     pub(super) fn begins(&mut self, worker: WorkerId, place: StepId) {
         let Some(step) = self.step(worker, place) else {
             self.players[worker.0].phase = None;
@@ -72,7 +72,7 @@ impl Simulation<'_> {
         }
     }
 
-    /// Whether a worker has the files that its last step of Run writes: not where that did not come to its end.
+    /// Whether a worker has the files that its last step of Run writes: not if a step of Run was skipped or stopped.
     fn has_files(&self, step: StepReference) -> bool {
         !self.simulated.events.iter().any(|stamped| match &stamped.event {
             Event::StepEnded { step: before, result } => {
@@ -83,7 +83,7 @@ impl Simulation<'_> {
         })
     }
 
-    /// A step's process is created, or what was put in happens instead.
+    /// Creates a step's process, or injects a fault instead.
     fn runs(&mut self, worker: WorkerId, place: StepId, step: &Step) {
         let own = place.of(worker);
         if self.comes_to_pass(&Fault::NotStarted(own)) {
@@ -131,7 +131,7 @@ impl Simulation<'_> {
         Start { at, error: Duration::ZERO, player, late: Duration::ZERO }
     }
 
-    /// A step is over: its player says so.
+    /// Ends a step: its player reports that.
     pub(super) fn ended(&mut self, worker: WorkerId, place: StepId, outcome: Outcome) {
         let own = place.of(worker);
         if let Outcome::Failed(Ending::Exit(status)) = outcome {
