@@ -1,5 +1,5 @@
-//! Reports of simulated runs: the causes that they tell are the faults that were put in, and everything else that went wrong
-//! followed from one of these. What must follow is worked out here from the events, without the model of `report`.
+//! Tests reports of simulated runs: the reported causes are the injected faults, and everything else that went wrong
+//! followed from one of these. The expected causes are computed here from the events, without the model of `report`.
 
 mod scenarios;
 mod traces;
@@ -16,11 +16,11 @@ use crate::model::{
 };
 use crate::report::testing::{Told, causes};
 
-/// The place of a barrier's step, and of others, in the plan below.
+/// The labels of the steps of Run in the plan below; their positions matter.
 const RUN: [&str; 6] = ["first", "a", "middle", "ready", "b", "last"];
 
-/// Every worker prepares, spawns a server, works, meets the others twice, awaits its server;
-/// collects what its last step of Run wrote; resets.
+/// A plan in which every worker prepares, spawns a server, works, meets the others at two barriers, and awaits its
+/// server; then collects what its last step of Run wrote, and resets.
 fn plan_of(workers: usize, trials: u32, choices: &[usize]) -> Plan {
     let mut plan = plan(workers, 1, trials, &Phase::ALL);
     let mut chosen = choices.iter().copied().cycle();
@@ -52,10 +52,10 @@ fn plan_of(workers: usize, trials: u32, choices: &[usize]) -> Plan {
     plan
 }
 
-/// A fault: of which kind, on which worker, at which of its steps, in which trial.
+/// A fault: its kind, its worker, its place among the steps, and its trial.
 type Choice = (usize, usize, usize, u32);
 
-/// The faults that were chosen, at most one for each step.
+/// Returns the chosen faults, at most one for each step.
 fn faults_of(plan: &Plan, choices: &[Choice]) -> BTreeSet<Fault> {
     const PLACES: [(Phase, usize); 7] = [
         (Phase::Startup, 0),
@@ -100,7 +100,7 @@ fn faults_of(plan: &Plan, choices: &[Choice]) -> BTreeSet<Fault> {
     at.into_values().chain(others).collect()
 }
 
-/// A cause, as it is expected and as it is told.
+/// A cause, as expected or as reported.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Cause {
     Step(StepReference),
@@ -114,7 +114,7 @@ enum Cause {
     Interrupted,
 }
 
-/// What the events of a run say that went wrong.
+/// What went wrong, according to the events of a run.
 struct Facts<'a> {
     plan: &'a Plan,
     simulated: &'a Simulated,
@@ -136,7 +136,7 @@ impl<'a> Facts<'a> {
         step.phase != Phase::Reset && self.plan.step(step).is_some_and(|step| step.gate != Gate::MayFail)
     }
 
-    /// The steps of which something has to be told.
+    /// The steps that have to be reported.
     fn bad(&self) -> BTreeSet<StepReference> {
         let bad = self.outcomes.iter().filter(|(step, outcome)| match outcome {
             Outcome::Lost => true,
@@ -146,7 +146,7 @@ impl<'a> Facts<'a> {
         bad.map(|(step, _)| *step).collect()
     }
 
-    /// The faults that came to pass, as causes.
+    /// The faults that happened, as causes.
     fn expected(&self) -> BTreeSet<Cause> {
         let mut expected = BTreeSet::new();
         for fault in &self.simulated.came_to_pass {
@@ -196,7 +196,7 @@ impl<'a> Facts<'a> {
         expected
     }
 
-    /// The causes that are told, each alone.
+    /// The reported causes, one by one.
     fn told(told: &[Told]) -> BTreeSet<Cause> {
         let all = told.iter().flat_map(|told| {
             let each = |cause: fn(WorkerId) -> Cause| told.workers.iter().map(|worker| cause(*worker)).collect();
@@ -218,7 +218,7 @@ impl<'a> Facts<'a> {
         all.collect()
     }
 
-    /// Each step that went wrong is told once, and nothing else is told to have failed.
+    /// Checks that each step that went wrong is reported once, and no other step is reported as failed.
     fn every_step_is_told_once(&self, told: &[Told]) {
         let mut counts: BTreeMap<StepReference, usize> = BTreeMap::new();
         for step in told.iter().flat_map(|told| told.steps.iter().chain(&told.consequences)) {
@@ -238,7 +238,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// A step that was skipped has the cause of the step for which its player skipped it.
+    /// Checks that a skipped step has the same cause as the step because of which its player skipped it.
     fn skipped_steps_are_where_their_reasons_are(&self, told: &[Told]) {
         let place = |step: &StepReference| {
             told.iter().position(|told| told.steps.contains(step) || told.consequences.contains(step))

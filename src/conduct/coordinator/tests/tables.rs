@@ -1,4 +1,4 @@
-//! What happens when: the rows of DESIGN 4, one test each.
+//! What happens in each situation, such as a lost worker or an interrupt: one test for each.
 
 use std::time::Duration;
 
