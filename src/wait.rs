@@ -277,7 +277,7 @@ impl Wait {
     }
 }
 
-/// Whether to keep waiting, which another thread than the waiting one decides. All that wait for the same thing share
+/// Whether to keep waiting, as decided by a thread other than the waiting one. All that wait for the same thing share
 /// it. A clone is the same patience.
 #[derive(Debug, Clone, Default)]
 pub struct Patience(Arc<AtomicBool>);

@@ -31,7 +31,7 @@ pub(crate) struct CheckReport {
     pub(crate) place: Option<(Site, Duration)>,
     /// The time from the first message to its answer.
     pub(crate) round_trip: Duration,
-    /// Its clock, if it sent a time.
+    /// Its clock, if its answer contained a time.
     pub(crate) clock: Option<ClockCheck>,
     /// The holder of the player, as a message.
     pub(crate) holder: Option<String>,
@@ -110,7 +110,7 @@ fn ask(
     (sender, progress): (&Sender<(WorkerId, CheckAnswer)>, &Sender<Duration>),
 ) -> io::Result<Postbox> {
     let (postbox, mailbox) = mailbox()?;
-    // A player that is started for the check is found by this secret, so nobody else may know its name.
+    // A player that is started for the check is found by this secret, so nobody else may be able to guess it.
     let hello = Hello { check: true, ..hello(plan, options, worker, Secret::random()?) };
     let (plan, access) = (Arc::clone(plan), options.access.for_questions());
     let (sender, progress) = (sender.clone(), progress.clone());

@@ -116,8 +116,8 @@ fn run(check: &Check, unwanted: &Receiver<Infallible>) -> io::Result<CheckEnd> {
     Ok(CheckEnd { result, unkept: kept.unkept, ..end })
 }
 
-/// The supervisor with the command of the check: our own program, in a session of its own. Signals from a terminal
-/// reach only us, not the check: we end it properly.
+/// Returns the command of the supervisor, which runs the check: our own program, in a session of its own. Signals from
+/// a terminal reach only us, and we end the check properly.
 fn command(check: &Check) -> io::Result<Command> {
     let Check { plan, trial, results, descriptors, .. } = check;
     // Our own program, even if its file was replaced by another version. With a fixed `argv[0]`, its name does not
@@ -141,7 +141,7 @@ fn command(check: &Check) -> io::Result<Command> {
     Ok(command)
 }
 
-/// The folder in which the check starts: that of the test file, unless it is our own.
+/// The folder in which the check starts: that of the test file, unless it is the current one.
 fn folder(plan: &Plan) -> Option<&Path> {
     plan.file.parent().filter(|folder| !folder.as_os_str().is_empty())
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::model::{ConductorTime, PlayerTime, nanoseconds};
 
-/// How far two clocks may drift apart, in parts per million: twice the tolerance of usual crystals, for each of the
+/// How far two clocks may drift apart, in parts per million: twice the tolerance of common crystals, for each of the
 /// two.
 const DRIFT: u32 = 200;
 

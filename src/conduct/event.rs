@@ -22,7 +22,7 @@ pub(crate) enum Command {
     Stop(PhaseId),
     /// Let the worker pass this barrier. The steps after it start at this time.
     Release(StepId, ConductorTime),
-    /// The worker waits at this barrier in vain, for this reason.
+    /// Tell the worker that it waits at this barrier in vain, for this reason.
     FailBarrier(StepId, String),
     /// Stop the spawned steps of the trial.
     EndTrial(u32),

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 use crate::model::{ClockAnchor, ConductorTime};
 use crate::sys::boot_time_nanoseconds;
 
-/// How far the clock of a run that was resumed after a restart of its machine is ahead of the machine's own; it wraps.
+/// How far the clock of a run that was resumed after a restart of its machine is ahead of the machine's own. Wraps
+/// around.
 static AHEAD: AtomicU64 = AtomicU64::new(0);
 
 /// The time since this machine started, including suspensions. A resumed run continues with the clock that it had.

@@ -31,7 +31,7 @@ pub(super) enum Item {
 pub(super) struct Order {
     /// Informs the other thread that an event was passed on here.
     done: Sender<()>,
-    /// Receives when the other thread has passed on an event.
+    /// Receives a message when the other thread has passed on an event.
     other: Receiver<()>,
     /// In the second thread, how many events it has passed on that the first one has not.
     ahead: Option<u64>,

@@ -19,11 +19,11 @@ use super::threads::Threads;
 
 /// How often to log that the readers of the outputs are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long to wait for them if the run was left at once, or after an interrupt.
+/// How long to wait for the readers of the outputs if the run was left at once, or after an interrupt.
 const HURRY: Duration = Wait::OutputsHurried.time();
 /// How often to look for an interrupt.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long reporters may take to end that no longer wait for their readers.
+/// How long reporters may take to end after they no longer wait for their readers.
 const LAST: Duration = Duration::from_secs(1);
 
 /// All reporters of a run.
@@ -42,7 +42,7 @@ pub struct Reporters {
     /// Whether the log goes to the same place as the results. Then each event is written first to the results and then
     /// to the log, but the log does not wait for a slow reader of the results.
     pub log_is_shown: bool,
-    /// How long their readers are waited for: the end of the run decides.
+    /// The patience that all outputs share. It ends if they are not read in time after the end of the run.
     pub patience: Patience,
 }
 
@@ -86,7 +86,8 @@ impl Reports {
         // At most one message for each reporter and each thread.
         let (failed, failures) = unbounded();
         let mut threads = Threads::default();
-        // Two threads that wait for each other at every event cost a run over many workers more than the log itself.
+        // In a run with many workers, two threads that wait for each other at every event cost more than the log
+        // itself.
         let (first, second) = log_is_shown.then(Order::both).unzip();
         let mut start = |name: &str, reporters, order| {
             Queue::start(name, (reporters, Arc::default()), order, &mut threads, &failed)

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 /// A file of up to this many bytes is short, and may use the space that long files leave.
 const SHORT: u64 = 4096;
-/// How many bytes long files leave; on a small disk, [`PART`] of what was free at the start.
+/// The number of bytes that long files leave free; on a small disk, the free space at the start divided by [`PART`].
 const SPARE: u64 = 1 << 20;
 /// The divisor of the free space that long files leave on a small disk.
 const PART: u64 = 2;

@@ -239,7 +239,7 @@ fn turn(
     loop {
         while let Some(input) = inputs.pop_front() {
             let at = now();
-            // An event that was handled after a limit only because the loop was held up arrived in time.
+            // An event that was handled after a limit only because the loop was held up counts as in time.
             let pause = attention.look(at).map(Input::HeldUp);
             let all: Vec<_> =
                 pause.into_iter().chain([input]).flat_map(|input| coordinator.handle(input, at)).collect();
@@ -272,8 +272,8 @@ fn turn(
         inputs.push_back(select! {
             recv(events) -> event => match event {
                 Ok((worker, session, event)) if run.is_current(worker, session) => Input::Connection(worker, event),
-                // Ignore events of a worker's earlier session. There is no error, since the run loop holds a sender
-                // itself.
+                // Events of a worker's earlier session are ignored. There is no error, since the run loop holds a
+                // sender itself.
                 Ok(_) | Err(_) => Input::Tick,
             },
             recv(interrupts) -> signal => if let Ok(signal) = signal {

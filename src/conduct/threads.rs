@@ -28,7 +28,7 @@ pub(crate) struct Threads {
 }
 
 impl Default for Threads {
-    /// No threads yet.
+    /// Creates an empty set of threads.
     fn default() -> Self {
         let (alive, ends) = bounded(0);
         Self { handles: Vec::new(), ends, alive }

@@ -195,8 +195,8 @@ impl Dial<'_> {
         Ok(())
     }
 
-    /// Does work that asks now and then whether it is still wanted. Asking may process a command that does not end the
-    /// attempt, so the end is remembered.
+    /// Does work that regularly asks whether it is still wanted. Each question may take a command from the mailbox, so
+    /// an end is remembered.
     fn while_wanted<T>(&mut self, work: impl FnOnce(&mut dyn FnMut() -> bool) -> T) -> Result<T, Failure> {
         let mut end = None;
         let done = work(&mut || {

@@ -83,7 +83,7 @@ fn reach(context: &Context, way: &Way<'_>, hello: &mut Hello) -> Result<Dialled,
     const AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(1));
     /// How long a player may take to notice that the conductor that holds it has just died.
     const DEATH: Duration = Duration::from_millis(500);
-    /// How long to try a player that was reached before until it is reported as unreachable.
+    /// How long to try a player that was reached before, until it is reported as unreachable.
     const ROUND: Duration = Duration::from_secs(2);
     /// The longest wait for a player, whatever it announces, unless this run's own times are longer.
     const MOST: Duration = Duration::from_hours(1);

@@ -39,7 +39,7 @@ impl Said {
     pub(super) fn asked(&mut self, trial: u32) {
         if trial > self.trial {
             (self.trial, self.others, self.warnings) = (trial, 0, 0);
-            // Without a Reset, spawned steps live on.
+            // Without a Reset, spawned steps keep running.
             self.steps.retain(|step, said| {
                 let is_open = said.contains(&START) && !said.contains(&FINAL_END);
                 is_open && is_spawned(&self.plan, self.worker, *step)
@@ -113,7 +113,7 @@ impl Said {
 
     fn once(&mut self, step: StepId, what: &'static str) -> Result<(), Fault> {
         let label = self.step(step)?.label.clone();
-        // What is left of earlier trials are spawned steps.
+        // Of earlier trials, only spawned steps are remembered.
         if step.trial < self.trial && !self.steps.contains_key(&step) {
             return Err(Fault::TrialOver(label, step.trial));
         }

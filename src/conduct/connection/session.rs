@@ -32,7 +32,7 @@ use crate::wire::{
 /// How many clock probes are sent when a connection opens; one more is sent with each heartbeat.
 const PROBES: usize = 5;
 
-/// The reason why a session is no longer driven as it is.
+/// Why a session cannot continue as it is.
 enum Stop {
     /// The session has ended.
     End(End),
@@ -66,7 +66,7 @@ struct Session<'a> {
     awaited: Awaited,
     /// When the player reported that it has left.
     left: Option<Instant>,
-    /// How long to wait for the player to close the connection, after the conductor has sent `bye`.
+    /// The deadline for the player to close the connection, once the conductor has sent `bye`.
     farewell: Option<Instant>,
 }
 
@@ -147,7 +147,7 @@ impl Session<'_> {
         self.awaited.restart();
         let next = welcome.next;
         self.welcome = welcome;
-        // A player that does not remember earlier messages never will.
+        // A player that has forgotten earlier messages cannot continue the session.
         self.channel.connect(link, next).map_err(|error| End::lost(error.to_string()))?;
         self.reconnections.begun(self.counts(), now());
         Ok(())
@@ -207,7 +207,7 @@ impl Session<'_> {
         let _ = Wait::ConnectionEvents.poll(&mut descriptors, Some(timeout));
     }
 
-    /// Returns the commands of `versions` with the first plan of the session.
+    /// Returns the commands of `versions` for the first plan of the session, and none later.
     fn versions(&mut self) -> Vec<String> {
         let commands = &self.context.plan.settings.versions;
         if commands.is_empty() || std::mem::replace(&mut self.has_asked_versions, true) {

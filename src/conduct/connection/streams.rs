@@ -168,8 +168,8 @@ impl Streams {
         (!self.grown.is_empty()).then_some(earliest)
     }
 
-    /// Accepts no more output of the leaky steps of these trials. Reports the streams that grew after their step had
-    /// ended again, in full.
+    /// Accepts no more output of the leaky steps of these trials. Streams that grew after their step had ended are
+    /// reported again, in full.
     fn end_late(&mut self, is_over: impl Fn(u32) -> bool) {
         let late = self.writers.extract_if(|_, own| own.told.is_some() && is_over(own.step.trial));
         let mut late: Vec<_> = late.map(|(_, own)| own).collect();

@@ -233,7 +233,7 @@ impl Barrier {
         self.members.iter().filter(|(_, member)| !member.is_waiting()).map(|(id, member)| (*id, member))
     }
 
-    /// Returns the result, if a worker arrived.
+    /// Returns the result, if any worker arrived.
     fn result(&self, name: &str) -> Option<BarrierResult> {
         let waited = self.members.iter().filter_map(|(id, member)| {
             let (from, until) = member.visit?;
@@ -249,7 +249,7 @@ impl Barrier {
         (!waited.is_empty()).then(|| BarrierResult { name: name.to_owned(), waited, passed })
     }
 
-    /// Returns the failure that the first worker caused that waited for too long, if there is one.
+    /// Returns the failure caused by the first worker that waited for too long, if any.
     fn given_up(&self) -> Option<BarrierFailure> {
         let members = self.members.iter().map(|(id, member)| (*id, member));
         let late = first_gone(members, |why| matches!(why, Absence::StoppedWaiting(_)));

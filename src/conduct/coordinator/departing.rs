@@ -1,8 +1,8 @@
 //! Workers whose players leave by themselves, because a signal stopped them or their conductor was silent for too long.
 //!
 //! Such a worker ends its phase and takes part in no other one. It runs its Reset by itself, whatever phase the others
-//! are in, and its messages about that are processed like those about a phase. It has ended when its connection has;
-//! this is waited for until its own limit, and at the latest before the end of the trial.
+//! are in, and its messages about that are processed like those about a phase. Then its connection ends. The
+//! coordinator waits for that until the worker's own limit, and at the latest before the end of the trial.
 
 use crate::conduct::event::End;
 use crate::model::{Absence, Event, Outcome, Phase, PhaseId, WorkerId};
@@ -29,13 +29,13 @@ impl Coordinator {
             }
             Stage::Arming => self.leaves_before_go(worker),
             Stage::Running if self.phase() != Phase::Reset => self.leaves_barriers(worker),
-            // Its part of the trial was seen completely.
+            // Nothing more of the trial is expected from it.
             Stage::Checking | Stage::Measuring => self.give_up(worker, End::lost(reason)),
             Stage::Running | Stage::Leaving | Stage::Over => {}
         }
     }
 
-    /// A player that leaves does not start an armed phase; but a Reset that is due, it starts by itself.
+    /// A player that leaves does not start an armed phase, except that it starts a Reset that is due by itself.
     fn leaves_before_go(&mut self, worker: WorkerId) {
         let phase = self.phase_id();
         self.pending.remove(&worker);

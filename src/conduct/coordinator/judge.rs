@@ -52,7 +52,7 @@ impl Judge {
         }
     }
 
-    /// Records that the end of something was not seen.
+    /// Records why the trial, or the run, is incomplete.
     pub(super) fn incomplete(&mut self, text: String) {
         self.trial = Verdict::Incomplete;
         self.incomplete.push(text);

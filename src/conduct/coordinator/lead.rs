@@ -42,8 +42,8 @@ impl Lead {
     /// Returns the lead of a phase of this many workers, and starts measuring again for the next one.
     pub(super) fn take(&mut self, workers: usize) -> Duration {
         // What was learned is gradually forgotten, since a network that was slow once need not stay slow. It is also
-        // bounded: if too many workers share a processor, each is late because of the others, and would be with any
-        // lead.
+        // bounded: if too many workers share a processor, each is late because of the others, and would be late with
+        // any lead.
         self.learned = (self.learned.mul_f64(0.8) + self.late.mul_f64(1.2)).min(self.slowest);
         let lead = known(self.slowest, EACH, workers) + self.learned;
         (self.slowest, self.late) = (Duration::ZERO, Duration::ZERO);

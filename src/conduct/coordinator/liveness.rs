@@ -71,7 +71,7 @@ impl Coordinator {
         }
     }
 
-    /// The workers of each Python player, where they run one after another.
+    /// The workers of each Python player, which runs them one after another.
     fn queues(&self) -> HashMap<&PlayerAddress, Vec<WorkerId>> {
         let mut queues: HashMap<_, Vec<_>> = HashMap::new();
         for (id, worker) in self.plan.workers().filter(|(id, _)| self.workers[id.0].seed) {

@@ -55,7 +55,8 @@ impl Coordinator {
         runs && self.is_in(worker, step.phase_id())
     }
 
-    /// Returns that a worker no longer waits at the barrier at this position, with the steps for which it has waited.
+    /// Returns the absence of a worker that no longer waits at the barrier at this position, with the steps for which
+    /// it has waited.
     fn stopped_waiting(&self, worker: WorkerId, position: usize) -> Absence {
         let PhaseId { trial, phase } = self.phase_id();
         let step = |worker: WorkerId| {

@@ -47,7 +47,7 @@ use precision::Precision;
 pub(super) use todo::Todo;
 use worker::Worker;
 
-/// What happened, as an input of the coordinator.
+/// An input of the coordinator: what happened.
 #[derive(Debug, Clone)]
 pub(super) enum Input {
     /// The run begins.
@@ -68,7 +68,7 @@ pub(super) enum Input {
     Tick,
 }
 
-/// What to do, as an output of the coordinator.
+/// An output of the coordinator: what to do.
 #[derive(Debug)]
 pub(super) enum Action {
     /// Start to connect a worker.

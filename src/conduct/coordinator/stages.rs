@@ -146,7 +146,7 @@ impl Coordinator {
         self.begin_trial();
     }
 
-    /// Returns whether no required worker is missing. Reports those that are missing.
+    /// Whether the run may continue, because no required worker is missing. Reports those that are missing.
     fn may_go_on(&mut self) -> bool {
         if self.interrupted.is_some() {
             return false;
@@ -337,7 +337,7 @@ impl Coordinator {
         }
     }
 
-    /// Continues with the next trial, after connecting again to lost workers.
+    /// Connects again to lost workers, and continues with the next trial.
     fn gather(&mut self) {
         let lost = self.workers.iter_mut().filter(|worker| worker.standing == Standing::Lost);
         let mut all_are_there = true;

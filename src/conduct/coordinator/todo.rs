@@ -13,7 +13,7 @@ pub(in crate::conduct) struct Todo {
 }
 
 impl Todo {
-    /// All of this many trials, except those that are done.
+    /// Creates the list of this many trials, without those that are done.
     pub(in crate::conduct) fn new(trials: u32, done: BTreeSet<u32>, attempts: BTreeMap<u32, u32>) -> Self {
         Self { next: 1, last: trials, done, attempts }
     }

@@ -130,7 +130,7 @@ impl Part {
         self.of == Some(phase) && self.is_open && !self.is_own
     }
 
-    /// Marks a step as having made this progress. Returns whether it had not before.
+    /// Advances a step to this state. Returns whether it had not come that far before.
     pub(super) fn advance(&mut self, position: usize, to: Progress) -> bool {
         let step = self.steps.get_mut(position).filter(|step| **step < to);
         step.map(|step| *step = to).is_some()

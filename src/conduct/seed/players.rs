@@ -18,7 +18,7 @@ pub(in crate::conduct) struct SeedPlayers {
 }
 
 impl SeedPlayers {
-    /// Creates the shared state for the workers of this plan. It is found out later which of them are on seed players.
+    /// Creates the shared state for the workers of this plan. Which of them are on seed players is found out later.
     pub(in crate::conduct) fn new(plan: &Plan) -> Self {
         let mut seen = HashSet::new();
         let shared = plan.workers.iter().map(|worker| &worker.player).filter(|player| !seen.insert(*player));

@@ -61,7 +61,7 @@ struct Piece {
     length: u64,
 }
 
-/// The pieces of a stream, in order. The writer adds to them; a reader uses the first ones, which stay.
+/// The pieces of a stream, in order. The writer adds to them; a reader uses the first ones, which stay in place.
 #[derive(Debug)]
 struct Pieces {
     file: Arc<UnnamedFile>,

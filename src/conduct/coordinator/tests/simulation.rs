@@ -118,7 +118,7 @@ fn carry_out(
 enum Due {
     /// A worker's player sends an event.
     Says(WorkerId, ConnectionEvent),
-    /// The step at which the worker is ends, unless the worker is at another one by then.
+    /// The worker's current step ends, unless the worker is at another one by then.
     Ends(WorkerId, StepId, Outcome),
     /// A spawned step dies.
     Dies(WorkerId, StepId, i32),
@@ -136,7 +136,7 @@ enum Due {
 /// A worker's player.
 #[derive(Debug, Default)]
 struct Player {
-    /// The step at which it is.
+    /// The current step.
     at: Option<StepId>,
     phase: Option<PhaseId>,
     /// The `must:` step that failed, so that the rest is skipped.

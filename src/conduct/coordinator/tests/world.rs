@@ -40,7 +40,7 @@ pub(super) struct Player {
     pub(super) broken: bool,
     /// How many Resets it has completed.
     pub(super) resets: usize,
-    /// Whether it was told to go.
+    /// Whether it received `go`.
     gone: bool,
     /// The trial in which something was started since its last Reset.
     touched: Option<u32>,
@@ -61,7 +61,7 @@ pub(super) struct World {
     /// Whether a check is running.
     pub(super) checking: bool,
     pub(super) stopped_checks: usize,
-    /// The metrics of this trial are being measured.
+    /// The trial whose metrics are being measured.
     pub(super) measuring: Option<u32>,
     /// The result of measuring them.
     pub(super) measured: Vec<Measured>,
