@@ -228,7 +228,8 @@ waits! {
             "the session ends";
         StoppedReset: "its Reset, after a signal to stop" of "the steps of Reset", seconds(30), "Reset is stopped";
         StepGrace: "a step to end, after a signal" of "the step's processes", seconds(2), "the next signal is sent; the last one is KILL";
-        Versions: "the commands of `versions`" of "these commands", seconds(5), "they are killed, and the plan is accepted";
+        Versions: "the commands of `versions`, a quarter of `lease` at most" of "these commands", seconds(5),
+            "they are killed, and the plan is accepted";
         StepStart: "a step's process to start" of "the kernel", seconds(1), "the step could not be started";
         PreparedEnd: "a prepared process to end that is not needed" of "the kernel", ms(100), "the session continues";
     }

@@ -351,3 +351,12 @@ not carried out: 1 of 1 trial ended; steps: 1 passed; 1 worker; [..]s
         str![""],
     );
 }
+
+#[test]
+fn a_check_that_fails_and_prints_nothing_has_no_line_about_its_output() {
+    let (player, folder) = (Player::start(), Folder::new());
+    folder.test("results = kept\ncheck = exit 3", &["w"]).worker("w", player.port, "[Run]\ns = true\n");
+    let run = run(&folder, ["conduct", "-q", "-p", "run", "test.cfg"]);
+    assert_eq!(run.status, Some(3), "{run:#?}");
+    assert!(run.stdout.contains("`check`") && !run.stdout.contains("output"), "{run:#?}");
+}

@@ -41,7 +41,7 @@ impl Coordinator {
     /// Whether the second interrupt skips Collect, which the first one did not skip.
     fn skips_collect(&self) -> bool {
         let has_more = matches!(self.current(), Some(phase) if phase != Phase::Reset);
-        self.rest == Rest::CollectAfterInterrupt && has_more
+        self.rest == Rest::CollectAfterInterrupt && has_more && self.dirty && self.plan.has(Phase::Collect)
     }
 
     pub(super) fn interrupt(&mut self, signal: i32) {

@@ -69,8 +69,8 @@ const HINTS: [(&str, Hint); 32] = [
 /// Problems that may soon be solved: a network, container or sshd that is being started, or many simultaneous
 /// connections.
 const MAY_PASS: [Hint; 4] = [Hint::CheckNetwork, Hint::StartSshd, Hint::RaiseMaxStartups, Hint::StartContainer];
-/// What the resolver prints if it cannot answer now. Any other resolver error is permanent.
-const NO_ANSWER: &str = "Temporary failure in name resolution";
+/// What the resolvers of glibc and musl print if they cannot answer now. Any other resolver error is permanent.
+const NO_ANSWER: [&str; 2] = ["Temporary failure in name resolution", ": Try again"];
 
 /// Returns the hint for what a transport printed. If several apply, this is the most specific one.
 pub(in crate::conduct) fn hint_in(lines: &[String]) -> Option<Hint> {
@@ -169,7 +169,8 @@ impl ReachError {
         let (end, may_pass) = self.end();
         let reason = if is_ended { printed } else { format!("{}: {printed}", end.reason) };
         let may_pass = may_pass
-            && (known.is_none_or(|hint| MAY_PASS.contains(&hint)) || said.iter().any(|line| line.contains(NO_ANSWER)));
+            && (known.is_none_or(|hint| MAY_PASS.contains(&hint))
+                || said.iter().any(|line| NO_ANSWER.iter().any(|text| line.contains(text))));
         (End { reason, hint: known.or(end.hint), ..end }, may_pass)
     }
 
@@ -242,6 +243,7 @@ mod tests {
             ("permission denied while trying to connect to the docker API at unix:///s", Hint::RunCommand, false),
             ("ssh: Could not resolve hostname h: Name or service not known", Hint::CorrectName, false),
             ("ssh: Could not resolve hostname h: Temporary failure in name resolution", Hint::CorrectName, true),
+            ("ssh: Could not resolve hostname h: Try again", Hint::CorrectName, true),
             ("ssh: connect to host h port 22: No route to host", Hint::CheckNetwork, true),
             ("ssh: connect to host h port 22: Connection timed out", Hint::CheckNetwork, true),
             ("ssh: connect to host h port 22: Connection refused", Hint::StartSshd, true),

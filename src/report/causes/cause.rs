@@ -116,8 +116,13 @@ impl Cause {
     /// Returns the steps of the cause; for a lost worker, the step that it was running.
     pub(in crate::report) fn own_steps(&self) -> Vec<StepReference> {
         let is_lost = matches!(self.kind, Kind::Lost(..)) && self.steps.is_empty();
-        let lost = self.consequences.iter().filter(|one| is_lost && one.effect == Effect::Lost);
-        self.steps.iter().chain(lost.filter_map(|one| one.steps.first())).copied().collect()
+        let was_running = |effect| {
+            let steps = self.consequences.iter().filter(|one| one.effect == effect).flat_map(|one| &one.steps);
+            steps.copied().find(|step| self.workers.contains(&step.worker))
+        };
+        // A player that was shut down reports its step as stopped.
+        let lost = is_lost.then(|| was_running(Effect::Lost).or_else(|| was_running(Effect::Stopped))).flatten();
+        self.steps.iter().copied().chain(lost).collect()
     }
 
     /// Adds a step to the consequences.

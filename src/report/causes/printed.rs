@@ -40,21 +40,20 @@ pub(in crate::report) fn printed<'a>(run: &'a Run, cause: &Cause) -> Option<Prin
     };
     let of = |step: StepReference| {
         let result = run.finished(step)?.result();
-        (!result.is_silent()).then_some(Printed { printer: Printer::Step(step), worker: Some(step.worker), result })
+        Some(Printed { printer: Printer::Step(step), worker: Some(step.worker), result })
     };
-    steps.into_iter().find_map(of)
+    steps.into_iter().filter_map(of).find(|printed| !printed.result.is_silent())
 }
 
 /// Returns the output of the first failed `check` that is a consequence of the cause.
 pub(in crate::report) fn check_printed<'a>(run: &'a Run, cause: &Cause) -> Option<Printed<'a>> {
     let mut trials = cause.consequences.iter().filter(|one| one.effect == Effect::Check).flat_map(|one| &one.trials);
-    let is_told = |printed: &Printed<'_>| printed.result.outcome.is_failure() && !printed.result.is_silent();
-    trials.find_map(|trial| of_check(run, *trial).filter(is_told))
+    trials.find_map(|trial| of_check(run, *trial).filter(|printed| printed.result.outcome.is_failure()))
 }
 
 fn of_check(run: &Run, trial: u32) -> Option<Printed<'_>> {
     let result = run.trials.get(trial)?.check.as_ref()?;
-    Some(Printed { printer: Printer::Check(trial), worker: None, result })
+    (!result.is_silent()).then_some(Printed { printer: Printer::Check(trial), worker: None, result })
 }
 
 /// Returns the spawned step whose output this step awaits.
