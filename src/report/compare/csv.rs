@@ -4,25 +4,14 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::run::ComparedRun;
-use crate::report::metrics::csv_line;
+use crate::report::metrics::{csv_head, csv_line};
 use crate::statistics::Verdict;
 use crate::values::{Line, Summary, parameters};
 
-/// The columns before those of the parameters.
-const FIRST: [&str; 6] = ["metric", "worker", "unit", "run", "started", "point"];
-/// The columns after those of the parameters.
-const LAST: [&str; 11] = [
-    "median",
-    "low",
-    "high",
-    "counted",
-    "trials",
-    "scale",
-    "change",
-    "change_low",
-    "change_high",
-    "verdict",
-    "trials_needed",
+/// The columns before and after those of the parameters.
+const COLUMNS: [&str; 2] = [
+    "metric,worker,unit,run,started,point",
+    "median,low,high,counted,trials,scale,change,change_low,change_high,verdict,trials_needed",
 ];
 
 /// Writes the summary of these runs, which have these names.
@@ -33,8 +22,7 @@ pub(super) fn write(
     writer: &mut dyn Write,
 ) -> io::Result<()> {
     let parameters = parameters(runs.iter().flat_map(|run| &run.values().points));
-    let head = parameters.iter().map(|name| Cow::from(format!("param.{name}")));
-    csv_line(writer, FIRST.map(Cow::from).into_iter().chain(head).chain(LAST.map(Cow::from)))?;
+    csv_head(writer, COLUMNS, &parameters)?;
     for block in &summary.blocks {
         for line in &block.lines {
             let run = &runs[line.run];

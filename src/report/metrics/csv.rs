@@ -8,25 +8,21 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::report::Ended;
-use crate::values::{Collector, Reading, Value, Values, parameters};
+use crate::values::{Reading, Value, Values, parameters};
 
-/// Writes the values of a run.
-pub(in crate::report) fn write(Ended { run, .. }: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    write_values(&run.values, writer)
-}
+/// The columns before and after those of the parameters.
+const COLUMNS: [&str; 2] = ["trial,round,attempt,generation,point", "metric,worker,value,unit,counted,reason"];
 
 /// The reason why the values of an earlier generation do not count.
 const EARLIER: &str = "the configuration was changed after the trial";
 
-fn write_values(collected: &Collector, writer: &mut dyn Write) -> io::Result<()> {
-    let parameters = parameters(collected.generations().flat_map(|(_, values)| &values.points));
-    let names: Vec<String> = parameters.iter().map(|name| format!("param.{name}")).collect();
-    let head = ["trial", "round", "attempt", "generation", "point"].map(Cow::from).into_iter();
-    let head = head.chain(names.into_iter().map(Cow::from));
-    let head = head.chain(["metric", "worker", "value", "unit", "counted", "reason"].map(Cow::from));
-    line(writer, head)?;
-    let latest = collected.generations().map(|(generation, _)| generation).last();
-    for (generation, values) in collected.generations() {
+/// Writes the values of a run.
+pub(in crate::report) fn write(Ended { run, .. }: Ended<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let generations = || run.values.generations();
+    let parameters = parameters(generations().flat_map(|(_, values)| &values.points));
+    head(writer, COLUMNS, &parameters)?;
+    let latest = generations().map(|(generation, _)| generation).last();
+    for (generation, values) in generations() {
         let earlier = (Some(generation) != latest).then_some(EARLIER);
         for row in &values.rows {
             line(writer, cells(values, generation, earlier, &parameters, row))?;
@@ -75,6 +71,12 @@ fn cells<'a>(
 /// that begins like one.
 fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text }
+}
+
+/// Writes the head of a table: these columns, and those of the parameters between them.
+pub(in crate::report) fn head(writer: &mut dyn Write, [first, last]: [&str; 2], parameters: &[&str]) -> io::Result<()> {
+    let parameters = parameters.iter().map(|name| Cow::from(format!("param.{name}")));
+    line(writer, first.split(',').map(Cow::from).chain(parameters).chain(last.split(',').map(Cow::from)))
 }
 
 /// Writes a line of CSV. A cell with a comma, a quotation mark or a line break is quoted.

@@ -11,7 +11,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::report) use csv::{line as csv_line, write as write_csv};
+pub(in crate::report) use csv::{head as csv_head, line as csv_line, write as write_csv};
 pub(in crate::report) use json::entries as json_entries;
 pub(in crate::report) use markdown::{cell as markdown_cell, code as markdown_code, drawn, write as write_markdown};
 pub(in crate::report) use tables::{Table, Told, footnote, tables};
