@@ -6,7 +6,7 @@ use minijinja::{Value, context};
 
 use super::values::line;
 use crate::model::{Plan, PlayerDescription, WorkerId};
-use crate::report::{Run, compact};
+use crate::report::{Run, compact, grouped};
 
 /// The maximum number of names or addresses on a line. The others are counted.
 const TOLD: usize = 12;
@@ -40,17 +40,10 @@ pub(super) fn machine(run: &Run, id: WorkerId) -> Machine {
 
 /// Returns a line for all workers with equal players and machines, in the order of the first of each.
 pub(super) fn lines(run: &Run) -> Vec<Value> {
-    let mut groups: Vec<Vec<(WorkerId, Machine)>> = Vec::new();
-    for (id, _) in run.plan().into_iter().flat_map(Plan::workers) {
-        let own = machine(run, id);
-        let is_like = |known: &Machine| known.version == own.version && known.platform == own.platform;
-        match groups.iter_mut().find(|group| is_like(&group[0].1)) {
-            Some(group) => group.push((id, own)),
-            None => groups.push(vec![(id, own)]),
-        }
-    }
+    let machines = run.plan().into_iter().flat_map(Plan::workers).map(|(id, _)| (id, machine(run, id)));
+    let groups = grouped(machines.map(|(id, own)| ((own.version.clone(), own.platform.clone()), (id, own))));
     let counts = counts(run);
-    groups.iter().map(|group| value(run, group, &counts)).collect()
+    groups.iter().map(|(_, group)| value(run, group, &counts)).collect()
 }
 
 /// Returns the number of steps of each worker, and how many of them failed or were lost.
@@ -86,16 +79,13 @@ fn value(run: &Run, group: &[(WorkerId, Machine)], counts: &BTreeMap<WorkerId, (
 fn told<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut known = BTreeSet::new();
     let different: Vec<&str> = names.filter(|name| known.insert(*name)).collect();
+    let all = compact(&different);
     match different.len() {
         0 => "–".to_owned(),
-        count if count > TOLD && !is_a_range(&different) => {
+        // Ranges have a short form.
+        count if count > TOLD && all.len() >= 100 => {
             format!("{} and {} more", different[..TOLD].join(", "), count - TOLD)
         }
-        _ => compact(&different),
+        _ => all,
     }
-}
-
-/// Whether the names can be written in a short form.
-fn is_a_range(names: &[&str]) -> bool {
-    compact(names).len() < 100
 }

@@ -5,6 +5,8 @@ use super::frame::{BOTTOM, COLORS, HEIGHT, LEFT, Plot, RIGHT, TOP, WIDTH, captio
 use super::quantities::{Quantities, quantities};
 use super::svg::{Anchor, Svg};
 use crate::model::on_one_line;
+use crate::report::grouped;
+use crate::report::metrics::of_location;
 use crate::statistics::Location;
 use crate::values::{Block, Values, parameters};
 
@@ -36,10 +38,7 @@ fn plot(values: &Values, block: &Block, parameter: &str) -> Option<Plot> {
     }
     let shown = &lines[..lines.len().min(COLORS)];
     let places = || shown.iter().flat_map(|(_, places)| places);
-    let ends = places().flat_map(|place| {
-        let interval = place.location.interval.map(|interval| [interval.low, interval.high]);
-        [place.location.median].into_iter().chain(interval.into_iter().flatten())
-    });
+    let ends = places().flat_map(|place| of_location(Some(place.location)));
     let (across, up) = (Axis::of_parameter(&numbers, LEFT + 8.0, RIGHT - 8.0), Axis::linear(ends, BOTTOM, TOP));
     let title = format!("Median over {}", on_one_line(parameter));
     let mut svg = Svg::new(WIDTH, HEIGHT, format!("{title}: {}", caption(block)));
@@ -72,19 +71,14 @@ fn draw(svg: &mut Svg, block: &Block, class: &str, places: &[Place], across: &Ax
 
 /// Returns the lines in the order of the points.
 fn lines(values: &Values, block: &Block, parameter: &str, quantities: &Quantities<'_>) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
-    for line in &block.lines {
+    let places = block.lines.iter().filter_map(|line| {
         let point = &values.points[line.point];
-        let number = point.parameter(parameter).and_then(|text| quantities.numbers.get(text).copied());
-        let Some((number, location)) = number.zip(line.location) else { continue };
+        let number = *quantities.numbers.get(point.parameter(parameter)?)?;
         let others = point.without(parameter).into_iter().map(|(name, value)| format!("{name}={value}"));
         let others = on_one_line(&others.collect::<Vec<_>>().join(",")).into_owned();
-        let place = Place { number, location };
-        match lines.iter_mut().find(|(name, _)| *name == others) {
-            Some((_, places)) => places.push(place),
-            None => lines.push((others, vec![place])),
-        }
-    }
+        Some((others, Place { number, location: line.location? }))
+    });
+    let mut lines = grouped(places);
     for (_, places) in &mut lines {
         places.sort_by(|a, b| a.number.total_cmp(&b.number));
     }
