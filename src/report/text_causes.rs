@@ -40,9 +40,7 @@ fn write_cause(page: &mut Page, run: &Run, cause: &Cause, results: Option<&Path>
         page.line(&format!("    {}", on_one_line(&detail)))?;
     }
     let printed = causes::printed(run, cause);
-    if let Some(Printed { result, .. }) = &printed {
-        page.last_lines("    ", result.outputs(), LINES)?;
-    }
+    printed.iter().try_for_each(|own| page.last_lines("    ", own.result.outputs(), LINES))?;
     if let Some(hint) = hint {
         page.line(&hint_line(hint))?;
     }
@@ -50,9 +48,7 @@ fn write_cause(page: &mut Page, run: &Run, cause: &Cause, results: Option<&Path>
         page.line(&format!("    consequences: {}", on_one_line(&consequences)))?;
     }
     let check = causes::check_printed(run, cause);
-    if let Some(Printed { result, .. }) = &check {
-        page.last_lines("    ", result.outputs(), LINES)?;
-    }
+    check.iter().try_for_each(|own| page.last_lines("    ", own.result.outputs(), LINES))?;
     for (printed, results) in printed.into_iter().chain(check).filter_map(|printed| Some((printed, results?))) {
         page.line(&format!("    {}", on_one_line(&place(run, &printed, results))))?;
     }
@@ -62,8 +58,8 @@ fn write_cause(page: &mut Page, run: &Run, cause: &Cause, results: Option<&Path>
 /// Describes where the whole output is.
 fn place(run: &Run, printed: &Printed<'_>, results: &Path) -> String {
     let whose = printed.worker.map_or("`check`".to_owned(), |worker| run.name(worker).to_owned());
-    let streams = [(Stream::Stdout, &printed.result.stdout), (Stream::Stderr, &printed.result.stderr)];
-    let files = streams.into_iter().filter(|(_, output)| !output.is_empty()).map(|(stream, _)| {
+    let streams = Stream::ALL.into_iter().zip(printed.result.outputs());
+    let files = streams.filter(|(_, output)| !output.is_empty()).map(|(stream, _)| {
         let parts = printed.printer.file(run.plan(), stream);
         parts.iter().fold(results.to_owned(), |path, part| path.join(part)).display().to_string()
     });

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::links;
-use crate::model::{FetchedFile, FetchedFiles, Output, Printer, StepReference, StepResult, Stream, object};
-use crate::report::{Excerpt, List, Recorded, Run};
+use crate::model::{FetchedFile, Output, Printer, StepReference, Stream, object};
+use crate::report::{Excerpt, Finished, List, Run};
 
 /// The maximum number of files of a step that are named.
 const NAMED: usize = 20;
@@ -39,33 +39,23 @@ pub(super) fn outputs(run: &Run, has_folder: bool, limit: u64) -> impl Serialize
         }
     };
     List(move || {
-        let steps = run.results().enumerate();
-        let steps = steps.flat_map(|(step, finished)| of_step(step, finished.reference, finished.recorded));
-        let checks = run.trials.values().filter_map(|trial| Some((trial.number, trial.check.as_ref()?)));
-        let checks = checks.zip(run.results().count()..).flat_map(|((trial, result), step)| {
-            streams(result).map(move |(stream, output)| Printed {
-                step,
-                of: Printer::Check(trial),
-                stream,
-                is_late: false,
-                output: output.clone(),
-            })
+        let steps = run.results().map(|Finished { reference, recorded, .. }| {
+            (Printer::Step(reference), recorded.in_time(), recorded.late())
         });
-        steps.chain(checks).filter(|printed| !printed.output.is_empty()).map(entry)
+        let checks = run.trials.values().filter_map(|trial| {
+            Some((Printer::Check(trial.number), trial.check.as_ref()?.outputs(), <[Output; 2]>::default()))
+        });
+        let all = steps.chain(checks).enumerate();
+        all.flat_map(|(step, (of, in_time, late))| printed(step, of, in_time, late))
+            .filter(|printed| !printed.output.is_empty())
+            .map(entry)
     })
 }
 
-fn streams(result: &StepResult) -> impl Iterator<Item = (Stream, &Output)> {
-    [(Stream::Stdout, &result.stdout), (Stream::Stderr, &result.stderr)].into_iter()
-}
-
 /// Returns both outputs of a step. What was printed after its end is separate.
-fn of_step(step: usize, at: StepReference, recorded: &Recorded) -> impl Iterator<Item = Printed> {
-    let of = Printer::Step(at);
-    let in_time = recorded.printed_in_time.as_deref();
-    streams(recorded.last()).zip(0..).flat_map(move |((stream, all), number)| {
-        let early = in_time.map_or(all, |early: &[Output; 2]| &early[number]).clone();
-        let late = all.since(&early);
+fn printed(step: usize, of: Printer, in_time: [&Output; 2], late: [Output; 2]) -> impl Iterator<Item = Printed> {
+    let both = in_time.map(Output::clone).into_iter().zip(late);
+    Stream::ALL.into_iter().zip(both).flat_map(move |(stream, (early, late))| {
         [(false, early), (true, late)].map(|(is_late, output)| Printed { step, of, stream, is_late, output })
     })
 }
@@ -82,16 +72,15 @@ pub(super) fn files(run: &Run, has_folder: bool) -> impl Serialize + '_ {
         }
     };
     List(move || {
-        let entry = move |step: usize, by: StepReference, fetched: &FetchedFiles| {
-            object! {
+        run.results().enumerate().filter_map(move |(step, finished)| {
+            let fetched = finished.result().files.as_ref()?;
+            let files = fetched.first.iter().take(NAMED).map(|one| file(finished.reference, one));
+            Some(object! {
                 step: step,
                 count: fetched.count,
                 bytes: fetched.bytes,
-                files: fetched.first.iter().take(NAMED).map(|one| file(by, one)).collect::<Vec<_>>(),
-            }
-        };
-        run.results().enumerate().filter_map(move |(step, finished)| {
-            finished.result().files.as_ref().map(|fetched| entry(step, finished.reference, fetched))
+                files: files.collect::<Vec<_>>(),
+            })
         })
     })
 }

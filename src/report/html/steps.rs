@@ -114,26 +114,18 @@ impl Steps {
         let Finished { reference, step, .. } = finished;
         let result = finished.result();
         let is_barrier = step.is_some_and(|step| matches!(step.action, Action::Barrier(_)));
-        let mut flags = 0;
-        for (holds, flag) in [
-            (placed.error.is_none(), SEEN),
-            (step.is_some_and(|step| step.mode == Mode::Spawn), SPAWN),
-            (is_barrier, BARRIER),
-            (finished.excuse().is_some(), EXCUSED),
-        ] {
-            flags |= if holds { flag } else { 0 };
-        }
+        let is_spawned = step.is_some_and(|step| step.mode == Mode::Spawn);
+        let flags = [(is_spawned, SPAWN), (is_barrier, BARRIER), (finished.excuse().is_some(), EXCUSED)];
         let label = step.map_or(String::new(), |step| step.label.clone());
         let command = step.map_or(String::new(), |step| step.action.to_string());
-        self.add([reference.worker.0 as u64, phase], [label, command], (flags, role), result, placed);
+        self.add([reference.worker.0 as u64, phase], [label, command], (&flags, role), result, placed);
     }
 
     /// Adds the check of a trial. It belongs to no phase; `trial` is the index of its trial.
     fn check(&mut self, [row, trial]: [u64; 2], of: &Trial, command: &str, result: &StepResult, role: Option<Role>) {
         let seen = of.end.unwrap_or(self.times.end);
-        let flags = if result.started.is_none() { SEEN } else { 0 };
         if let Some(placed) = place_of_check(result, seen) {
-            self.add([row, trial], ["check".to_owned(), command.to_owned()], (flags, role), result, placed);
+            self.add([row, trial], ["check".to_owned(), command.to_owned()], (&[], role), result, placed);
         }
     }
 
@@ -141,12 +133,12 @@ impl Steps {
         &mut self,
         place: [u64; 2],
         texts: [String; 2],
-        (flags, role): (u64, Option<Role>),
+        (flags, role): (&[(bool, u64)], Option<Role>),
         result: &StepResult,
         placed: Placed,
     ) {
-        let unkept = [&result.stdout, &result.stderr].iter().any(|output| output.unkept().is_some());
-        let flags = flags | if result.leaky { LEAKY } else { 0 } | if unkept { UNKEPT } else { 0 };
+        let of_all = [(placed.error.is_none(), SEEN), (result.leaky, LEAKY), (result.is_unkept(), UNKEPT)];
+        let flags: u64 = flags.iter().chain(&of_all).filter(|(holds, _)| *holds).map(|(_, flag)| flag).sum();
         let (part, cause) = match role {
             None => (0, 0),
             Some(Role::Cause(place)) => (CAUSE, place + 1),

@@ -129,8 +129,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         let mut event = Names::during(names.as_ref(), || serde_json::from_value(event))?;
         match &mut event {
             Event::StepStarted { step, started } => {
-                let [stdout, stderr] = [Stream::Stdout, Stream::Stderr]
-                    .map(|stream| self.early.remove(&(*step, stream)).unwrap_or_default());
+                let [stdout, stderr] = Stream::ALL.map(|one| self.early.remove(&(*step, one)).unwrap_or_default());
                 let lost = StepResult::without_output(Outcome::Lost);
                 let lost = StepResult { started: Some(*started), stdout, stderr, ..lost };
                 self.open.insert(*step, lost);
@@ -265,7 +264,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
 
     /// Replaces the lengths of a result's outputs by the outputs.
     fn find_outputs(&self, of: Printer, result: &mut StepResult) {
-        for stream in [Stream::Stdout, Stream::Stderr] {
+        for stream in Stream::ALL {
             let output = result.output_mut(stream);
             *output = self.output(of, stream, output.length(), output.unkept().cloned());
         }
