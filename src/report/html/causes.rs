@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use minijinja::{Value, context};
+use serde::Serialize;
 
 use super::links;
 use super::values::{class, line, list, parts};
@@ -25,6 +26,7 @@ pub(super) fn values(run: &Run, causes: &[Cause]) -> Vec<Value> {
 }
 
 /// The title of a cause, its link, and its consequences.
+#[derive(Serialize)]
 pub(super) struct Told {
     /// What went wrong and where, without the word for the effect on the run.
     pub(super) title: String,

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::causes::{Told, roles, told};
+use super::causes::{roles, told};
 use super::machines::{Machine, machine};
 use super::steps::{Times, steps};
 use crate::model::{Action, BarrierResult, ConductorTime, Outcome, Plan, object};
@@ -27,17 +27,13 @@ pub(super) fn data<'a>(Ended { run, at: end, folder, .. }: Ended<'a>, causes: &'
         object! { number: trial.number, verdict: trial.verdict, start: start, end: end }
     };
     let steps = steps(run, times, &roles(causes));
-    let cause_entry = |cause: &Cause| {
-        let Told { title, link, consequences } = told(run, cause);
-        object! { title: title, link: link, consequences: consequences }
-    };
     object! {
         // The start of the run in UTC, in microseconds.
         utc_us: date.map_or(0, jiff::Timestamp::as_microsecond),
         end: times.since_start(end),
         // The URL of the results folder, relative to the page.
         folder: folder,
-        causes: causes.iter().map(cause_entry).collect::<Vec<_>>(),
+        causes: causes.iter().map(|cause| told(run, cause)).collect::<Vec<_>>(),
         outcomes: Outcome::WORDS,
         workers: workers.map(|worker| worker.name.as_str()).collect::<Vec<_>>(),
         machines: machines(run),

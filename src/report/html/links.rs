@@ -39,8 +39,7 @@ pub(super) fn check(trial: u32) -> String {
 
 /// Returns the link to a metric, or to the metric of one worker.
 pub(super) fn metric(name: &str, worker: Option<&str>) -> String {
-    let worker = worker.map(|worker| format!(".{}", encoded(worker, false))).unwrap_or_default();
-    format!("#metric-{}{worker}", encoded(name, false))
+    format!("#{}", encoded(place_of_metric(name, worker), false))
 }
 
 /// Returns the element ID of a metric, which is the target of its link.

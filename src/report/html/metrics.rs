@@ -25,19 +25,17 @@ pub(super) fn values(run: &Run) -> Option<Value> {
     let tables = tables(&summary, &Told::of_run(values));
     // One table for all metrics, or one for each.
     let is_shared = tables.len() != summary.blocks.len();
+    let blocks = summary.blocks.chunks(summary.blocks.len() / tables.len());
     let mut left = ROWS;
     let mut shown = Vec::new();
-    for (at, table) in tables.iter().enumerate() {
-        let blocks = if is_shared { &summary.blocks[..] } else { &summary.blocks[at..=at] };
-        let plotted = blocks.iter().take(PLOTS.saturating_sub(if is_shared { 0 } else { at }));
+    for ((at, table), blocks) in tables.iter().enumerate().zip(blocks) {
+        let plotted = blocks.iter().take(PLOTS.saturating_sub(at));
         let drawn =
             plotted.flat_map(|block| plots(values, block).into_iter().map(move |plot| figure(block, plot, is_shared)));
-        let lines: Vec<&Line> =
-            if is_shared { Vec::new() } else { blocks.iter().flat_map(|block| &block.lines).collect() };
-        let rows = table.rows.iter().enumerate().take(left);
-        let rows: Vec<Value> = rows
-            .map(|(at, row)| row_value(table, row, lines.get(at).copied(), blocks.get(at).filter(|_| is_shared)))
-            .collect();
+        let lines = blocks.iter().flat_map(|block| block.lines.iter().map(move |line| (block, line)));
+        let rows = table.rows.iter().zip(lines).take(left);
+        let row = |(row, (block, line)): (&Vec<String>, _)| row_value(table, row, line, is_shared.then_some(block));
+        let rows: Vec<Value> = rows.map(row).collect();
         left -= rows.len();
         let heads = heads(table, is_shared);
         shown.push(context! {
@@ -73,13 +71,13 @@ fn place(block: &Block) -> String {
 }
 
 /// Returns a row. In a table that several metrics share, it includes its metric.
-fn row_value(table: &Table, row: &[String], line: Option<&Line>, of: Option<&Block>) -> Value {
+fn row_value(table: &Table, row: &[String], line: &Line, of: Option<&Block>) -> Value {
     let heads = heads(table, of.is_some());
-    let class = line.and_then(Line::compared).and_then(|compared| compared.judgement).map(|own| match own.verdict {
-        Verdict::Better => "passed",
-        Verdict::Worse => "failed",
+    let class = match line.compared().and_then(|compared| compared.judgement).map(|own| own.verdict) {
+        Some(Verdict::Better) => "passed",
+        Some(Verdict::Worse) => "failed",
         _ => "",
-    });
+    };
     let last = row.len().saturating_sub(1);
     let cells = row.iter().enumerate().map(|(at, cell)| {
         context! {
@@ -88,7 +86,7 @@ fn row_value(table: &Table, row: &[String], line: Option<&Line>, of: Option<&Blo
             // The parts of a cell are separate, and none of them is wrapped.
             parts => list(cell.split("  ").map(str::trim).filter(|part| !part.is_empty()).map(Value::from)),
             class => if table.is_number[at] { "number" } else { "" },
-            tone => if at == last { class.unwrap_or_default() } else { "" },
+            tone => if at == last { class } else { "" },
         }
     });
     context! { place => of.map(place), cells => list(cells) }
