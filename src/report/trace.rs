@@ -85,11 +85,10 @@ struct Trace<'a> {
 
 impl Trace<'_> {
     fn name_processes(&mut self) -> io::Result<()> {
-        let workers = self.run.plan().into_iter().flat_map(Plan::workers);
-        let names: Vec<_> = workers.map(|(id, worker)| (process(id), worker.name.to_string())).collect();
         self.name("process_name", CONDUCTOR, FIRST, "conductor")?;
         self.name("thread_name", CONDUCTOR, FIRST, "trials")?;
-        names.iter().try_for_each(|(process, name)| self.name("process_name", *process, FIRST, name))
+        let mut workers = self.run.plan().into_iter().flat_map(Plan::workers);
+        workers.try_for_each(|(id, worker)| self.name("process_name", process(id), FIRST, worker.name.as_str()))
     }
 
     /// Writes the trials, their phases and checks.
@@ -207,25 +206,21 @@ impl Trace<'_> {
         for slice in slices.iter().filter(|slice| slice.process != last.process) {
             self.flows += 1;
             let to = last.start.min(slice.end).max(slice.start);
-            self.entry(&self.arrow("s", barrier, *last, last.start))?;
-            self.entry(&self.arrow("f", barrier, *slice, to))?;
+            // The arrow ends at the slice that contains the time, not at the next one.
+            for (kind, at, time, binding) in [("s", last, last.start, None), ("f", slice, to, Some("e"))] {
+                self.entry(&object! {
+                    name: barrier,
+                    cat: "barrier",
+                    ph: kind,
+                    id: self.flows,
+                    pid: at.process,
+                    tid: at.thread,
+                    ts: self.microseconds(time),
+                    bp: @optional binding,
+                })?;
+            }
         }
         Ok(())
-    }
-
-    /// Returns one end of the current arrow.
-    fn arrow<'a>(&self, kind: &'a str, barrier: &'a str, at: Slice, time: ConductorTime) -> impl Serialize + use<'a> {
-        object! {
-            name: barrier,
-            cat: "barrier",
-            ph: kind,
-            id: self.flows,
-            pid: at.process,
-            tid: at.thread,
-            ts: self.microseconds(time),
-            // The arrow ends at the slice that contains the time, not at the next one.
-            bp: @optional (kind == "f").then_some("e"),
-        }
     }
 
     /// Returns the slice of the whole run.

@@ -194,7 +194,6 @@ impl Cells {
             workers => few(&workers.iter().map(|id| plan.worker(*id).name.as_str()).collect::<Vec<_>>(), widest),
         };
         let (about, is_label) = match &row.about {
-            About::Nothing => (String::new(), false),
             About::Step(label) => (cut(label, widest), true),
             About::Reason(reason) => (reason.clone(), false),
         };

@@ -58,11 +58,9 @@ impl State {
 /// The details of a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum About {
-    /// No details.
-    Nothing,
     /// The label of the step.
     Step(String),
-    /// The reason for the state, or what the worker waits for.
+    /// The reason for the state, or what the worker waits for. It is empty if there is none.
     Reason(String),
 }
 
@@ -91,7 +89,7 @@ impl Row {
     }
 
     fn plain(state: State) -> Self {
-        Self::new(state, About::Nothing)
+        Self::new(state, About::Reason(String::new()))
     }
 
     fn timed(self, took: Duration, limit: Option<Duration>) -> Self {
