@@ -103,7 +103,7 @@ pub(super) struct Document<'a> {
     /// Durations are in seconds, `null` for none.
     settings: Cow<'a, RunSettings>,
     /// The variables of the test. Each worker has its own as well.
-    #[serde(default, skip_serializing_if = "is_empty")]
+    #[serde(default, skip_serializing_if = "Definitions::is_empty")]
     variables: Cow<'a, Definitions>,
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     metrics: Cow<'a, [Metric]>,
@@ -271,10 +271,6 @@ impl<'a> StepEntry<'a> {
             origin: self.origin,
         }
     }
-}
-
-fn is_empty(variables: &Definitions) -> bool {
-    variables.is_empty()
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -98,13 +98,8 @@ fn write_differences(plan: &Plan, writer: &mut dyn Write) -> io::Result<()> {
                 rows.extend(differ.map(|(_, step)| row(step)));
             }
         }
-        rows.extend(
-            point
-                .check
-                .iter()
-                .filter(|check| plan.settings.check.as_ref() != Some(check))
-                .map(|check| ["check".to_owned(), String::new(), on_one_line(check).into_owned()]),
-        );
+        let check = point.check.as_ref().filter(|check| plan.settings.check.as_ref() != Some(check));
+        rows.extend(check.map(|check| ["check".to_owned(), String::new(), on_one_line(check).into_owned()]));
         aligned(&rows, |_| false).iter().try_for_each(|line| writeln!(writer, "  {line}"))?;
         if rows.is_empty() {
             writeln!(writer, "  the same steps")?;
@@ -125,11 +120,8 @@ pub(super) fn limit(plan: &Plan, phase: Phase, step: &Step) -> Option<Duration> 
         (None, Some(until), _) => Some(until.limit),
         (None, None, Mode::Wait | Mode::Parallel) => plan.settings.step_timeout,
     };
-    let spawned = step.mode == Mode::Spawn;
-    if phase == Phase::Reset && !spawned {
-        return Some(own.map_or(plan.settings.reset_timeout, |own| own.min(plan.settings.reset_timeout)));
-    }
-    own
+    let of_reset = (phase == Phase::Reset && step.mode != Mode::Spawn).then_some(plan.settings.reset_timeout);
+    own.into_iter().chain(of_reset).min()
 }
 
 fn write_worker(plan: &Plan, worker: &WorkerPlan, writer: &mut dyn Write) -> io::Result<()> {

@@ -38,9 +38,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
     pub(super) fn insert(&mut self, key: K, value: V) {
         match self.place(key) {
             Ok(at) => self.0[at].1 = value,
-            Err(at) => {
-                self.add(at, key, value);
-            }
+            Err(at) => _ = self.add(at, key, value),
         }
     }
 

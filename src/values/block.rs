@@ -1,5 +1,7 @@
 //! The summary of a metric: a line for each point, or for each run.
 
+use serde::Serialize;
+
 use crate::statistics::{Comparison, Design, Drift, Judgement, Location};
 
 use super::table::Metric;
@@ -71,7 +73,7 @@ pub struct Compared {
 }
 
 /// A value that is far from the others.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Unusual {
     /// The number of its trial.
     pub trial: u32,

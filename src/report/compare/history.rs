@@ -44,11 +44,8 @@ impl History {
         match format {
             ComparisonFormat::Json => json_writer::write(writer, &json_entries(&summary, &told)),
             ComparisonFormat::Text => {
-                let lines = all.iter().enumerate().flat_map(|(at, table)| {
-                    let between = (at > 0).then(String::new);
-                    between.into_iter().chain(aligned(table))
-                });
-                lines.collect::<Vec<_>>().iter().try_for_each(|line| writeln!(writer, "{line}"))?;
+                let all: Vec<String> = all.iter().map(|table| aligned(table).join("\n") + "\n").collect();
+                writer.write_all(all.join("\n").as_bytes())?;
                 let note = footnote(&summary);
                 note.iter().try_for_each(|note| writeln!(writer, "{note}"))
             }

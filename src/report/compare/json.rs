@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use super::comparison::Comparison;
-use super::differences::Difference;
 use super::run::ComparedRun;
 use crate::model::object;
 use crate::report::{json_writer, metrics};
@@ -13,8 +12,7 @@ pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn W
     let told = comparison.told();
     let run = |(at, run): (usize, &ComparedRun)| {
         let (failed, trials) = run.values().failures(|_| true);
-        let differences = at.checked_sub(1).and_then(|at| comparison.differences.get(at)).cloned().unwrap_or_default();
-        let difference = |Difference { what, base, new }: Difference| object! { what: what, base: base, new: new };
+        let differences = at.checked_sub(1).and_then(|at| comparison.differences.get(at));
         object! {
             name: comparison.names[at].clone(),
             folder: run.folder.clone(),
@@ -22,7 +20,7 @@ pub(super) fn write(comparison: &Comparison, is_strict: bool, writer: &mut dyn W
             failed: failed,
             trials: trials,
             fails_more_often: comparison.fail_more_often().any(|other| other == at),
-            differences: differences.into_iter().map(difference).collect::<Vec<_>>(),
+            differences: differences.cloned().unwrap_or_default(),
         }
     };
     let missing = comparison.summary.missing.iter().map(|missing| {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::tables::Told;
 use crate::model::object;
 use crate::statistics::{Method, Verdict};
-use crate::values::{Against, Block, Compared, Line, Summary, Unusual};
+use crate::values::{Against, Block, Compared, Line, Summary};
 
 /// Returns the entries of the metrics of a summary.
 pub(in crate::report) fn entries<'a>(summary: &'a Summary, told: &'a Told<'a>) -> Vec<impl Serialize + 'a> {
@@ -29,18 +29,12 @@ fn entry<'a>(block: &'a Block, told: &'a Told<'a>) -> impl Serialize + 'a {
 
 fn line_entry<'a>(line: &'a Line, told: &'a Told<'a>) -> impl Serialize + 'a {
     let point = told.points.get(line.run).and_then(|points| points.get(line.point));
-    let parameters: BTreeMap<&str, &str> = point
-        .into_iter()
-        .flat_map(|point| &point.parameters)
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
+    let parameters = point.into_iter().flat_map(|point| &point.parameters).map(|(name, value)| (name, value));
     let interval = line.location.and_then(|location| location.interval);
-    let unusual =
-        |Unusual { trial, value, notes }: &Unusual| object! { trial: *trial, value: *value, notes: notes.clone() };
     object! {
         run: @optional told.runs.get(line.run),
         point: point.map_or("", |point| point.name.as_str()),
-        parameters: parameters,
+        parameters: parameters.collect::<BTreeMap<_, _>>(),
         median: line.location.map(|location| location.median),
         low: interval.map(|interval| interval.low),
         high: interval.map(|interval| interval.high),
@@ -49,7 +43,7 @@ fn line_entry<'a>(line: &'a Line, told: &'a Told<'a>) -> impl Serialize + 'a {
         outside: line.outside,
         defaults: line.defaults,
         drift: line.drift,
-        unusual: line.unusual.iter().map(unusual).collect::<Vec<_>>(),
+        unusual: &line.unusual,
         is_baseline: line.against == Against::Baseline,
         comparison: line.compared().map(comparison_entry),
     }

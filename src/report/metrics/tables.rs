@@ -169,13 +169,12 @@ const HEADS: [&str; 3] = ["median", "95 % CI", "trials"];
 
 /// Returns the cells of a line: the median, the interval, and the trials as `10` or `9 of 10`.
 fn cells(line: &Line, decimals: Decimals) -> [String; 3] {
-    let needed = || format!("needs {} trials", Location::FEWEST);
-    let (median, interval) = line.location.map_or_else(
-        || ("-".to_owned(), String::new()),
-        |Location { median, interval: own }| {
-            (number(median, decimals), own.map_or_else(needed, |own| interval(own, decimals)))
-        },
-    );
+    let needed = format!("needs {} trials", Location::FEWEST);
+    let (median, interval) = match line.location {
+        None => ("-".to_owned(), String::new()),
+        Some(Location { median, interval: None }) => (number(median, decimals), needed),
+        Some(Location { median, interval: Some(own) }) => (number(median, decimals), interval(own, decimals)),
+    };
     let trials = line.trials.to_string();
     [median, interval, if line.counted == line.trials { trials } else { format!("{} of {trials}", line.counted) }]
 }
@@ -275,27 +274,22 @@ fn notes(block: &Block, line: &Line, told: &Told<'_>, is_named: bool) -> Vec<Str
     let name = told.line(line);
     let of_line = if name.is_empty() { String::new() } else { format!(" ({name})") };
     let metric = prefix(block, block.worker.as_deref(), is_named);
-    let mut notes = Vec::new();
-    if line.outside > 0 {
-        let is = if line.outside == 1 { "is" } else { "are" };
+    let are = |count: usize| if count == 1 { "is" } else { "are" };
+    let some = |count: usize, what: &str| {
         let values = words::counted(line.counted, "value");
-        notes.push(format!("{metric}{} of {values}{of_line} {is} outside `expect`", line.outside));
-    }
-    if line.defaults > 0 {
-        let are = if line.defaults == 1 { "is the `default`" } else { "are the `default`" };
-        notes.push(format!("{metric}{} of {}{of_line} {are}", line.defaults, words::counted(line.counted, "value")));
-    }
-    if line.run_again > 0 {
-        let (were, are) = if line.run_again == 1 { ("was", "is") } else { ("were", "are") };
+        (count > 0).then(|| format!("{count} of {values}{of_line} {} {what}", are(count)))
+    };
+    let again = (line.run_again > 0).then(|| {
         let trials = words::counted(line.run_again, "trial");
-        notes.push(format!("{metric}{trials}{of_line} {were} run again later and {are} not in pairs"));
-    }
-    match line.drift {
-        Some(Drift::Up) => notes.push(format!("{metric}the values{of_line} rise during the run")),
-        Some(Drift::Down) => notes.push(format!("{metric}the values{of_line} fall during the run")),
-        None => {}
-    }
-    notes
+        let were = if line.run_again == 1 { "was" } else { "were" };
+        format!("{trials}{of_line} {were} run again later and {} not in pairs", are(line.run_again))
+    });
+    let drift = line.drift.map(|drift| {
+        let change = if drift == Drift::Up { "rise" } else { "fall" };
+        format!("the values{of_line} {change} during the run")
+    });
+    let notes = [some(line.outside, "outside `expect`"), some(line.defaults, "the `default`"), again, drift];
+    notes.into_iter().flatten().map(|note| format!("{metric}{note}")).collect()
 }
 
 /// Returns the note about intervals and verdicts below comparisons.
