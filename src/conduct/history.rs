@@ -62,9 +62,9 @@ impl History {
                     *known = Arc::clone(plan);
                 }
             }
-            Event::TrialStarted { trial, attempt, point, round, warm_up } => {
-                let point = self.plan.as_ref().map_or("", |(plan, _)| plan.point_name(*point)).to_owned();
-                let (number, round, warm_up) = (*attempt, *round, *warm_up);
+            Event::TrialStarted { trial, slot, attempt } => {
+                let point = self.plan.as_ref().map_or("", |(plan, _)| plan.point_name(slot.point)).to_owned();
+                let (number, round, warm_up) = (*attempt, slot.round, slot.warm_up);
                 self.trials.insert(*trial, Attempt { number, point, round, warm_up, end: None });
                 self.open = self.plan.as_ref().map(|(plan, _)| (*trial, Judge::new(Arc::clone(plan))));
                 self.unmeasured = None;

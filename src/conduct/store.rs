@@ -101,7 +101,7 @@ impl StreamWriter {
         let printed = length.min(self.received);
         let length = printed.min(self.kept);
         if printed == 0 {
-            return Output::empty();
+            return Output::default();
         }
         let lost = |why: &Arc<str>| Unkept { bytes: printed - length, why: Arc::clone(why) };
         let unkept = self.failed.as_ref().filter(|_| printed > length).map(lost);

@@ -72,12 +72,8 @@ impl Left {
 
     /// Returns the output of a step; for a repeated step, that of the last attempt.
     pub(super) fn output(result: &StepResult, stream: Stream) -> Output {
-        let output = match stream {
-            Stream::Stdout => &result.stdout,
-            Stream::Stderr => &result.stderr,
-        };
         let before = result.attempts.last().map_or(0, |attempt| attempt.printed_before[stream as usize]);
-        output.behind(before)
+        result.outputs()[stream as usize].behind(before)
     }
 
     /// Returns how far apart the workers started a phase.

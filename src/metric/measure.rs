@@ -9,7 +9,7 @@ use super::printed::{self, printed};
 use super::{Files, Left, Missing, Picked, Reading, text};
 use crate::model::{
     Across, Extract, Measurement, Metric, MetricName, Mode, Outcome, Phase, Pick, Plan, PlannedStep, Source, Step,
-    StepReference, StepResult, Stream, WorkerId, shown_number,
+    StepReference, StepResult, Stream, WorkerId, counted, shown_number,
 };
 
 /// The unit of durations.
@@ -38,8 +38,8 @@ impl Measured {
             return None;
         }
         let Self { metric, worker, unit, measurement } = self;
-        let planned = plan.metrics.iter().find(|planned| planned.name == *metric);
-        let expect = planned.and_then(|planned| planned.expect.as_ref()).filter(|_| measurement.value().is_some());
+        let expect = plan.metric(metric).and_then(|planned| planned.expect.as_ref());
+        let expect = expect.filter(|_| measurement.value().is_some());
         let expected = expect.map(|expect| format!(", expected {expect}")).unwrap_or_default();
         let on = worker.map(|worker| format!(" on {}", plan.name(worker))).unwrap_or_default();
         let text = measurement.text(unit.as_deref());
@@ -49,6 +49,9 @@ impl Measured {
 
 /// A number, or why there is none: the place where it was expected, and what is there.
 type Found = Result<f64, String>;
+
+/// A number in the unit of the metric, with the reason if it is the default; or why there is none.
+type Scaled = Result<(f64, Option<String>), String>;
 
 /// Measures the metrics of a trial. Returns those of the plan in order, then those that only `check` printed.
 pub fn measure(plan: &Plan, left: &Left, files: &dyn Files) -> Vec<Measured> {
@@ -89,8 +92,7 @@ type Said = (BTreeMap<MetricName, printed::Printed>, bool);
 impl Measurer<'_> {
     /// Reads the metrics in the output of `check`.
     fn read_check(&mut self) {
-        let metric = |name: &MetricName| self.plan.metrics.iter().find(|metric| metric.name == *name);
-        let pick = |name: &MetricName| metric(name).map_or(Pick::Last, |metric| metric.pick);
+        let pick = |name: &MetricName| self.plan.metric(name).map_or(Pick::Last, |metric| metric.pick);
         let Some(output) = self.left.check() else { return };
         let said = printed(text::of(output.clone(), self.files), pick);
         self.printed = Some(said.map_err(|why| format!("{OF_CHECK}: {why}")));
@@ -128,19 +130,17 @@ impl Measurer<'_> {
         };
         // The default applies to each worker.
         let all: Result<Vec<_>, String> = each.into_iter().map(|(_, found)| scaled(metric, found)).collect();
-        let (all, whys): (Vec<f64>, Vec<Option<String>>) = match all {
-            Ok(all) => all.into_iter().unzip(),
-            Err(why) => return single(None, unit, Err(why)),
-        };
-        let missing: Vec<String> = whys.into_iter().flatten().collect();
-        let missing = missing.first().map(|first| match missing.len() - 1 {
-            0 => first.clone(),
-            1 => format!("{first} (and 1 more worker)"),
-            more => format!("{first} (and {more} more workers)"),
+        let whole = all.and_then(|all| {
+            let (all, whys): (Vec<f64>, Vec<Option<String>>) = all.into_iter().unzip();
+            let missing: Vec<String> = whys.into_iter().flatten().collect();
+            let missing = missing.first().map(|first| match missing.len() - 1 {
+                0 => first.clone(),
+                more => format!("{first} (and {})", counted(more, "more worker")),
+            });
+            let whole = Picked::of(pick, all).filter(|value| value.is_finite());
+            whole.map(|value| (value, missing)).ok_or_else(|| format!("the {pick} of the workers' values is too large"))
         });
-        let whole = Picked::of(pick, all).filter(|value| value.is_finite());
-        let whole = whole.ok_or_else(|| format!("the {pick} of the workers' values is too large"));
-        vec![measured(metric, None, unit, whole, missing)]
+        vec![measured(metric, None, unit, whole)]
     }
 
     /// Returns the number that a step printed.
@@ -171,14 +171,14 @@ impl Measurer<'_> {
 
     /// Returns the result of a step, if its process was run.
     fn ran(&self, step: PlannedStep) -> Result<&StepResult, String> {
-        let name = || self.name(step);
-        let result = self.left.step(step).ok_or_else(|| format!("{} was not run", name()))?;
-        match &result.outcome {
-            Outcome::Skipped(_) => Err(format!("{} was skipped", name())),
-            Outcome::NotStarted(_) => Err(format!("{} could not be started", name())),
-            Outcome::Lost => Err(format!("{} was lost", name())),
-            _ => Ok(result),
-        }
+        let why = match self.left.step(step).map(|result| (&result.outcome, result)) {
+            None => "was not run",
+            Some((Outcome::Skipped(_), _)) => "was skipped",
+            Some((Outcome::NotStarted(_), _)) => "could not be started",
+            Some((Outcome::Lost, _)) => "was lost",
+            Some((_, result)) => return Ok(result),
+        };
+        Err(format!("{} {why}", self.name(step)))
     }
 
     fn planned(&self, step: PlannedStep) -> Option<&Step> {
@@ -244,20 +244,15 @@ impl Measurer<'_> {
     /// Returns the metrics that `check` printed and that are not in the plan.
     fn printed_alone(&mut self) -> Vec<Measured> {
         let Some(Ok((said, has_more))) = self.printed.take() else { return Vec::new() };
-        let known = |name: &MetricName| self.plan.metrics.iter().any(|metric| metric.name == *name);
-        let mut all: Vec<Measured> = Vec::new();
-        for (metric, printed::Printed { picked, unit }) in said {
-            if !known(&metric) {
-                let value = picked.and_then(|picked| picked.value().ok_or(Missing::NoMatch)).and_then(usable);
-                let missing = |why| Measurement::Missing(format!("{OF_CHECK}: {why}"));
-                let plain = |value| Measurement::Value { value, outside: false, missing: None };
-                let measurement = match &self.unkept {
-                    Some(why) => Measurement::Missing(why.clone()),
-                    None => value.map_or_else(missing, plain),
-                };
-                all.push(Measured { metric, worker: None, unit, measurement });
-            }
-        }
+        let is_alone = |(name, _): &(MetricName, _)| self.plan.metric(name).is_none();
+        let measured = |(metric, printed::Printed { picked, unit }): (MetricName, printed::Printed)| {
+            let value = picked.and_then(|picked| picked.value().ok_or(Missing::NoMatch)).and_then(usable);
+            let value = value.map_err(|why| format!("{OF_CHECK}: {why}"));
+            let plain = |value| Measurement::Value { value, outside: false, missing: None };
+            let measurement = self.unkept.clone().map_or(value, Err).map_or_else(Measurement::Missing, plain);
+            Measured { metric, worker: None, unit, measurement }
+        };
+        let mut all: Vec<Measured> = said.into_iter().filter(is_alone).map(measured).collect();
         if let Some(last) = all.last_mut().filter(|_| has_more) {
             last.measurement = Measurement::Missing(format!("`check` printed more than {} metrics", printed::MOST));
         }
@@ -287,7 +282,7 @@ fn own_unit(metric: &Metric, source: &Source) -> Option<String> {
 }
 
 /// Converts a number to the unit of the metric. If there is none, returns the default, and why.
-fn scaled(metric: &Metric, found: Found) -> Result<(f64, Option<String>), String> {
+fn scaled(metric: &Metric, found: Found) -> Scaled {
     let found = found.and_then(|number| {
         let value = times(number, metric.scale);
         let too_large = || format!("{} times {} is too large", shown_number(number), shown_number(metric.scale));
@@ -307,20 +302,14 @@ fn times(number: f64, scale: f64) -> f64 {
 
 /// Creates the measurement of a metric from its unscaled number.
 fn value(metric: &Metric, worker: Option<WorkerId>, unit: Option<String>, found: Found) -> Measured {
-    let (value, missing) = scaled(metric, found).map_or_else(|why| (Err(why), None), |(value, why)| (Ok(value), why));
-    measured(metric, worker, unit, value, missing)
+    measured(metric, worker, unit, scaled(metric, found))
 }
 
-/// Creates the measurement of a metric from its final value. `missing` is the reason if it is the default.
-fn measured(
-    metric: &Metric,
-    worker: Option<WorkerId>,
-    unit: Option<String>,
-    value: Found,
-    missing: Option<String>,
-) -> Measured {
-    let measurement = match value.and_then(|value| usable(value).map_err(|why| why.to_string())) {
-        Ok(value) => {
+/// Creates the measurement of a metric from its final value.
+fn measured(metric: &Metric, worker: Option<WorkerId>, unit: Option<String>, found: Scaled) -> Measured {
+    let checked = |(value, missing)| usable(value).map(|value| (value, missing)).map_err(|why| why.to_string());
+    let measurement = match found.and_then(checked) {
+        Ok((value, missing)) => {
             let outside = metric.expect.as_ref().is_some_and(|expect| !expect.contains(value));
             Measurement::Value { value, outside, missing }
         }

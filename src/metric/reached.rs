@@ -61,16 +61,14 @@ impl Reached {
             What::Value => format!("{place} is neither an object nor a list"),
             What::List(1) => format!("{place} is a list of 1 item"),
             What::List(items) => format!("{place} is a list of {items} items"),
-            What::Object(keys, 0) => match &keys[..] {
-                [] => format!("{place} is an empty object"),
-                [only] => format!("{place} has only the key {}", shown(only)),
-                keys => format!("{place} has the keys {}", keys.iter().map(shown).collect::<Vec<_>>().join(", ")),
-            },
             What::Object(keys, more) => {
-                format!(
-                    "{place} has the keys {} and {more} more",
-                    keys.iter().map(shown).collect::<Vec<_>>().join(", ")
-                )
+                let listed = keys.iter().map(shown).collect::<Vec<_>>().join(", ");
+                match (keys.len(), more) {
+                    (0, 0) => format!("{place} is an empty object"),
+                    (1, 0) => format!("{place} has only the key {listed}"),
+                    (_, 0) => format!("{place} has the keys {listed}"),
+                    _ => format!("{place} has the keys {listed} and {more} more"),
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use regex::bytes::Regex;
 
 use super::missing::finite;
 use super::{LARGEST, Missing, Picked, Pointer};
-use crate::model::{Extract, Pick};
+use crate::model::{Extract, Pick, regex_problem};
 
 /// The longest unit that may follow a number, in characters.
 const LONGEST_UNIT: usize = 20;
@@ -42,11 +42,7 @@ impl Reading {
     ///
     /// Returns what is wrong with it.
     fn pattern(text: &str) -> Result<Self, String> {
-        let pattern = Regex::new(text).map_err(|error| {
-            let text = error.to_string();
-            let sentence = text.lines().last().unwrap_or_default();
-            sentence.strip_prefix("error: ").unwrap_or(sentence).to_owned()
-        })?;
+        let pattern = Regex::new(text).map_err(|error| regex_problem(&error))?;
         match pattern.captures_len() - 1 {
             1 => Ok(Self::Pattern(pattern)),
             0 => Err("it has no group: put the number in parentheses".to_owned()),

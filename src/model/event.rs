@@ -12,8 +12,8 @@ use super::time::in_nanoseconds;
 use super::trial_started;
 use super::{
     BarrierResult, ClockAnchor, Conclusion, ConductorTime, Hint, Measurement, MetricName, Output, Phase, Plan,
-    PlayerDescription, PointId, PrecisionJudgement, PrintedVersion, Slot, Start, StartSkew, StepReference, StepResult,
-    Stream, Verdict, WorkerId,
+    PlayerDescription, PrecisionJudgement, PrintedVersion, Slot, Start, StartSkew, StepReference, StepResult, Stream,
+    Verdict, WorkerId,
 };
 
 /// An event with the time at which the conductor saw it.
@@ -76,14 +76,10 @@ pub enum Event {
     TrialStarted {
         /// The number of the trial, from 1.
         trial: u32,
-        /// The point of the series.
-        point: PointId,
-        /// The round, from 1. Each point has one trial in each round.
-        round: u32,
+        /// Its place in the series.
+        slot: Slot,
         /// The attempt, from 1: a resumed run repeats a trial that did not end.
         attempt: u32,
-        /// Whether the trial is a warm-up, which is not counted.
-        warm_up: bool,
     },
     /// A phase starts: the workers prepare for it.
     PhaseStarted {
@@ -319,8 +315,7 @@ pub enum Event {
 impl Event {
     /// Creates the start of a trial of this plan, for this attempt.
     pub fn trial_started(plan: &Plan, trial: u32, attempt: u32) -> Self {
-        let Slot { point, round, warm_up } = plan.schedule.slot(trial);
-        Self::TrialStarted { trial, point, round, attempt, warm_up }
+        Self::TrialStarted { trial, slot: plan.schedule.slot(trial), attempt }
     }
 }
 

@@ -36,12 +36,7 @@ impl LinePattern {
         let regex = RegexBuilder::new(text).size_limit(LARGEST).dfa_size_limit(LARGEST).build();
         regex.map(Self).map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => ("it is too complex".to_owned(), SIMPLER),
-            // The last line is the message; the lines before it show the position.
-            error => {
-                let text = error.to_string();
-                let sentence = text.lines().last().unwrap_or_default();
-                (sentence.strip_prefix("error: ").unwrap_or(sentence).to_owned(), LITERAL)
-            }
+            error => (regex_problem(&error), LITERAL),
         })
     }
 
@@ -63,6 +58,14 @@ impl LinePattern {
     pub fn fits(&self, line: &[u8]) -> bool {
         self.0.is_match(line)
     }
+}
+
+/// Returns what is wrong with a regular expression, in one sentence.
+pub fn regex_problem(error: &regex::Error) -> String {
+    // The last line is the message; the lines before it show the position.
+    let text = error.to_string();
+    let sentence = text.lines().last().unwrap_or_default();
+    sentence.strip_prefix("error: ").unwrap_or(sentence).to_owned()
 }
 
 #[cfg(test)]

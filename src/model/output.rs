@@ -59,8 +59,11 @@ struct Part {
 }
 
 impl Default for Output {
+    /// No bytes.
     fn default() -> Self {
-        Self::empty()
+        // Most steps print nothing on standard error.
+        static EMPTY: LazyLock<Output> = LazyLock::new(|| Output::from_bytes(Vec::new()));
+        EMPTY.clone()
     }
 }
 
@@ -68,13 +71,6 @@ impl Output {
     /// Creates an output of the first `length` bytes of a source. `unkept` describes later bytes that were not kept.
     pub fn new(source: Arc<dyn OutputSource>, length: u64, unkept: Option<Unkept>) -> Self {
         Self(Arc::new(Part { source, offset: 0, length, unkept }))
-    }
-
-    /// Returns an empty output.
-    pub fn empty() -> Self {
-        // Most steps print nothing on standard error.
-        static EMPTY: LazyLock<Output> = LazyLock::new(|| Output::from_bytes(Vec::new()));
-        EMPTY.clone()
     }
 
     /// Creates an output in memory, for short texts and for tests.

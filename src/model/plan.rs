@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::named::named;
 use super::time::in_seconds;
 use super::{
-    Definitions, FileLine, Metric, Phase, Point, PointId, Rounds, RunId, Schedule, Slot, Step, StepReference, WorkerId,
-    WorkerPlan,
+    Definitions, FileLine, Metric, MetricName, Phase, Point, PointId, RunId, Schedule, Slot, Step, StepReference,
+    WorkerId, WorkerPlan,
 };
 
 /// Everything that a run will do.
@@ -84,9 +84,8 @@ impl Plan {
     }
 
     /// Returns the number of planned trials, without those that were added to reach a precision.
-    pub fn planned_trials(&self) -> usize {
-        let of_series = |rounds: Rounds| (rounds.warm_up + rounds.counted) as usize * self.points.len();
-        self.schedule.rounds.map_or(self.trials as usize, of_series)
+    pub fn planned_trials(&self) -> u32 {
+        self.schedule.planned(self.points.len()).unwrap_or(self.trials)
     }
 
     /// Sets the number of trials, after some were added.
@@ -94,6 +93,11 @@ impl Plan {
         if plan.trials != trials {
             Arc::make_mut(plan).trials = trials;
         }
+    }
+
+    /// Returns the metric with this name, if the test file has a section for it.
+    pub fn metric(&self, name: &MetricName) -> Option<&Metric> {
+        self.metrics.iter().find(|metric| metric.name == *name)
     }
 
     /// Returns a point, if the plan contains it.

@@ -27,3 +27,16 @@ pub struct Point {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<String>,
 }
+
+impl Point {
+    /// Returns the value of a parameter.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Returns the other parameters.
+    pub fn without(&self, name: &str) -> Vec<(&str, &str)> {
+        let others = self.parameters.iter().filter(|(own, _)| own != name);
+        others.map(|(own, value)| (own.as_str(), value.as_str())).collect()
+    }
+}

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::measurement::in_digits;
-use super::{Margin, MetricName, Plan, WorkerId, text};
+use super::{Margin, MetricName, Plan, WorkerId, counted, text};
 
 /// The fewest values for a precise median: with fewer, the interval is narrow by chance too often.
 pub const FEWEST_FOR_PRECISION: u32 = 10;
@@ -75,8 +75,7 @@ impl fmt::Display for Imprecise {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reached.filter(|_| self.has_enough()) {
             _ if !self.has_enough() => {
-                let values = if self.values == 1 { "value" } else { "values" };
-                write!(out, "{} {values}, at least {FEWEST_FOR_PRECISION} are needed", self.values)
+                write!(out, "{}, at least {FEWEST_FOR_PRECISION} are needed", counted(self.values, "value"))
             }
             Some(reached) => write!(out, "±{}, wanted {}", shown(reached), shown(self.wanted)),
             None => write!(out, "the median is 0, of which {} cannot be reached", shown(self.wanted)),
@@ -97,9 +96,8 @@ impl PrecisionJudgement {
     /// Describes the judgement in one line: why the run continues, or why no more trials are added.
     pub fn text(&self, plan: Option<&Plan>) -> String {
         let Self { trials, added, left, imprecise, worst } = self;
-        let counted = |count: u32| if count == 1 { "1 trial".to_owned() } else { format!("{count} trials") };
         let Some(worst) = worst else {
-            return format!("all medians are precise enough after {}", counted(trials - added));
+            return format!("all medians are precise enough after {}", counted((trials - added) as usize, "trial"));
         };
         let others = match imprecise.saturating_sub(1) {
             0 => String::new(),
@@ -107,7 +105,7 @@ impl PrecisionJudgement {
         };
         let then = match added + left {
             _ if *added == 0 => "no more trials, because of `max_trials`".to_owned(),
-            more => format!("at most {more} more {}", if more == 1 { "trial" } else { "trials" }),
+            more => format!("at most {}", counted(more as usize, "more trial")),
         };
         format!("{}: {worst}{others}: {then}", worst.subject(plan))
     }

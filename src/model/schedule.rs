@@ -44,6 +44,19 @@ pub struct Rounds {
     pub most: u32,
 }
 
+impl Rounds {
+    /// Returns the number of planned trials of this many points, with the warm-up.
+    pub const fn planned(self, points: usize) -> usize {
+        (self.warm_up as usize + self.counted as usize).saturating_mul(points)
+    }
+
+    /// Returns the largest number of trials, with those that can be added to reach a precision.
+    pub fn most(self, points: usize) -> usize {
+        let counted = self.counted.max(self.most);
+        Self { counted, ..self }.planned(points)
+    }
+}
+
 /// The order of the trials. By default that of an ordinary test: each trial is a round of the only point.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Schedule {
@@ -136,8 +149,7 @@ impl Schedule {
 
     /// Returns the number of planned trials for `points` points, including warm-up; `None` in an ordinary test.
     pub fn planned(&self, points: usize) -> Option<u32> {
-        let rounds = self.rounds?;
-        u32::try_from(points).ok()?.checked_mul(rounds.warm_up.checked_add(rounds.counted)?)
+        u32::try_from(self.rounds?.planned(points)).ok()
     }
 
     /// Returns the slot of a trial. Trials are counted from 1.

@@ -193,14 +193,13 @@ impl Transport {
         if self.form.command.contains("MARK") {
             return words;
         }
-        if self.form.is_quoted {
-            let script = format!("'{script}'");
-            let remote = self.settings.become_user.iter().map(String::as_str).chain(["sh", "-c", &script]);
-            words.push(remote.collect::<Vec<_>>().join(" "));
-        } else {
-            let script = if self.form.expands_variables { script.replace('$', "$$") } else { script.to_owned() };
-            words.extend(self.settings.become_user.iter().cloned().chain(["sh".to_owned(), "-c".to_owned(), script]));
-        }
+        let script = match self.form {
+            Form { is_quoted: true, .. } => format!("'{script}'"),
+            Form { expands_variables: true, .. } => script.replace('$', "$$"),
+            _ => script.to_owned(),
+        };
+        let remote = [&self.settings.become_user[..], &["sh".to_owned(), "-c".to_owned(), script]].concat();
+        words.extend(if self.form.is_quoted { vec![remote.join(" ")] } else { remote });
         words
     }
 

@@ -3,7 +3,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Names, PointId};
+use super::{Names, PointId, Slot};
 
 #[derive(Serialize, Deserialize)]
 struct Started {
@@ -19,28 +19,21 @@ struct Started {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with references")]
-pub fn serialize<S: Serializer>(
-    trial: &u32,
-    point: &PointId,
-    round: &u32,
-    attempt: &u32,
-    warm_up: &bool,
-    to: S,
-) -> Result<S::Ok, S::Error> {
+pub fn serialize<S: Serializer>(trial: &u32, slot: &Slot, attempt: &u32, to: S) -> Result<S::Ok, S::Error> {
     let plan = Names::plan().filter(|plan| plan.is_series());
-    let round = plan.as_ref().map(|_| *round);
-    let name = plan.map(|plan| plan.point_name(*point).to_owned()).filter(|name| !name.is_empty());
+    let round = plan.as_ref().map(|_| slot.round);
+    let point = plan.map(|plan| plan.point_name(slot.point).to_owned()).filter(|name| !name.is_empty());
     let attempt = (*attempt > 1).then_some(*attempt);
-    Started { trial: *trial, point: name, round, attempt, warm_up: *warm_up }.serialize(to)
+    Started { trial: *trial, point, round, attempt, warm_up: slot.warm_up }.serialize(to)
 }
 
-pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<(u32, PointId, u32, u32, bool), D::Error> {
+pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<(u32, Slot, u32), D::Error> {
     let Started { trial, point, round, attempt, warm_up } = Started::deserialize(from)?;
-    let id = match point {
+    let point = match point {
         None => PointId::default(),
         Some(name) => Names::plan()
             .and_then(|plan| plan.points.iter().position(|point| point.name == name).map(PointId))
             .ok_or_else(|| D::Error::custom(format!("unknown point `{name}`")))?,
     };
-    Ok((trial, id, round.unwrap_or(trial), attempt.unwrap_or(1), warm_up))
+    Ok((trial, Slot { point, round: round.unwrap_or(trial), warm_up }, attempt.unwrap_or(1)))
 }

@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 use super::session_entry::AGAIN;
-use crate::model::PlayerTime;
+use crate::model::{PlayerTime, counted};
 use crate::wait::Wait;
 use crate::wire::bounds::{PHASE_BYTES, PHASES};
 use crate::wire::seed::SeedPhase;
@@ -156,11 +156,9 @@ impl PythonPhases {
     /// Drops phases whose `run` has not arrived in time. Returns a line for the log.
     pub(super) fn expire(&mut self, now: PlayerTime) -> Option<String> {
         self.expires.take_if(|expires| *expires <= now)?;
-        let phases = match self.phases.extract_if(.., |entry| entry.state == State::Stored).count() {
-            1 => "1 phase".to_owned(),
-            count => format!("{count} phases"),
-        };
+        let phases = self.phases.extract_if(.., |entry| entry.state == State::Stored).count();
         let ((address, _), within) = (self.holder?, humantime::format_duration(Wait::PythonRun.time()));
+        let phases = counted(phases, "phase");
         Some(format!("dropped {phases} of the Python conductor at {address}: it did not send `run` within {within}"))
     }
 

@@ -217,7 +217,7 @@ mod tests {
         let text = (1..=5000).map(|number| format!("line {number}")).collect::<Vec<_>>().join("\n");
         assert_eq!(last_lines(&Output::from_bytes(text), 2), ["line 4999", "line 5000"]);
         assert_eq!(last_lines(&Output::from_bytes("one"), 2), ["one"]);
-        assert!(last_lines(&Output::empty(), 2).is_empty());
+        assert!(last_lines(&Output::default(), 2).is_empty());
     }
 
     #[test]

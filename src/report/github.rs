@@ -38,8 +38,8 @@ fn line_of<'a>(run: &'a Run, cause: &Cause) -> Option<&'a FileLine> {
         Kind::Check(_) => run.plan()?.settings.check_origin.as_ref(),
         // A metric that only `check` printed may have no section.
         Kind::Metric(name, _) => {
-            let section = run.plan()?.metrics.iter().find(|metric| metric.name == *name);
-            section.map_or(run.plan()?.settings.check_origin.as_ref(), |metric| metric.origin.as_ref())
+            let plan = run.plan()?;
+            plan.metric(name).map_or(plan.settings.check_origin.as_ref(), |metric| metric.origin.as_ref())
         }
         _ => run.step(*cause.own_steps().first()?)?.origin.as_ref(),
     }

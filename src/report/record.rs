@@ -142,7 +142,7 @@ impl Run {
     /// Returns the expected range of a metric in a trial, if the measured value is outside it.
     pub(super) fn expected(&self, trial: u32, measured: &Measured) -> Option<&Expectation> {
         let is_outside = matches!(measured.measurement, Measurement::Value { outside: true, .. });
-        let metric = self.plan_in(trial)?.metrics.iter().find(|metric| metric.name == *measured.metric)?;
+        let metric = self.plan_in(trial)?.metric(&measured.metric)?;
         metric.expect.as_ref().filter(|_| is_outside)
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
+pub(crate) use crate::model::counted;
 use crate::model::{
     Attempt, Conclusion, Hint, Metric, Outcome, Plan, Reason, StartSkew, Step, StepResult, on_one_line,
 };
@@ -131,11 +132,6 @@ const HINTS: &str = include_str!("hints.txt");
 pub(crate) fn hint(hint: Hint) -> &'static str {
     let sentence = |line: &'static str| line.split_once(": ").filter(|(word, _)| *word == hint.word());
     HINTS.lines().find_map(sentence).map_or("", |(_, sentence)| sentence)
-}
-
-/// Formats a number with a noun: `1 trial`, `2 trials`.
-pub(crate) fn counted(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Describes a metric of the plan: `metric goodput from client.run.load, json /end, pick max, in Mbit/s, expected

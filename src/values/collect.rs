@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Event, Measurement, Mode, Order, Phase, Plan, Step, StepReference, StepResult, WorkerId, shown_number,
+    Event, Measurement, Mode, Order, Phase, Plan, Point, Slot, Step, StepReference, StepResult, WorkerId, shown_number,
 };
 use crate::statistics::{Design, Sample};
 
-use super::table::{Kind, Metric, Point, Reading, Trial, Value, Values, usual_threshold};
+use super::table::{Kind, Metric, Reading, Trial, Value, Values, usual_threshold};
 
 /// The maximum number of notes that are kept for a trial.
 const NOTES: usize = 5;
@@ -67,7 +67,7 @@ impl Collector {
                 self.begin(plan);
             }
             Event::PhaseStarted { phase, .. } => self.phase = *phase,
-            Event::TrialStarted { trial, point, round, attempt, warm_up } => {
+            Event::TrialStarted { trial, slot, attempt } => {
                 self.fill();
                 self.phase = Phase::Startup;
                 if *trial <= self.highest {
@@ -75,9 +75,10 @@ impl Collector {
                     replaced.for_each(|own| own.is_replaced = true);
                 }
                 self.highest = self.highest.max(*trial);
-                let point = point.0.min(self.values.points.len() - 1);
-                let begun = Trial::new(*trial, *attempt, *round, point);
-                self.values.trials.push(Trial { is_warm_up: *warm_up, ..begun });
+                let point = slot.point.0.min(self.values.points.len() - 1);
+                let (number, attempt) = (*trial, *attempt);
+                let Slot { round, warm_up: is_warm_up, .. } = *slot;
+                self.values.trials.push(Trial { number, attempt, round, point, is_warm_up, ..Trial::default() });
             }
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => self.step(*step, result),
             Event::PhaseEnded { phase, skew: Some(skew), .. } if skew.workers > 1 => {
@@ -219,10 +220,10 @@ impl Collector {
     }
 }
 
-/// Converts a point of the plan.
-fn of_point(point: &crate::model::Point) -> Point {
-    let baseline = point.baseline.map(|baseline| baseline.0);
-    Point { name: point.name.clone(), parameters: point.parameters.clone(), baseline }
+/// Copies a point of the plan, without what is done at it.
+fn of_point(point: &Point) -> Point {
+    let (name, parameters) = (point.name.clone(), point.parameters.clone());
+    Point { name, parameters, baseline: point.baseline, ..Point::default() }
 }
 
 /// Converts a metric of the test file.

@@ -4,17 +4,18 @@ use crate::model::{Better, Margin};
 use crate::statistics::{Direction, Row, Scale, Thresholds, judge};
 
 use super::block::{Against, Block};
+use super::layout::{Base, Slot};
 use super::table::Kind;
 
 /// Computes the verdicts of all comparisons. The lines of metrics that have a section are judged together; the others
 /// have no verdict. Returns the number of lines that were judged.
-pub(super) fn judge_all(blocks: &mut [Block], bases: &[Vec<Option<f64>>]) -> usize {
+pub(super) fn judge_all(blocks: &mut [Block], slots: &[Slot]) -> usize {
     let mut rows = Vec::new();
-    for (block, bases) in blocks.iter_mut().zip(bases) {
-        let threshold = block.metric.threshold;
-        for (line, base) in block.lines.iter_mut().zip(bases) {
-            let Against::Compared(compared) = &mut line.against else { continue };
-            let thresholds = thresholds(threshold, base.unwrap_or(0.0));
+    for block in blocks.iter_mut() {
+        let medians: Vec<_> = block.lines.iter().map(|line| line.location.map(|location| location.median)).collect();
+        for (line, slot) in block.lines.iter_mut().zip(slots) {
+            let (Against::Compared(compared), Base::At(base)) = (&mut line.against, slot.base) else { continue };
+            let thresholds = thresholds(block.metric.threshold, medians[base].unwrap_or(0.0));
             compared.threshold = thresholds.on(compared.comparison.scale);
             if block.metric.kind == Kind::Section {
                 rows.push(Row {

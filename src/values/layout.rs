@@ -1,6 +1,7 @@
 //! The lines of a block, and the baseline of each.
 
-use super::table::{Point, Values};
+use super::table::Values;
+use crate::model::Point;
 
 /// A line of each block: a point of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +31,8 @@ pub(super) fn of_run(values: &Values) -> Vec<Slot> {
         let base = match point.baseline {
             _ if !has_baselines => Base::Nothing,
             None => Base::Absent,
-            Some(base) if base == at => Base::Own,
-            Some(base) => Base::At(base),
+            Some(base) if base.0 == at => Base::Own,
+            Some(base) => Base::At(base.0),
         };
         Slot { run: 0, point: at, base }
     };

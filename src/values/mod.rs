@@ -19,4 +19,4 @@ mod tests;
 pub use block::{Against, Block, Compared, Line, Unusual};
 pub use collect::Collector;
 pub use summary::{MissingIn, Options, Summary, failures};
-pub use table::{Kind, Metric, Point, Reading, Trial, Uncounted, Value, Values, parameters};
+pub use table::{Kind, Metric, Reading, Trial, Uncounted, Value, Values, parameters};

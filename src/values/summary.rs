@@ -67,13 +67,13 @@ impl Summary {
     fn new(runs: &[Values], slots: &[Slot], threshold: Option<Margin>) -> Self {
         let skews: Vec<_> = runs.iter().map(UnusualSkews::of).collect();
         let blocks = metrics(runs).into_iter().map(|(metric, worker)| block(runs, &skews, slots, metric, worker));
-        let (mut blocks, bases): (Vec<_>, Vec<_>) = blocks.unzip();
+        let mut blocks: Vec<_> = blocks.collect();
         if let Some(threshold) = threshold {
             for block in &mut blocks {
                 block.metric.threshold = threshold;
             }
         }
-        let judged = gate::judge_all(&mut blocks, &bases);
+        let judged = gate::judge_all(&mut blocks, slots);
         Self { blocks, judged, missing: Vec::new() }
     }
 
@@ -132,14 +132,8 @@ pub(super) fn with_values(workers: BTreeSet<Option<WorkerId>>) -> Vec<Option<Wor
     if workers.is_empty() { vec![None] } else { workers }
 }
 
-/// Creates the block of a metric, and returns the median of the baseline of each line.
-fn block(
-    runs: &[Values],
-    skews: &[UnusualSkews],
-    slots: &[Slot],
-    metric: Metric,
-    worker: Option<String>,
-) -> (Block, Vec<Option<f64>>) {
+/// Creates the block of a metric.
+fn block(runs: &[Values], skews: &[UnusualSkews], slots: &[Slot], metric: Metric, worker: Option<String>) -> Block {
     let rows: Vec<Vec<&Value>> = runs.iter().map(|values| values.rows_of(&metric, worker.as_deref())).collect();
     let sampled: Vec<Sampled<'_>> =
         slots.iter().map(|slot| Sampled::new(&runs[slot.run], &rows[slot.run], slot.point)).collect();
@@ -173,9 +167,7 @@ fn block(
             drift: own.drift(),
         });
     }
-    let median = |base: usize| lines[base].location.map(|location| location.median);
-    let bases = slots.iter().map(|slot| if let Base::At(base) = slot.base { median(base) } else { None }).collect();
-    (Block { metric, worker, design, lines }, bases)
+    Block { metric, worker, design, lines }
 }
 
 /// Returns whether the values of a line are paired with those of other lines.
@@ -194,11 +186,8 @@ fn missing(runs: &[Values], slots: &[Slot], blocks: &[Block]) -> Vec<MissingIn> 
     let mut missing = Vec::new();
     for (first, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.base == Base::Own) {
         for run in 1..runs.len() {
-            let own: Vec<usize> = slots
-                .iter()
-                .enumerate()
-                .filter_map(|(at, other)| (other.run == run && other.base == Base::At(first)).then_some(at))
-                .collect();
+            let is_own = |at: &usize| slots[*at].run == run && slots[*at].base == Base::At(first);
+            let own: Vec<usize> = (0..slots.len()).filter(is_own).collect();
             if own.is_empty() {
                 missing.push(MissingIn { run, metric: None, worker: None, point: slot.point });
                 continue;

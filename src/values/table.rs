@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::model::{Better, Margin, Phase, Verdict, WorkerId};
+use crate::model::{Better, Margin, Phase, Point, Verdict, WorkerId};
 use crate::statistics::{Design, Scale, Thresholds};
 
 /// The values of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Values {
-    /// The points. A test without parameters has one, without a name.
+    /// The points, without what is done at them. A test without parameters has one, without a name.
     pub points: Vec<Point>,
     /// Whether the values of a round are compared with each other.
     pub design: Design,
@@ -28,17 +28,6 @@ impl Default for Values {
         let points = vec![Point::default()];
         Self { points, design: Design::Paired, workers, metrics, trials, rows }
     }
-}
-
-/// A combination of parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Point {
-    /// The name, such as `qdisc=codel,rate=10mbit`; empty if there are no parameters.
-    pub name: String,
-    /// The parameters, by name.
-    pub parameters: Vec<(String, String)>,
-    /// The point with which it is compared; a baseline is compared with itself.
-    pub baseline: Option<usize>,
 }
 
 /// A metric.
@@ -82,7 +71,7 @@ pub(super) fn usual_threshold() -> Margin {
 }
 
 /// An attempt of a trial.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Trial {
     /// The number of the trial, from 1.
     pub number: u32,
@@ -176,13 +165,6 @@ pub enum Uncounted {
 }
 
 impl Trial {
-    /// Creates a trial that starts.
-    pub fn new(number: u32, attempt: u32, round: u32, point: usize) -> Self {
-        let (skews, notes) = (Vec::new(), Vec::new());
-        let (is_warm_up, is_replaced) = (false, false);
-        Self { number, attempt, round, point, is_warm_up, is_replaced, before: None, verdict: None, skews, notes }
-    }
-
     /// Returns why its values do not count, if they do not.
     pub fn uncounted(&self) -> Option<Uncounted> {
         if self.is_warm_up {
@@ -238,7 +220,7 @@ impl Values {
     pub fn baseline(&self) -> Option<String> {
         let mut parts: Vec<(&str, &str)> = Vec::new();
         for point in &self.points {
-            let Some(base) = point.baseline.and_then(|base| self.points.get(base)) else { continue };
+            let Some(base) = point.baseline.and_then(|base| self.points.get(base.0)) else { continue };
             for (name, value) in &base.parameters {
                 if point.parameter(name) != Some(value) && !parts.contains(&(name, value)) {
                     parts.push((name, value));
@@ -272,19 +254,6 @@ impl Values {
         let count = |verdict| trials().filter(|trial| trial.verdict == Some(verdict)).count();
         let failed = count(Verdict::Failed);
         (failed, failed + count(Verdict::Passed))
-    }
-}
-
-impl Point {
-    /// Returns the value of a parameter.
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Returns the other parameters.
-    pub fn without(&self, name: &str) -> Vec<(&str, &str)> {
-        let others = self.parameters.iter().filter(|(own, _)| own != name);
-        others.map(|(own, value)| (own.as_str(), value.as_str())).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tables of values for the tests.
 
-use super::table::{Kind, Metric, Point, Reading, Trial, Value, Values};
-use crate::model::{Better, Margin, Verdict};
+use super::table::{Kind, Metric, Reading, Trial, Value, Values};
+use crate::model::{Better, Margin, Point, PointId, Verdict};
 
 /// Creates a metric of the test file, for which higher values are better.
 pub(crate) fn metric(name: &str, threshold: f64) -> Metric {
@@ -19,7 +19,7 @@ pub(crate) fn metric(name: &str, threshold: f64) -> Metric {
 pub(crate) fn point(parameters: &[(&str, &str)], baseline: Option<usize>) -> Point {
     let parameters: Vec<_> = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let parts: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    Point { name: parts.join(","), parameters, baseline }
+    Point { name: parts.join(","), parameters, baseline: baseline.map(PointId), ..Point::default() }
 }
 
 /// Creates a run of one point, with a trial that passed for each value.
@@ -48,7 +48,8 @@ pub(crate) fn add(run: &mut Values, point: usize, value: f64) -> usize {
     let trial = run.trials.len();
     let number = u32::try_from(trial + 1).unwrap();
     let passed = Some(Verdict::Passed);
-    run.trials.push(Trial { before: passed, verdict: passed, ..Trial::new(number, 1, number, point) });
+    let begun = Trial { number, attempt: 1, round: number, point, ..Trial::default() };
+    run.trials.push(Trial { before: passed, verdict: passed, ..begun });
     run.rows.push(Value { trial, metric: 0, worker: None, reading: Reading::plain(value) });
     trial
 }

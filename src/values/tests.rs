@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::testing::{add, metric, point, run, series};
 use super::*;
-use crate::model::{Event, Margin, Measurement, MetricName, Phase, PointId, Verdict as TrialVerdict, WorkerId};
+use crate::model::{
+    Event, Margin, Measurement, MetricName, Phase, Point, PointId, Slot, Verdict as TrialVerdict, WorkerId,
+};
 use crate::statistics::{Design, Drift, Location, Random, Scale, TrialsNeeded, Verdict};
 
 /// Ten values around 100, no two of them equal.
@@ -343,7 +345,8 @@ fn each_point_and_each_worker_is_to_be_precise_and_the_worst_comes_first() {
 fn a_metric_that_check_prints_with_another_unit_later_is_one_metric_whose_unit_is_the_first() {
     let mut collector = Collector::default();
     for (trial, unit) in [(1, None), (2, Some("ms")), (3, Some("us")), (4, Some("ms"))] {
-        collector.take(&Event::TrialStarted { trial, attempt: 1, point: PointId(0), round: trial, warm_up: false });
+        let slot = Slot { point: PointId(0), round: trial, warm_up: false };
+        collector.take(&Event::TrialStarted { trial, slot, attempt: 1 });
         let measurement = Measurement::Value { value: 1.0, outside: false, missing: None };
         let (metric, unit) = (MetricName::new("latency").unwrap(), unit.map(str::to_owned));
         collector.take(&Event::Measured { trial, metric, worker: None, unit, measurement });

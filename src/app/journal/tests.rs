@@ -242,7 +242,7 @@ impl<'a> Run<'a> {
     /// Checks that exactly the missing trials are run, each at its planned point and in its planned round.
     fn is_what_was_missing(&self, simulated: &Simulated, done: &Done) -> Result<(), Stop> {
         let begun = simulated.events.iter().filter_map(|stamped| match stamped.event {
-            Event::TrialStarted { trial, point, round, .. } => Some((trial, point, round)),
+            Event::TrialStarted { trial, slot, .. } => Some((trial, slot.point, slot.round)),
             _ => None,
         });
         let begun: Vec<_> = begun.collect();

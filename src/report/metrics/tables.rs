@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::numbers::{Decimals, change, decimals, interval, number, of_location, percent};
-use crate::model::{Margin, on_one_line};
+use crate::model::{Margin, Point, on_one_line};
 use crate::report::words;
 use crate::statistics::{Design, Drift, Location, Method, Scale, TrialsNeeded, Verdict};
-use crate::values::{Against, Block, Compared, Line, Metric, Point, Summary, Unusual, Values};
+use crate::values::{Against, Block, Compared, Line, Metric, Summary, Unusual, Values};
 
 /// The maximum number of unusual values of a metric that are listed.
 const UNUSUAL: usize = 5;

@@ -43,10 +43,7 @@ impl Run {
             Event::WorkerConnected { worker, player } => {
                 self.players.insert(*worker, player.clone());
             }
-            Event::TrialStarted { trial, point, round, attempt, warm_up } => {
-                let slot = Slot { point: *point, round: *round, warm_up: *warm_up };
-                self.trial_started(*trial, *attempt, slot, at);
-            }
+            Event::TrialStarted { trial, slot, attempt } => self.trial_started(*trial, *attempt, *slot, at),
             // The Reset of a worker that left may have begun before that of all others.
             Event::PhaseStarted { trial, phase } => self.phase(*trial, *phase, at).start = at,
             Event::PhaseReceived { trial, phase, worker } => {

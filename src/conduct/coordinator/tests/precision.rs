@@ -59,7 +59,7 @@ fn carry_out(plan: Plan, measure: impl Fn(&Plan, u32) -> f64) -> World {
 /// The trials in order, with their points and rounds.
 fn begun(world: &World) -> Vec<(u32, usize, u32)> {
     let begun = world.reports.iter().filter_map(|event| match event {
-        Event::TrialStarted { trial, point, round, .. } => Some((*trial, point.0, *round)),
+        Event::TrialStarted { trial, slot, .. } => Some((*trial, slot.point.0, slot.round)),
         _ => None,
     });
     begun.collect()

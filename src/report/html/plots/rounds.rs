@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::axis::Axis;
 use super::frame::{BOTTOM, COLORS, HEIGHT, LEFT, Plot, RIGHT, TOP, WIDTH, caption, color, frame, told};
 use super::svg::Svg;
-use crate::model::on_one_line;
+use crate::model::{PointId, on_one_line};
 use crate::values::{Block, Reading, Value, Values};
 
 /// The maximum number of values with names. More names would take too much space.
@@ -93,7 +93,8 @@ impl Colors {
     fn new(values: &Values, block: &Block) -> Self {
         let mut points: Vec<usize> = block.lines.iter().map(|line| line.point).collect();
         if points.len() > COLORS {
-            points.sort_by_key(|point| values.points.get(*point).is_none_or(|own| own.baseline != Some(*point)));
+            points
+                .sort_by_key(|point| values.points.get(*point).is_none_or(|own| own.baseline != Some(PointId(*point))));
             points.truncate(COLORS);
         }
         Self { points }
