@@ -8,7 +8,7 @@ use super::worker::{FileName, Worker};
 use super::worker_range::{self, Expansion};
 use super::worker_sections::{Held, Parts, WorkerSections, parts};
 use super::{
-    CLIENTS, Diagnostic, Document, Lint, Place, Scope, Section, WORKER_FILE, WORKERS, nearest, quoted, quoted_section,
+    CLIENTS, Diagnostic, Document, Lint, Scope, Section, WORKER_FILE, WORKERS, nearest, quoted, quoted_section,
 };
 
 /// Finds the sections of all workers of a test file. Reports sections that apply to no worker, and those whose
@@ -87,12 +87,10 @@ fn report_name(scope: &mut Scope<'_>, section: &Section, parts: &Parts<'_>, may_
     let message = format!("unknown section {}", quoted_section(&section.name));
     let hint = format!("write {}", quoted_section(&written));
     let lint = if may_be_older { Lint::UnknownSection } else { Lint::SectionName };
-    let error = Diagnostic::new(lint, section.name_place(), message, hint);
+    let mut error = Diagnostic::new(lint, section.name_place(), message, hint);
     let other = scope.document.section(&written).map(Section::name_place);
-    scope.context.diagnostics.push(match other {
-        Some(place) => error.other(place, "this section has the correct name"),
-        None => error,
-    });
+    error.others.extend(other.map(|place| (place, "this section has the correct name".to_owned())));
+    scope.context.diagnostics.push(error);
 }
 
 /// The workers of a test, by the selectors that match them.
@@ -205,16 +203,12 @@ impl Wrong {
                  (`[*:Run]`)"
                 .to_owned(),
         };
-        let error = Diagnostic::new(self.lint, section.name_place(), self.message, hint);
+        let mut error = Diagnostic::new(self.lint, section.name_place(), self.message, hint);
         let list = || test.section(WORKERS).or_else(|| test.section(CLIENTS)).map(Section::name_place);
         let label =
             |worker: &Worker| (worker.place.clone(), format!("{} is defined here", quoted(&worker.written_key)));
         let other = self.worker.map(|at| label(&workers[at]));
-        let other: Option<(Place, String)> =
-            other.or_else(|| Some((list()?, "the workers of the test are listed here".to_owned())));
-        match other {
-            Some((place, label)) => error.other(place, label),
-            None => error,
-        }
+        error.others.extend(other.or_else(|| Some((list()?, "the workers of the test are listed here".to_owned()))));
+        error
     }
 }

@@ -228,9 +228,10 @@ impl<'a> Work<'a> {
             Layer::Addresses(all) => all.get(name).filter(|_| !PREDEFINED.contains(&name)).map(known),
         };
         let own = self.section.and_then(|section| section.entry(name));
+        // A step cannot mean itself.
+        let is_shadowed = own.is_some_and(|own| !std::ptr::eq(&raw const own.value, value));
         if let Some(first) = self.variables.first.iter().find_map(in_layer) {
-            // A step cannot refer to itself.
-            if own.is_some_and(|own| !std::ptr::eq(&raw const own.value, value)) {
+            if is_shadowed {
                 let message =
                     format!("{} is the parameter, address or variable of the command line, not the step", quoted(name));
                 self.report(value, range, Lint::ShadowedVariable, &message, "rename the step");
@@ -240,9 +241,7 @@ impl<'a> Work<'a> {
         let is_address = |layer: &Layer<'_>| {
             matches!(layer, Layer::Addresses(all) if all.contains_key(name)) && !PREDEFINED.contains(&name)
         };
-        if own.is_some_and(|own| !std::ptr::eq(&raw const own.value, value))
-            && self.variables.layers.iter().any(is_address)
-        {
+        if is_shadowed && self.variables.layers.iter().any(is_address) {
             let message =
                 format!("{} refers to the line of this section, not to the address of the worker", quoted(name));
             self.report(value, range, Lint::ShadowedVariable, &message, "rename the step, or the worker");

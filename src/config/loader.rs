@@ -171,11 +171,12 @@ impl Loader {
             has_check: settings.run.check.is_some(),
         };
         let mut metrics = metrics::read(&mut self.scope(test), &known);
-        if let Some(series) = &series {
+        if let Some((points, series)) = &series {
             for metric in &mut metrics {
-                metric.precision = metric.precision.or(series.1.precision);
+                metric.precision = metric.precision.or(series.precision);
             }
-            self.check_enough(test, series, settings.trials, &metrics);
+            let (trials, place) = (self.trials.or(settings.trials).unwrap_or(1), series::place(test));
+            series::check_enough(series, points, trials, &metrics, &place, &mut self.context.diagnostics);
         }
         Test { settings, workers, variables, metrics, series }
     }

@@ -1,10 +1,15 @@
 //! The names of the sections of metrics: `[Metric NAME]`.
 
-use super::{METRIC, nearest};
+use super::{Document, METRIC, Section, nearest};
 
 /// Returns the name of the metric if this is the name of a metric section.
 pub(super) fn name_of_section(name: &str) -> Option<&str> {
     name.strip_prefix(METRIC)?.strip_prefix(' ')
+}
+
+/// Returns the sections of metrics, each with the name of its metric.
+pub(super) fn all(test: &Document) -> impl Iterator<Item = (&str, &Section)> {
+    test.sections.iter().filter_map(|section| Some((name_of_section(&section.name)?, section)))
 }
 
 /// Returns a hint if this unknown section was meant to be a metric section. Only test files have those.

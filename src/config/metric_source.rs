@@ -162,32 +162,21 @@ fn prints_nothing(step: &Step, worker: &str) -> Reason {
 fn position(steps: &PhaseMap<Vec<Step>>, reading: &Reading<'_>, worker: &str) -> Result<usize, Reason> {
     let Reading { phase, label, .. } = reading;
     let steps = &steps[*phase];
+    let none = |hint: String| {
+        let message = format!("worker {} has no step {} in {phase}", quoted(worker), quoted(label));
+        refused(message, if steps.is_empty() { format!("it has no steps in {phase}") } else { hint })
+    };
     if let Some(number) = label.strip_prefix('#') {
         let position = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-        let none = || {
-            let message = format!("worker {} has no step {} in {phase}", quoted(worker), quoted(label));
-            let hint = match steps.len() {
-                0 => format!("it has no steps in {phase}"),
-                count => format!("its steps there are `#1` to `#{count}`"),
-            };
-            refused(message, hint)
-        };
-        return position.filter(|position| *position < steps.len()).ok_or_else(none);
+        let known = position.filter(|position| *position < steps.len());
+        return known.ok_or_else(|| none(format!("its steps there are `#1` to `#{}`", steps.len())));
     }
     // Labels are keys of a configuration, so case does not matter.
     let is_meant = |step: &Step| step.label.as_str().to_lowercase() == label.to_lowercase();
     let found: Vec<usize> = (0..steps.len()).filter(|position| is_meant(&steps[*position])).collect();
     match found[..] {
         [only] => Ok(only),
-        [] => {
-            let message = format!("worker {} has no step {} in {phase}", quoted(worker), quoted(label));
-            let labels: Vec<&str> = steps.iter().map(|step| step.label.as_str()).collect();
-            let hint = match labels[..] {
-                [] => format!("it has no steps in {phase}"),
-                _ => nearest::hint(label, labels),
-            };
-            Err(refused(message, hint))
-        }
+        [] => Err(none(nearest::hint(label, steps.iter().map(|step| step.label.as_str())))),
         _ => {
             let message =
                 format!("worker {} has {} steps named {} in {phase}", quoted(worker), found.len(), quoted(label));

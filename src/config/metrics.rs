@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::metric_section::name_of_section;
+use super::metric_section;
 use super::metric_source::{self, Known};
 use super::settings::Setting;
 use super::{Entry, Lint, Refusal, Scope, Section, duration_unit, quoted, quoted_section, value};
@@ -87,11 +87,9 @@ fn unit(text: &str) -> Result<String, Refusal> {
 
 /// Reads the metrics of a test file, and reports their mistakes. Metrics of workers that do not take part are left out.
 pub(super) fn read(scope: &mut Scope<'_>, known: &Known<'_>) -> Vec<Metric> {
-    let document = scope.document;
-    let sections = document.sections.iter().filter_map(|section| Some((name_of_section(&section.name)?, section)));
     let mut metrics = Vec::new();
     let mut names: BTreeMap<&str, &Section> = BTreeMap::new();
-    for (name, section) in sections {
+    for (name, section) in metric_section::all(scope.document) {
         let name = name.trim();
         if let Some(first) = names.insert(name, section) {
             let message = format!("the metric {} is defined twice", quoted(name));

@@ -92,14 +92,19 @@ impl<'t> Parser<'t> {
         step.bound = timeout.map(Bound::Timeout);
         let parsed = ParsedStep { step, at: 0, form_at: None, problems: Vec::new() };
         let mut parser = Self { written_key, parsed, last: None };
-        if timeout.is_some_and(|timeout| timeout.is_zero()) {
-            parser.problem(Lint::StepPrefix, format!("`{written_key}` must be longer than zero"), ZERO_HINT, None);
-        }
+        parser.refuse_zero(timeout, written_key, None);
         parser
     }
 
     fn problem(&mut self, lint: Lint, message: String, hint: &str, range: Option<Range<usize>>) {
         self.parsed.problems.push((Reason::new(lint, message, hint), range));
+    }
+
+    fn refuse_zero(&mut self, time: Option<Duration>, written: &str, range: Option<Range<usize>>) {
+        if time.is_some_and(|time| time.is_zero()) {
+            let hint = "write a time, as in `timeout30`; a step without its own limit has `step_timeout`";
+            self.problem(Lint::StepPrefix, format!("`{written}` must be longer than zero"), hint, range);
+        }
     }
 
     fn prefix(&mut self, prefix: &Prefix, time: Option<Duration>, text: &'t str, range: Range<usize>) {
@@ -112,10 +117,7 @@ impl<'t> Parser<'t> {
             return self.problem(Lint::StepPrefix, message, ORDER, Some(range));
         }
         self.last = Some((slot, text));
-        if time.is_some_and(|time| time.is_zero()) {
-            let message = format!("`{text}` must be longer than zero");
-            self.problem(Lint::StepPrefix, message, ZERO_HINT, Some(range.clone()));
-        }
+        self.refuse_zero(time, text, Some(range.clone()));
         let by_key = match slot {
             Slot::Mode => is_spawn_key(self.written_key) && prefix.word != "spawn",
             Slot::Bound => is_timeout_key(self.written_key),
@@ -166,11 +168,8 @@ impl<'t> Parser<'t> {
             self.problem(Lint::StepPrefix, message, "`spawn` and `until` are only for commands", Some(range.clone()));
         }
         self.refuse_nul(argument);
-        match limit {
-            Some(Duration::ZERO) => {
-                let message = format!("`{prefix}` must be longer than zero");
-                self.problem(Lint::StepPrefix, message, ZERO_HINT, Some(range.clone()));
-            }
+        self.refuse_zero(limit, prefix, Some(range.clone()));
+        match limit.filter(|limit| !limit.is_zero()) {
             Some(_) if self.parsed.step.bound.is_some() => {
                 let message = format!("`{prefix}` has a time limit, but the step already has one");
                 self.problem(Lint::StepPrefix, message, "keep only one of them", Some(range.clone()));
@@ -184,5 +183,3 @@ impl<'t> Parser<'t> {
         }
     }
 }
-
-const ZERO_HINT: &str = "write a time, as in `timeout30`; a step without its own limit has `step_timeout`";

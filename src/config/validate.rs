@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::loader::Test;
-use super::series::{most, planned};
+use super::series::rounds;
 use super::{
     CLIENTS, Diagnostic, Diagnostics, Document, Input, Lint, Loader, Place, Reason, ShellSyntax, TEST, TEST_FILE,
     WORKER_FILE, WORKER_FILE_ONLY, WORKERS, files, nearest,
@@ -61,8 +61,8 @@ pub fn validate(inputs: &[Input], defines: &[(String, String)], shell: Option<&d
 fn size(document: &Document, test: &Test) -> Option<SeriesSize> {
     let (points, series) = test.series.as_ref()?;
     points.iter().find(|point| !point.name.is_empty())?;
-    let (of_each, points) = (test.settings.trials.unwrap_or(1), points.len());
-    let (trials, most) = (planned(series, points, of_each), most(series, points, of_each));
+    let (rounds, points) = (rounds(series, test.settings.trials.unwrap_or(1)), points.len());
+    let (trials, most) = (rounds.planned(points), rounds.most(points));
     Some(SeriesSize { file: document.source.path().to_owned(), points, trials, most })
 }
 

@@ -41,9 +41,8 @@ pub(in crate::config) fn check<'a>(workers: impl IntoIterator<Item = Placed<'a>>
 }
 
 fn are_same(left: Placed<'_>, right: Placed<'_>) -> bool {
-    let of_plan = |plan: &WorkerPlan| (plan.environment.clone(), plan.directory.clone());
-    let steps = |steps: &Steps| all(steps).map(|it| it.step.clone()).collect::<Vec<_>>();
-    of_plan(left.0) == of_plan(right.0) && steps(left.1) == steps(right.1)
+    let has_same_settings = left.0.environment == right.0.environment && left.0.directory == right.0.directory;
+    has_same_settings && all(left.1).map(|it| &it.step).eq(all(right.1).map(|it| &it.step))
 }
 
 fn is_different(steps: &Steps) -> bool {

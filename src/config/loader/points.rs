@@ -6,14 +6,8 @@ use super::{CHECK, Loader, Reading};
 use crate::config::lints::{self, Steps, barriers, shared_player, steps, unknown_variables};
 use crate::config::series::{self, Parameter, Series};
 use crate::config::settings::{TEST_SETTINGS, TestSettings};
-use crate::config::{Diagnostic, Document, Lint, PARAMETERS, Place, SERIES, Scope, Section, Span, TEST, quoted};
-use crate::model::{Metric, PhaseMap, PlayerAddress, Point, WorkerPlan};
-
-/// Returns the place of the section of the parameters, or of the series.
-fn series_place(test: &Document) -> Place {
-    let section = [PARAMETERS, SERIES].iter().find_map(|name| test.section(name));
-    section.map_or_else(|| Place::new(&test.source, Span::new(0, 0)), Section::name_place)
-}
+use crate::config::{Diagnostic, Document, Lint, Scope, TEST, quoted};
+use crate::model::{PhaseMap, PlayerAddress, Point, WorkerPlan};
 
 /// Reads `check` at a point.
 fn check_at_point(scope: &mut Scope<'_>) -> Option<String> {
@@ -37,7 +31,7 @@ impl Loader {
             return (self.read_point(reading), None);
         }
         let series = series.unwrap_or_default();
-        let place = series_place(reading.test);
+        let place = series::place(reading.test);
         let diagnostics = &mut self.context.diagnostics;
         let all = series::points(&self.parameters, &series, &self.chosen, &place, diagnostics);
         let trials = self.trials.or(settings.trials).unwrap_or(1);
@@ -51,31 +45,13 @@ impl Loader {
             let check = check_at_point(&mut loader.scope(reading.test));
             (loader.read_point(reading), check)
         });
-        let mut first = None;
-        let mut points = Vec::new();
-        for (point, (of_point, check)) in all.into_iter().zip(read) {
-            let (workers, check) = if first.is_none() {
-                settings.run.check = check;
-                first = Some(of_point);
-                (Vec::new(), None)
-            } else {
-                (of_point, check)
-            };
-            points.push(Point { workers, check, ..point });
-        }
-        (first.unwrap_or_default(), Some((points, series)))
-    }
-
-    /// Warns about too few trials to compare the points of a series.
-    pub(super) fn check_enough(
-        &mut self,
-        test: &Document,
-        (points, series): &(Vec<Point>, Series),
-        trials: Option<u32>,
-        metrics: &[Metric],
-    ) {
-        let (trials, place) = (self.trials.or(trials).unwrap_or(1), series_place(test));
-        series::check_enough(series, points, trials, metrics, &place, &mut self.context.diagnostics);
+        let at_point = |(point, (workers, check)): (Point, _)| Point { workers, check, ..point };
+        let mut points: Vec<Point> = all.into_iter().zip(read).map(at_point).collect();
+        let workers = points.first_mut().map(|first| {
+            settings.run.check = first.check.take();
+            std::mem::take(&mut first.workers)
+        });
+        (workers.unwrap_or_default(), Some((points, series)))
     }
 
     /// Reads something at each point, with the values of its parameters. Findings that are the same at all points are

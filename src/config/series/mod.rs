@@ -8,5 +8,5 @@ mod trials;
 
 pub(in crate::config) use parameters::{Parameter, Parameters, read as read_parameters};
 pub(in crate::config) use points::{Chosen, points};
-pub(in crate::config) use settings::{Series, read as read_series};
-pub(in crate::config) use trials::{check_enough, check_most, most, planned, schedule};
+pub(in crate::config) use settings::{Series, place, read as read_series};
+pub(in crate::config) use trials::{check_enough, check_most, rounds, schedule};

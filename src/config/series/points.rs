@@ -77,7 +77,7 @@ impl Work<'_> {
         let mut groups = parameters.groups.clone();
         let mut done = HashSet::new();
         for (name, _) in chosen {
-            if !done.insert(name) || !self.is_known(name, &self.place.clone()) {
+            if !done.insert(name) || !self.is_known(name, self.place) {
                 continue;
             }
             let wanted: Vec<&String> = chosen.iter().filter(|(of, _)| of == name).map(|(_, value)| value).collect();
@@ -112,7 +112,7 @@ impl Work<'_> {
         let message = format!("the parameter {} has no value {}", quoted(name), quoted(list));
         let options: Vec<_> = list.split(',').map(|part| format!("-P {name}={}", part.trim())).collect();
         let hint = format!("for several values, repeat the option: `{}`", options.join(" "));
-        self.report(Lint::InvalidValue, &self.place.clone(), message, &hint);
+        self.report(Lint::InvalidValue, self.place, message, &hint);
         true
     }
 
@@ -147,14 +147,11 @@ impl Work<'_> {
         let before = all.clone();
         for (selector, place) in &series.exclude {
             let is_known = selector.values.iter().all(|(name, _)| self.is_known(name, place));
-            if is_known
-                && !self.is_guess
-                && !before.iter().any(|point| selector.matches(&point.name, &point.parameters))
-            {
+            if is_known && !self.is_guess && !before.iter().any(|point| selector.matches(point)) {
                 let hint = "correct its values, or remove the line";
                 self.report(Lint::ExcludeMatchesNothing, place, "this line of `exclude` matches no point", hint);
             }
-            all.retain(|point| !selector.matches(&point.name, &point.parameters));
+            all.retain(|point| !selector.matches(point));
         }
     }
 
@@ -165,22 +162,15 @@ impl Work<'_> {
         let mut selectors = Vec::new();
         for text in chosen {
             match Selector::read(text) {
-                Ok(selector) if all.iter().any(|point| selector.matches(&point.name, &point.parameters)) => {
-                    selectors.push(selector);
-                }
-                Ok(selector) => {
-                    let place = self.place.clone();
-                    selector.values.iter().for_each(|(name, _)| {
-                        self.is_known(name, &place);
-                    });
-                }
+                Ok(selector) if all.iter().any(|point| selector.matches(point)) => selectors.push(selector),
+                Ok(selector) => selector.values.iter().for_each(|(name, _)| _ = self.is_known(name, self.place)),
                 Err(why) => {
                     let message = format!("`--points {text}`: {why}");
                     self.report(Lint::InvalidValue, self.place, message, "write, for example, `--points qdisc=codel`");
                 }
             }
         }
-        all.retain(|point| selectors.iter().any(|selector| selector.matches(&point.name, &point.parameters)));
+        all.retain(|point| selectors.iter().any(|selector| selector.matches(point)));
     }
 
     /// Sets the baseline of each point: the point that has the values of `series.baseline` and is otherwise equal.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model::hex;
+use crate::model::{Point, hex};
 
 /// The maximum length of a point's name, in bytes; longer ones are cut.
 const LONGEST: usize = 120;
@@ -63,9 +63,9 @@ impl Selector {
     }
 
     /// Returns whether it selects a point.
-    pub(super) fn matches(&self, name: &str, parameters: &[(String, String)]) -> bool {
-        let has_all = || self.values.iter().all(|wanted| parameters.contains(wanted));
-        self.written == name || (!self.values.is_empty() && has_all())
+    pub(super) fn matches(&self, point: &Point) -> bool {
+        let has_all = || self.values.iter().all(|wanted| point.parameters.contains(wanted));
+        self.written == point.name || (!self.values.is_empty() && has_all())
     }
 }
 
@@ -94,6 +94,10 @@ mod tests {
 
     use super::*;
 
+    fn point(parameters: &[(String, String)]) -> Point {
+        Point { name: point_name(parameters), parameters: parameters.to_vec(), ..Point::default() }
+    }
+
     fn parameters(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
@@ -116,8 +120,8 @@ mod tests {
 
     #[test]
     fn a_selector_selects_by_some_parameters_or_by_the_name() {
-        let point = parameters(&[("qdisc", "codel"), ("link", "loss 1%")]);
-        let selects = |text: &str| Selector::read(text).unwrap().matches(&point_name(&point), &point);
+        let point = point(&parameters(&[("qdisc", "codel"), ("link", "loss 1%")]));
+        let selects = |text: &str| Selector::read(text).unwrap().matches(&point);
         for text in ["qdisc=codel", "QDISC = codel", "link=loss 1%", "link=loss%201%25,qdisc=codel"] {
             assert!(selects(text), "{text}");
         }
@@ -135,13 +139,12 @@ mod tests {
             let of = |values: &[String]| -> Vec<(String, String)> {
                 values.iter().enumerate().map(|(at, value)| (format!("p{at}"), value.trim().to_owned())).collect()
             };
-            let (point, other) = (of(&values), of(&others));
-            let name = point_name(&point);
-            prop_assert!(name.len() <= LONGEST);
-            let selector = Selector::read(&name).unwrap();
-            prop_assert!(selector.matches(&name, &point));
-            if point.len() == other.len() {
-                prop_assert_eq!(selector.matches(&point_name(&other), &other), point == other);
+            let (point, other) = (point(&of(&values)), point(&of(&others)));
+            prop_assert!(point.name.len() <= LONGEST);
+            let selector = Selector::read(&point.name).unwrap();
+            prop_assert!(selector.matches(&point));
+            if point.parameters.len() == other.parameters.len() {
+                prop_assert_eq!(selector.matches(&other), point == other);
             }
         }
     }

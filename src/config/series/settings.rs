@@ -1,8 +1,10 @@
 //! `[Series]`: the order of the trials, and the choice of points. Its values are used verbatim.
 
 use super::selector::Selector;
-use crate::config::metric_section::name_of_section;
-use crate::config::{Document, Entry, Lint, Place, Refusal, SERIES, Scope, Setting, Text, is_space, value};
+use crate::config::metric_section;
+use crate::config::{
+    Document, Entry, Lint, PARAMETERS, Place, Refusal, SERIES, Scope, Section, Setting, Span, Text, is_space, value,
+};
 use crate::model::{Margin, Order};
 
 /// The settings of `[Series]`.
@@ -51,29 +53,28 @@ pub(in crate::config) fn read(scope: &mut Scope<'_>) -> Option<Series> {
     section.map(|_| series)
 }
 
+/// Returns the place of the section of the parameters, or of the series.
+pub(in crate::config) fn place(test: &Document) -> Place {
+    let section = [PARAMETERS, SERIES].iter().find_map(|name| test.section(name));
+    section.map_or_else(|| Place::new(&test.source, Span::new(0, 0)), Section::name_place)
+}
+
 /// Reports a precision without the settings that it needs.
 fn check_precision(scope: &mut Scope<'_>, series: &mut Series, own: Option<Place>) {
     let test = scope.document;
-    let has_metrics = test.sections.iter().any(|section| name_of_section(&section.name).is_some());
-    if let Some(place) = own.clone().filter(|_| !has_metrics) {
+    if let Some(place) = own.clone().filter(|_| metric_section::all(test).next().is_none()) {
         let message = "`precision` needs a metric";
         let hint = "add a section `[Metric NAME]`, whose median is to be known precisely";
         scope.report(Lint::MissingSetting, place, message, hint);
     }
-    series.precise = own.or_else(|| precision_of_metric(test));
+    let of_metric = || metric_section::all(test).find_map(|(_, section)| section.entry("precision"));
+    series.precise = own.or_else(|| of_metric().map(Entry::key_place));
     // The maximum number of trials is not set.
     if let Some(place) = series.precise.clone().filter(|_| series.most_trials.is_none()) {
         let message = "`precision` needs `max_trials` in `[Series]`";
         let hint = "add `max_trials = N`: a series that never becomes precise enough ends there";
         scope.report(Lint::MissingSetting, place, message, hint);
     }
-}
-
-/// Returns the first place that sets the precision of a metric.
-fn precision_of_metric(test: &Document) -> Option<Place> {
-    let metrics = test.sections.iter().filter(|section| name_of_section(&section.name).is_some());
-    let mut entries = metrics.filter_map(|section| section.entry("precision"));
-    entries.next().map(Entry::key_place)
 }
 
 fn exclude(series: &mut Series, text: &Text) -> Result<(), Refusal> {

@@ -5,24 +5,13 @@ use sha2::{Digest as _, Sha256};
 use super::points::MOST_TRIALS;
 use super::settings::Series;
 use crate::config::{Diagnostic, Diagnostics, Lint, Place};
-use crate::model::{FEWEST_FOR_PRECISION, Metric, Order, Point, Rounds, RunId, Schedule};
+use crate::model::{FEWEST_FOR_PRECISION, Metric, Order, Point, Rounds, RunId, Schedule, counted};
 use crate::statistics::{Design, Random};
 
 /// Returns the rounds of a series with `trials` trials of each point.
-fn rounds(series: &Series, trials: u32) -> Rounds {
+pub(in crate::config) fn rounds(series: &Series, trials: u32) -> Rounds {
     let most = series.most_trials.filter(|_| series.precise.is_some());
     Rounds { warm_up: series.warm_up, counted: trials, most: most.unwrap_or(0) }
-}
-
-/// Returns the number of planned trials, including warm-up.
-pub(in crate::config) const fn planned(series: &Series, points: usize, trials: u32) -> usize {
-    (series.warm_up as usize + trials as usize).saturating_mul(points)
-}
-
-/// Returns the maximum number of trials.
-pub(in crate::config) fn most(series: &Series, points: usize, trials: u32) -> usize {
-    let Rounds { warm_up, counted, most } = rounds(series, trials);
-    (warm_up as usize + counted.max(most) as usize).saturating_mul(points)
 }
 
 /// Reports too many trials.
@@ -33,7 +22,7 @@ pub(in crate::config) fn check_most(
     place: &Place,
     diagnostics: &mut Diagnostics,
 ) {
-    let most = most(series, points, trials);
+    let most = rounds(series, trials).most(points);
     if most > MOST_TRIALS {
         let message = format!("the series has {most} trials, more than {MOST_TRIALS}");
         let hint = "use fewer values or trials, or choose points with `exclude`";
@@ -57,7 +46,6 @@ pub(in crate::config) fn check_enough(
     let design = if series.order == Order::Blocked { Design::Unpaired } else { Design::Paired };
     let needed = design.fewest_trials(rows);
     if rows > 0 && (trials.max(rounds(series, trials).most) as usize) < needed {
-        let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let message = format!(
             "{} of each point: too few to show a difference from the baseline",
             counted(trials as usize, "trial")
@@ -91,13 +79,14 @@ fn check_max_trials(series: &Series, trials: u32, diagnostics: &mut Diagnostics)
 
 /// Returns the order of the trials. If the test file sets no seed, it is derived from the name of the run.
 pub(in crate::config) fn schedule(series: &Series, points: usize, trials: u32, run: &RunId) -> Schedule {
-    if most(series, points, trials) > MOST_TRIALS {
+    let rounds = rounds(series, trials);
+    if rounds.most(points) > MOST_TRIALS {
         return Schedule::default();
     }
     let [a, b, c, d, ..] = Sha256::digest(run.to_string().as_bytes()).0;
     let seed = series.seed.unwrap_or(u32::from_be_bytes([a, b, c, d]));
     let mut random = Random::seeded(u64::from(seed));
-    Schedule::new(series.order, seed, points, rounds(series, trials), |ids| random.shuffle(ids))
+    Schedule::new(series.order, seed, points, rounds, |ids| random.shuffle(ids))
 }
 
 #[cfg(test)]
