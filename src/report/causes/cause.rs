@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::super::Trial;
 use crate::model::{ConductorTime, Hint, MetricName, Outcome, Phase, Reason, StartSkew, StepReference, WorkerId};
 
 /// Something that went wrong by itself, and not because of something else.
@@ -140,15 +139,6 @@ impl Cause {
             self.consequences.len() - 1
         });
         &mut self.consequences[place]
-    }
-
-    /// Whether this cause made the results incomplete before the check of this trial.
-    pub(super) fn leaves_results_incomplete(&self, trial: &Trial) -> bool {
-        // A later cause, such as the loss of a worker while the check runs, explains nothing.
-        if trial.check_began.is_some_and(|began| began < self.at) {
-            return false;
-        }
-        self.can_leave_incomplete().is_some_and(|own| own == Trials::All || own == Trials::One(trial.number))
     }
 
     /// Returns the trials whose results this cause can leave incomplete.

@@ -15,6 +15,8 @@ pub(super) struct Finder<'a> {
     pub(super) roots: Roots<'a>,
     pub(super) run: &'a Run,
     pub(super) causes: BTreeMap<Key, Cause>,
+    /// When those happened that can leave results incomplete, by the trials whose results these are.
+    incomplete: BTreeMap<Trials, Vec<(ConductorTime, Key)>>,
 }
 
 /// Returns the causes in order of time.
@@ -24,10 +26,12 @@ pub(super) fn found(run: &Run, conclusion: Option<&Conclusion>) -> Vec<Cause> {
         conclusion.reasons.iter().find_map(signal)
     });
     let interrupted = run.interrupted.is_some() || signal.is_some();
-    let mut finder = Finder { roots: Roots { run, interrupted }, run, causes: BTreeMap::new() };
+    let (causes, incomplete) = Default::default();
+    let mut finder = Finder { roots: Roots { run, interrupted }, run, causes, incomplete };
     finder.interrupt(signal);
     finder.remarks();
     finder.steps();
+    finder.incomplete();
     finder.skews();
     finder.checks();
     finder.metrics();
@@ -203,8 +207,7 @@ impl Finder<'_> {
             if skew.most().is_some_and(|most| most <= limit) {
                 continue;
             }
-            let mut lost = skew.unknown.iter().map(|worker| Key::Lost(Some(trial), *worker));
-            let lost = lost.find(|key| self.causes.contains_key(key));
+            let lost = self.first(skew.unknown.iter().map(|worker| Key::Lost(Some(trial), *worker)));
             if let Some(cause) = lost.and_then(|key| self.causes.get_mut(&key)) {
                 cause.follow(Effect::Skew(phase.phase)).trials.insert(trial);
             } else {
@@ -217,41 +220,39 @@ impl Finder<'_> {
         }
     }
 
-    /// Returns the causes that can leave results incomplete, by the trials that they affect.
-    fn incomplete(&self) -> BTreeMap<Trials, Vec<Key>> {
-        let mut incomplete: BTreeMap<Trials, Vec<Key>> = BTreeMap::new();
-        for (key, cause) in &self.causes {
-            if let Some(trials) = cause.can_leave_incomplete() {
-                incomplete.entry(trials).or_default().push(key.clone());
-            }
-        }
-        incomplete
+    /// Returns the first of these keys for which there is a cause.
+    pub(super) fn first(&self, keys: impl IntoIterator<Item = Key>) -> Option<Key> {
+        keys.into_iter().find(|key| self.causes.contains_key(key))
     }
 
-    /// Returns the first of these causes that left the results of the trial incomplete.
-    fn first_of_trial(&mut self, incomplete: &BTreeMap<Trials, Vec<Key>>, trial: &Trial) -> Option<&mut Cause> {
-        let keys =
-            [Trials::All, Trials::One(trial.number)].into_iter().filter_map(|trials| incomplete.get(&trials)).flatten();
-        let keys = keys.filter(|key| {
-            let cause = self.causes.get(key);
-            cause.is_some_and(|cause| cause.leaves_results_incomplete(trial))
-        });
-        let keys = keys.filter_map(|key| Some((self.causes.get(key)?.at, key)));
-        let (_, first) = keys.min()?;
-        self.causes.get_mut(first)
+    /// Finds the causes that can leave results incomplete, by the trials that they affect.
+    fn incomplete(&mut self) {
+        for (key, cause) in &self.causes {
+            if let Some(trials) = cause.can_leave_incomplete() {
+                self.incomplete.entry(trials).or_default().push((cause.at, key.clone()));
+            }
+        }
+    }
+
+    /// Returns the first cause that left the results of the trial incomplete.
+    pub(super) fn first_of_trial(&self, trial: &Trial) -> Option<Key> {
+        let of_trials = [Trials::All, Trials::One(trial.number)];
+        let causes = of_trials.iter().filter_map(|trials| self.incomplete.get(trials)).flatten();
+        // A later cause, such as the loss of a worker while the check runs, explains nothing.
+        let before = causes.filter(|(at, _)| trial.check_began.is_none_or(|began| *at <= began));
+        before.min().map(|(_, key)| key.clone())
     }
 
     fn checks(&mut self) {
-        let incomplete = self.incomplete();
         for trial in self.run.trials.values() {
             let (Some(check), number) = (&trial.check, trial.number) else { continue };
             let first = match &check.outcome {
                 Outcome::Passed => continue,
-                Outcome::Stopped => self.causes.get_mut(&Key::Interrupted),
+                Outcome::Stopped => Some(Key::Interrupted),
                 Outcome::NotStarted(_) | Outcome::Lost => None,
-                _ => self.first_of_trial(&incomplete, trial),
+                _ => self.first_of_trial(trial),
             };
-            if let Some(cause) = first {
+            if let Some(cause) = first.and_then(|key| self.causes.get_mut(&key)) {
                 cause.follow(Effect::Check).trials.insert(number);
             } else {
                 let at = trial.check_ended.or(trial.end).unwrap_or(trial.start);
@@ -269,8 +270,7 @@ impl Finder<'_> {
         if missing == 0 || !began || self.run.record_ended.is_some() {
             return;
         }
-        let gone = self.run.unreachable.first().map(|(_, remark)| remark);
-        let gone = gone.and_then(|remark| Some((remark.worker?, remark)));
+        let gone = self.run.unreachable.first().and_then(|(_, remark)| Some((remark.worker?, remark)));
         let lost = |cause: &Cause| match cause.kind {
             Kind::Interrupted(_) => true,
             Kind::Lost(..) | Kind::Unreachable { .. } => gone.is_some_and(|(gone, _)| cause.workers.contains(&gone)),
@@ -302,8 +302,7 @@ impl Finder<'_> {
             return;
         }
         for (trial, worker) in self.run.not_reset() {
-            let keys = [Key::Lost(Some(trial), worker), Key::Interrupted];
-            let key = keys.into_iter().find(|key| self.causes.contains_key(key));
+            let key = self.first([Key::Lost(Some(trial), worker), Key::Interrupted]);
             if let Some(cause) = key.and_then(|key| self.causes.get_mut(&key)) {
                 cause.follow(Effect::NotReset).workers.insert(worker);
             }

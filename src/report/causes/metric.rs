@@ -1,6 +1,6 @@
 //! Finds metrics that failed their trial, as causes or as consequences of what prevented their measurement.
 
-use super::super::{Measured, Run, Trial};
+use super::super::{Measured, Remark, Run, Trial};
 use super::cause::{Cause, Effect, Kind, cause};
 use super::find::Finder;
 use super::root::Key;
@@ -38,11 +38,6 @@ impl Finder<'_> {
         keys.into_iter().min_by_key(|key| self.causes.get(key).map(|cause| cause.at))
     }
 
-    /// Returns the first of these keys for which there is a cause.
-    fn first(&self, keys: impl IntoIterator<Item = Key>) -> Option<Key> {
-        keys.into_iter().find(|key| self.causes.contains_key(key))
-    }
-
     /// Returns the cause that left a step without output or files to read, if there is one.
     fn not_read(&self, trial: &Trial, step: StepReference) -> Option<Key> {
         let Some(finished) = self.run.finished(step) else {
@@ -57,11 +52,7 @@ impl Finder<'_> {
 
     /// Returns the cause that prevented a phase from beginning: the first thing that went wrong in the trial.
     fn not_begun(&self, trial: &Trial, phase: Phase) -> Option<Key> {
-        if trial.phases.get(phase).is_some() {
-            return None;
-        }
-        let before = self.causes.iter().filter(|(_, cause)| cause.leaves_results_incomplete(trial));
-        before.min_by_key(|(_, cause)| cause.at).map(|(key, _)| key.clone())
+        if trial.phases.get(phase).is_some() { None } else { self.first_of_trial(trial) }
     }
 
     /// Returns the cause that prevented `check` from printing what it should, if there is one.
@@ -72,12 +63,8 @@ impl Finder<'_> {
         let earlier = || self.causes.iter().find(|(_, cause)| follows(cause)).map(|(key, _)| key.clone());
         let is_unkept = trial.check.as_ref().is_some_and(|check| check.stdout.unkept().is_some());
         let unkept = || {
-            let is_own = |cause: &Cause| {
-                matches!(cause.kind, Kind::Unwritten(_))
-                    && cause.workers.is_empty()
-                    && cause.trial == Some(trial.number)
-            };
-            self.causes.iter().find(|(_, cause)| is_own(cause)).map(|(key, _)| key.clone())
+            let is_own = |remark: &Remark| remark.worker.is_none() && remark.trial == Some(trial.number);
+            self.run.unwritten.iter().position(is_own).map(Key::Unwritten)
         };
         let own = self.first([Key::Check(trial.number)]).or_else(earlier);
         own.or_else(|| is_unkept.then(unkept).flatten())

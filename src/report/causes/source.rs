@@ -16,9 +16,8 @@ pub(super) enum Reads {
 
 /// Returns the source of a metric in this trial.
 pub(super) fn reads(run: &Run, trial: &Trial, measured: &Measured) -> Reads {
-    let metrics = run.plan().map_or(&[][..], |plan| &plan.metrics);
     // A metric that only `check` printed has no section in the test file.
-    let Some(metric) = metrics.iter().find(|metric| metric.name == *measured.metric) else { return Reads::Check };
+    let Some(metric) = run.plan().and_then(|plan| plan.metric(&measured.metric)) else { return Reads::Check };
     let trial = trial.number;
     let steps: Vec<StepReference> = match &metric.source {
         Some(Source::Check) => return Reads::Check,
@@ -37,8 +36,7 @@ pub(super) fn reads(run: &Run, trial: &Trial, measured: &Measured) -> Reads {
 /// Returns the steps of a worker that fetch files.
 fn fetches(run: &Run, trial: u32, worker: WorkerId) -> Vec<StepReference> {
     let Some(own) = run.worker_in(trial, worker) else { return Vec::new() };
-    let all =
-        Phase::ALL.into_iter().flat_map(|phase| own.steps[phase].iter().enumerate().map(move |step| (phase, step)));
+    let all = own.steps.iter().flat_map(|(phase, steps)| steps.iter().enumerate().map(move |step| (phase, step)));
     let fetches = all.filter(|(_, (_, step))| matches!(step.action, Action::Fetch(_)));
     fetches.map(|(phase, (position, _))| StepReference { trial, phase, worker, position }).collect()
 }

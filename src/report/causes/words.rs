@@ -168,15 +168,13 @@ impl Consequence {
             Effect::Metrics => self.missing_metrics(run),
             Effect::NotReset => format!("it is unknown whether Reset ended on {who}"),
             Effect::Trials(count, again) => {
-                let were = if *count == 1 { "1 trial was".to_owned() } else { format!("{count} trials were") };
+                let were = if *count == 1 { "was" } else { "were" };
                 let why = again.as_ref().map(|why| format!(", because {who} could not be reached again: {why}"));
-                format!("{were} not run{}", why.unwrap_or_default())
+                format!("{} {were} not run{}", words::counted(*count as usize, "trial"), why.unwrap_or_default())
             }
         }
     }
-}
 
-impl Consequence {
     /// Describes the missing metrics.
     fn missing_metrics(&self, run: &Run) -> String {
         let of = trials(run, self.trials.iter().copied());
