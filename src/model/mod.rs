@@ -79,7 +79,7 @@ pub(crate) use named::named;
 pub use names::Names;
 pub use network::{Network, is_loopback, is_loopback_host};
 pub(crate) use object::object;
-pub use os_error::{is_timeout, words};
+pub use os_error::words;
 pub use outcome::{Attempt, Ending, Excuse, Forced, Outcome, StepResult};
 pub use output::{Output, OutputSource, Stream, Unkept};
 pub use phase::{PHASES_COMPLETE, PHASES_COMPLETE_MESSAGE, Phase, PhaseMap};

@@ -10,8 +10,6 @@ use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
-
 use super::local_socket::{Found, NAMES, connect_or_listen};
 use crate::model::{PlayerTime, words};
 use crate::sys;
@@ -94,31 +92,19 @@ pub(super) fn take(hello: &Hello) -> Taken {
 /// Asks the player that has the socket.
 fn ask(stream: &UnixStream, hello: &Hello) -> io::Result<Taken> {
     sys::send_with(stream, &frame(&Greeting::Hello(hello.clone()).encode()), &[])?;
-    let (end, wait) = (Instant::now() + Wait::MachineHolder.time(), Wait::MachineHolder);
-    let mut decoder = FrameDecoder::new(bounds::ANSWER.most() as u64);
+    let deadline = Instant::now() + Wait::MachineHolder.time();
     let (mut buffer, mut passed) = (vec![0; 16 << 10], Vec::new());
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        match wait.poll(&mut [PollFd::new(stream, PollFlags::IN)], Some(left)) {
-            Ok(0) => return Err(ErrorKind::TimedOut.into()),
-            Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        }
+    let answer = FrameDecoder::new(bounds::ANSWER.most() as u64).wait_for_frame(|decoder| {
+        Wait::MachineHolder.readable(stream, deadline)?;
         let (count, descriptors) = sys::receive_with(stream, &mut buffer)?;
         passed.extend(descriptors);
         decoder.push(&buffer[..count]);
-        let answer = match decoder.next_frame() {
-            Ok(Some(answer)) => Greeting::decode(&answer)?,
-            Ok(None) if count == 0 => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(None) => continue,
-            Err(error) => return Err(io::Error::new(ErrorKind::InvalidData, error.to_string())),
-        };
-        return match (answer, passed.pop()) {
-            (Greeting::Refused(refusal), _) => Ok(Taken::Refused(refusal)),
-            (_, Some(socket)) => Ok(Taken::Held(socket.into())),
-            _ => Err(ErrorKind::InvalidData.into()),
-        };
+        Ok(count)
+    })?;
+    match (Greeting::decode(&answer)?, passed.pop()) {
+        (Greeting::Refused(refusal), _) => Ok(Taken::Refused(refusal)),
+        (_, Some(socket)) => Ok(Taken::Held(socket.into())),
+        _ => Err(ErrorKind::InvalidData.into()),
     }
 }
 

@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
@@ -68,22 +69,11 @@ pub(super) fn take_name() {
 
 /// Reads the first message, and nothing after it.
 fn hello() -> io::Result<Vec<u8>> {
-    let mut decoder = FrameDecoder::new(bounds::ANSWER.most() as u64);
     let input = io::stdin();
-    let mut descriptors = [PollFd::new(&input, PollFlags::IN)];
-    loop {
-        if Wait::Caller.poll(&mut descriptors, None) == Ok(0) {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        if decoder.read(&input)? == 0 {
-            return Err(io::Error::new(ErrorKind::UnexpectedEof, decoder.end().to_string()));
-        }
-        match decoder.next_frame() {
-            Ok(Some(payload)) => return Ok(payload),
-            Ok(None) => {}
-            Err(error) => return Err(io::Error::new(ErrorKind::InvalidData, error.to_string())),
-        }
-    }
+    FrameDecoder::new(bounds::ANSWER.most() as u64).wait_for_frame(|decoder| {
+        Wait::Caller.readable(&input, Instant::now() + Wait::Caller.time())?;
+        decoder.read(&input)
+    })
 }
 
 /// Connects to the player of a session. If there is none, starts it, and also returns a pipe that closes when the

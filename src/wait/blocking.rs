@@ -52,6 +52,19 @@ impl Wait {
         poll(descriptors, timeout.as_ref())
     }
 
+    /// Waits until a stream can be read, or has ended.
+    ///
+    /// # Errors
+    ///
+    /// As poll(2); `TimedOut` if that is not so at `deadline`.
+    pub fn readable(self, stream: impl AsFd, deadline: Instant) -> io::Result<()> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match self.poll(&mut [PollFd::new(&stream, PollFlags::IN)], Some(left))? {
+            0 => Err(io::ErrorKind::TimedOut.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Waits until the reader of a stream has made room for a page. Returns whether there is room. A stream that cannot
     /// be polled, or has an error, has room: a write does not block there.
     pub fn has_room(self, stream: &impl AsFd, time: Duration) -> bool {
@@ -88,15 +101,6 @@ impl Wait {
     /// Sleeps.
     pub fn pause(self, time: Duration) {
         std::thread::sleep(self.within(time));
-    }
-
-    /// Limits each later read from a blocking socket to this time.
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of setsockopt(2).
-    pub fn limit_reads(self, socket: impl AsFd, time: Duration) -> io::Result<()> {
-        Ok(set_socket_timeout(socket, Timeout::Recv, Some(self.within(time)))?)
     }
 
     /// Limits each later write to a blocking socket to this time.

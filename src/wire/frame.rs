@@ -1,6 +1,6 @@
 //! Frames: a length of four bytes and a payload.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 
 use thiserror::Error;
@@ -151,6 +151,27 @@ impl FrameDecoder {
         let start = self.from + 4;
         self.from = start + length;
         Ok(Some(&self.buffer[start..self.from]))
+    }
+
+    /// The next whole payload of a stream that is read for it: `more` waits until something is there and adds it, or says that
+    /// the stream has ended by adding nothing.
+    ///
+    /// # Errors
+    ///
+    /// What `more` says; `UnexpectedEof` if the stream has ended before, and `InvalidData` if the frame is over the limit.
+    pub fn wait_for_frame(&mut self, mut more: impl FnMut(&mut Self) -> io::Result<usize>) -> io::Result<Vec<u8>> {
+        loop {
+            let invalid = |error: FrameError| io::Error::new(ErrorKind::InvalidData, error.to_string());
+            if let Some(payload) = self.next_frame().map_err(invalid)? {
+                return Ok(payload);
+            }
+            match more(self) {
+                Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, self.end().to_string())),
+                Ok(_) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Returns what the end of the stream means at this point.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::conduct::event::End;
-use crate::model::{is_timeout, on_one_line, words};
+use crate::model::{on_one_line, words};
 use crate::wait::Wait;
 use crate::wire::seed::{SeedPhase, decode_result, encode_run};
 use crate::wire::trace::Tap;
@@ -33,7 +33,7 @@ pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), End>
     let (tap, message) = (Tap::new(player), frame(&phase.encode()));
     stream.write_all(&message).map_err(failed)?;
     tap.sent(&message);
-    let payload = answer(&mut stream).map_err(failed)?;
+    let payload = answer(&stream).map_err(failed)?;
     tap.received_frame(&payload);
     match decode_result(&payload) {
         Ok((0, _)) => Ok(()),
@@ -42,25 +42,17 @@ pub(super) fn download(player: SocketAddr, phase: &SeedPhase) -> Result<(), End>
     }
 }
 
-fn answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+fn answer(stream: &TcpStream) -> io::Result<Vec<u8>> {
     let deadline = Instant::now() + LIMIT;
-    let mut decoder = FrameDecoder::new(LARGEST_ANSWER);
-    loop {
-        if let Some(payload) = decoder.next_frame().map_err(io::Error::other)? {
-            return Ok(payload);
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::Error::other("no answer was received"));
-        }
-        Wait::PythonAnswer.limit_reads(&*stream, left)?;
-        match decoder.read(&*stream) {
-            Ok(0) => return Err(io::Error::other("the connection was closed without an answer")),
-            Ok(_) => {}
-            Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let answer = FrameDecoder::new(LARGEST_ANSWER).wait_for_frame(|decoder| {
+        Wait::PythonAnswer.readable(stream, deadline)?;
+        decoder.read(stream)
+    });
+    answer.map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => io::Error::other("no answer was received"),
+        io::ErrorKind::UnexpectedEof => io::Error::other("the connection was closed without an answer"),
+        _ => error,
+    })
 }
 
 /// Starts what was downloaded. The connection stays open while it runs; its keepalive is the heartbeat.
