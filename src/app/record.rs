@@ -1,5 +1,7 @@
-//! Reads the record of a run from its folder: the configurations of its generations, and the outputs of its steps.
+//! Reads the record of a run from its folder: the configurations of its generations, and the outputs of its steps. It also
+//! writes the configuration.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -9,11 +11,12 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
+use super::changes;
 use super::journal::{CONFIGURATION, EVENTS};
 use crate::conduct::{ResultsFolder, aside};
 use crate::config::resolve_metrics;
-use crate::model::{OutputSource, Stamped, on_one_line};
-use crate::report::Replay;
+use crate::model::{OutputSource, Plan, Stamped, on_one_line};
+use crate::report::{Replay, configuration_json};
 use crate::telemetry;
 
 /// Finds the output of a stream from its path and the attempt at its trial.
@@ -112,6 +115,18 @@ pub(super) fn configurations(folder: &ResultsFolder) -> io::Result<Vec<String>> 
     }
     all.extend(read(folder, CONFIGURATION)?);
     Ok(all)
+}
+
+/// Writes the configuration of a run that sends files with these digests, and returns it.
+pub(super) fn write_configuration(
+    folder: &ResultsFolder,
+    plan: &Plan,
+    files: &BTreeMap<String, String>,
+) -> io::Result<String> {
+    let mut text = Vec::new();
+    configuration_json(plan, &changes::digest(plan, files), &mut text)?;
+    folder.write(CONFIGURATION, &text, 0o666)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Returns a function that finds the outputs of the run in this folder.

@@ -11,17 +11,16 @@
 //! | `trial-1/WORKER/` | what the worker fetched; the connection actors write there |
 
 use std::fs::{self, File};
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use rustix::fs::OFlags;
 
-use super::changes;
 use super::identity::{IDENTITY, Identity};
 use super::journal::{CONFIGURATION, EVENTS, Journal};
 use super::messages;
+use super::record;
 use super::replayed::Replayed;
 use super::report_file;
 use super::resume::{self, Resumed};
@@ -61,11 +60,9 @@ pub(super) fn open(
     let opened = ResultsFolder::make(results, run.as_str()).map_err(|(path, error)| refused(&path, &error))?;
     let mut reporters = NamedReporters::new();
     if let Some((plan, identity)) = begun {
-        let path = folder.join(CONFIGURATION);
-        write_plan(plan, identity, &path)
-            .map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
-        let path = folder.join(IDENTITY);
-        identity.write(&opened).map_err(|error| messages::cannot_write(&path.display().to_string(), &error))?;
+        let failed = |name: &str, error: std::io::Error| messages::cannot_write(&folder.join(name).display().to_string(), &error);
+        record::write_configuration(&opened, plan, &identity.files).map_err(|error| failed(CONFIGURATION, error))?;
+        identity.write(&opened).map_err(|error| failed(IDENTITY, error))?;
         reporters.push(latest(results, run));
     }
     let kept = keep(&folder, &opened, reporters, record, report_file::create_new)?;
@@ -164,10 +161,4 @@ fn link(results: &Path, run: &RunId) -> std::io::Result<()> {
     fs::rename(&fresh, results.join("latest")).inspect_err(|_| {
         let _ = fs::remove_file(&fresh);
     })
-}
-
-fn write_plan(plan: &Plan, identity: &Identity, path: &Path) -> std::io::Result<()> {
-    let mut writer = BufWriter::new(File::create_new(path)?);
-    report::configuration_json(plan, &changes::digest(plan, &identity.files), &mut writer)?;
-    std::io::Write::flush(&mut writer)
 }

@@ -13,14 +13,13 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use super::changes;
 use super::compare::run_folders;
 use super::identity::{IDENTITY, Identity};
-use super::journal::{CONFIGURATION, EVENTS};
+use super::journal::EVENTS;
 use super::record;
 use super::replayed::{Recorded, whole};
 use crate::cli::{self, Command, ConductArguments};
 use crate::conduct::{History, ResultsFolder, Resumption, set_aside};
 use crate::config;
 use crate::model::{Plan, RunId, on_one_line};
-use crate::report::configuration_json;
 
 /// The maximum number of runs that a message names.
 const NAMED: usize = 3;
@@ -232,8 +231,6 @@ impl Resumed {
         let Decided { generation, done, files } = decided;
         let failed = |error: io::Error| format!("cannot resume run `{run}`: {error}");
         let folder = &recorded.folder;
-        let mut written = Vec::new();
-        configuration_json(plan, &changes::digest(plan, &files), &mut written).map_err(failed)?;
         events.set_len(recorded.length).map_err(failed)?;
         if generation > history.generation {
             // A later configuration may exist, from an attempt to resume the run that did not succeed.
@@ -242,8 +239,7 @@ impl Resumed {
                 recorded.configurations.get(last).or(recorded.configurations.last()).cloned().unwrap_or_default();
             folder.write(&record::earlier(history.generation), text.as_bytes(), 0o666).map_err(failed)?;
         }
-        folder.write(CONFIGURATION, &written, 0o666).map_err(failed)?;
-        let written = String::from_utf8_lossy(&written).into_owned();
+        let written = record::write_configuration(folder, plan, &files).map_err(failed)?;
         let is_due = |trial| !done.contains(&trial);
         let attempts = set_aside(folder, &history.attempts(), is_due)
             .map_err(|error| format!("cannot move aside what is left in `{}`: {error}", path.display()))?;
