@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::config::{Diagnostic, Diagnostics};
 use crate::model::{
-    Action, BarrierResult, Event, Excuse, Phase, Plan, PlayerDescription, Reporter, Stamped, StepReference, StepResult,
-    WorkerId, on_one_line,
+    Action, BarrierResult, Event, Excuse, Measured, Phase, Plan, PlayerDescription, Reporter, Stamped, StepReference,
+    StepResult, WorkerId, on_one_line,
 };
 use crate::report::{counted, skew_of_several};
 
@@ -140,7 +140,7 @@ impl LogReporter {
                 tracing::debug!("Trial {trial}: check {}", result.outcome.in_detail());
             }
             Event::MeasuringStarted { trial, .. } => tracing::debug!("Trial {trial}: measuring begins"),
-            Event::Measured { trial, metric, worker, unit, measurement } => {
+            Event::Measured { trial, measured: Measured { metric, worker, unit, measurement } } => {
                 let (about, text) = (self.about(*worker), measurement.text(unit.as_deref()));
                 tracing::debug!("Trial {trial}: {about}{metric}: {}", on_one_line(&text));
             }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::messages::{self, Refused};
 use crate::conduct::{History, ResultsFolder};
 use crate::config::load_metrics;
-use crate::metric::{Files, Left, Measured, measure};
+use crate::metric::{Files, Left, measure};
 use crate::model::{Conclusion, Event, Plan, Reason, Stamped, Verdict};
 
 /// Replaces the measurements among the events of a recorded run.
@@ -102,13 +102,11 @@ impl Remeasure {
         if !all.is_empty() {
             events.push(Event::MeasuringStarted { trial, verdict: before });
         }
-        for own in all {
-            let failure = plan.and_then(|plan| own.failure(plan, trial));
-            if failure.is_some() {
+        for measured in all {
+            if plan.is_some_and(|plan| measured.failure(plan, trial, before == Verdict::Passed).is_some()) {
                 verdict = verdict.max(Verdict::Failed);
             }
-            let Measured { metric, worker, unit, measurement } = own;
-            events.push(Event::Measured { trial, metric, worker, unit, measurement });
+            events.push(Event::Measured { trial, measured });
         }
         self.ended.insert(trial, (verdict, recorded));
         events.push(Event::TrialEnded { trial, verdict });

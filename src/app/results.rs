@@ -60,7 +60,9 @@ pub(super) fn open(
     let opened = ResultsFolder::make(results, run.as_str()).map_err(|(path, error)| refused(&path, &error))?;
     let mut reporters = NamedReporters::new();
     if let Some((plan, identity)) = begun {
-        let failed = |name: &str, error: std::io::Error| messages::cannot_write(&folder.join(name).display().to_string(), &error);
+        let failed = |name: &str, error: std::io::Error| {
+            messages::cannot_write(&folder.join(name).display().to_string(), &error)
+        };
         record::write_configuration(&opened, plan, &identity.files).map_err(|error| failed(CONFIGURATION, error))?;
         identity.write(&opened).map_err(|error| failed(IDENTITY, error))?;
         reporters.push(latest(results, run));

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::coordinator::{Judge, Past, Todo, how};
-use crate::metric::Measured;
 use crate::model::{
     ClockAnchor, ConductorTime, Event, Plan, PointId, PrintedVersion, Reason, Schedule, Slot, Stamped, Verdict,
     WorkerId,
@@ -92,13 +91,9 @@ impl History {
             Event::CheckEnded { trial: of, result } if of == trial => judge.check(*of, &result.outcome),
             Event::OutputFailed { text, .. } => judge.not_carried_out(text.clone()),
             Event::MeasuringStarted { verdict, .. } => self.unmeasured = Some(*verdict),
-            // A value that is missing in a trial that had not passed is a consequence of that.
-            Event::Measured { trial: of, metric, worker, unit, measurement }
-                if of == trial && (self.unmeasured == Some(Verdict::Passed) || measurement.value().is_some()) =>
-            {
-                let (metric, unit, measurement) = (metric.clone(), unit.clone(), measurement.clone());
-                let measured = Measured { metric, worker: *worker, unit, measurement };
-                let failure = self.plan.as_ref().and_then(|(plan, _)| measured.failure(plan, *trial));
+            Event::Measured { trial: of, measured } if of == trial => {
+                let had_passed = self.unmeasured == Some(Verdict::Passed);
+                let failure = self.plan.as_ref().and_then(|(plan, _)| measured.failure(plan, *trial, had_passed));
                 if let Some(text) = failure {
                     judge.fails(text);
                 }

@@ -8,8 +8,8 @@ use std::io::{self, Read};
 
 use crossbeam_channel::{Receiver, TryRecvError};
 
-use crate::metric::{Files, Left, Measured, measure};
-use crate::model::Plan;
+use crate::metric::{Files, Left, measure};
+use crate::model::{Measured, Plan};
 
 use super::results_folder::ResultsFolder;
 

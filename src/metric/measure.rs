@@ -8,44 +8,14 @@ use super::missing::usable;
 use super::printed::{self, printed};
 use super::{Files, Left, Missing, Picked, Reading, text};
 use crate::model::{
-    Across, Extract, Measurement, Metric, MetricName, Mode, Outcome, Phase, Pick, Plan, PlannedStep, Source, Step,
-    StepReference, StepResult, Stream, WorkerId, counted, shown_number,
+    Across, Extract, Measured, Measurement, Metric, MetricName, Mode, Outcome, Phase, Pick, Plan, PlannedStep, Source,
+    Step, StepReference, StepResult, Stream, WorkerId, counted, shown_number,
 };
 
 /// The unit of durations.
 const SECONDS: &str = "s";
 /// The source of the metrics of `check`, for messages.
 const OF_CHECK: &str = "the standard output of `check`";
-
-/// The result of measuring a metric.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Measured {
-    /// The name of the metric.
-    pub metric: MetricName,
-    /// The worker that the value belongs to, if it is that of a single worker.
-    pub worker: Option<WorkerId>,
-    /// The unit.
-    pub unit: Option<String>,
-    /// The result.
-    pub measurement: Measurement,
-}
-
-impl Measured {
-    /// Describes how it makes this trial fail, if it does: `metric rate on client of trial 2: 902, expected == 901`.
-    /// Metrics do not make warm-up trials fail.
-    pub fn failure(&self, plan: &Plan, trial: u32) -> Option<String> {
-        if plan.is_warm_up(trial) {
-            return None;
-        }
-        let Self { metric, worker, unit, measurement } = self;
-        let expect = plan.metric(metric).and_then(|planned| planned.expect.as_ref());
-        let expect = expect.filter(|_| measurement.value().is_some());
-        let expected = expect.map(|expect| format!(", expected {expect}")).unwrap_or_default();
-        let on = worker.map(|worker| format!(" on {}", plan.name(worker))).unwrap_or_default();
-        let text = measurement.text(unit.as_deref());
-        measurement.is_failure().then(|| format!("metric `{metric}`{on} of trial {trial}: {text}{expected}"))
-    }
-}
 
 /// A number, or why there is none: the place where it was expected, and what is there.
 type Found = Result<f64, String>;

@@ -15,7 +15,7 @@ mod reading;
 mod text;
 
 pub use left::Left;
-pub use measure::{Measured, measure, unmeasured};
+pub use measure::{measure, unmeasured};
 pub use missing::{LARGEST, Missing};
 pub use pick::Picked;
 pub use pointer::Pointer;

@@ -11,9 +11,8 @@ use super::recorded_result::{check_ended, step_ended};
 use super::time::in_nanoseconds;
 use super::trial_started;
 use super::{
-    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Hint, Measurement, MetricName, Output, Phase, Plan,
-    PlayerDescription, PrecisionJudgement, PrintedVersion, Slot, Start, StartSkew, StepReference, StepResult, Stream,
-    Verdict, WorkerId,
+    BarrierResult, ClockAnchor, Conclusion, ConductorTime, Hint, Measured, Output, Phase, Plan, PlayerDescription,
+    PrecisionJudgement, PrintedVersion, Slot, Start, StartSkew, StepReference, StepResult, Stream, Verdict, WorkerId,
 };
 
 /// An event with the time at which the conductor saw it.
@@ -279,16 +278,9 @@ pub enum Event {
     Measured {
         /// The trial.
         trial: u32,
-        /// The name of the metric.
-        metric: MetricName,
-        /// The worker that the value belongs to. `None` if the value combines several workers or comes from `check`.
-        worker: Option<WorkerId>,
-        /// The unit of the value.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        unit: Option<String>,
         /// The result of the measurement.
         #[serde(flatten)]
-        measurement: Measurement,
+        measured: Measured,
     },
     /// A trial ended.
     TrialEnded {

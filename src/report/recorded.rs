@@ -12,9 +12,10 @@ use snapbox::{Data, assert_data_eq};
 use super::record_reporter::{RecordReporter, Render};
 use super::{Format, Style, reporter};
 use crate::model::{
-    Bound, ClockAnchor, Conclusion, ConductorTime, Ending, Event, Gate, Hint, Measurement, MetricName, Mode, Order,
-    Outcome, Output, Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Point, PointId, Reason, Reporter, Rounds,
-    Schedule, Stamped, Start, StartSkew, Step, StepReference, StepResult, Verdict, WorkerId, WorkerPlan, testing,
+    Bound, ClockAnchor, Conclusion, ConductorTime, Ending, Event, Gate, Hint, Measured, Measurement, MetricName, Mode,
+    Order, Outcome, Output, Phase, PhaseMap, Plan, PlayerDescription, PlayerTime, Point, PointId, Reason, Reporter,
+    Rounds, Schedule, Stamped, Start, StartSkew, Step, StepReference, StepResult, Verdict, WorkerId, WorkerPlan,
+    testing,
 };
 
 /// Returns a style for tests: no color, UTC.
@@ -340,7 +341,7 @@ pub(super) fn measured() -> Vec<Stamped> {
         };
         let verdict = if measurement.is_failure() { Verdict::Failed } else { Verdict::Passed };
         let (metric, unit) = (MetricName::new("goodput").unwrap(), Some("Mbit/s".to_owned()));
-        run.add(Event::Measured { trial, metric, worker: None, unit, measurement });
+        run.add(Event::Measured { trial, measured: Measured { metric, worker: None, unit, measurement } });
         run.add(Event::TrialEnded { trial, verdict });
     }
     let reason = "metric `goodput` of trial 6: missing: no number in the standard output of `load` on client in run";

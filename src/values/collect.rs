@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Event, Measurement, Mode, Order, Phase, Plan, Point, Slot, Step, StepReference, StepResult, WorkerId, shown_number,
+    Event, Measured, Measurement, Mode, Order, Phase, Plan, Point, Slot, Step, StepReference, StepResult, WorkerId,
+    shown_number,
 };
 use crate::statistics::{Design, Sample};
 
@@ -97,7 +98,7 @@ impl Collector {
                     trial.before = Some(*verdict);
                 }
             }
-            Event::Measured { metric, worker, unit, measurement, .. } => {
+            Event::Measured { measured: Measured { metric, worker, unit, measurement }, .. } => {
                 let metric = self.metric(metric.as_str(), unit.as_deref(), Kind::Printed);
                 let reading = match measurement {
                     Measurement::Value { value, outside, missing } => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::testing::{add, metric, point, run, series};
 use super::*;
 use crate::model::{
-    Event, Margin, Measurement, MetricName, Phase, Point, PointId, Slot, Verdict as TrialVerdict, WorkerId,
+    Event, Margin, Measured, Measurement, MetricName, Phase, Point, PointId, Slot, Verdict as TrialVerdict, WorkerId,
 };
 use crate::statistics::{Design, Drift, Location, Random, Scale, TrialsNeeded, Verdict};
 
@@ -349,7 +349,7 @@ fn a_metric_that_check_prints_with_another_unit_later_is_one_metric_whose_unit_i
         collector.take(&Event::TrialStarted { trial, slot, attempt: 1 });
         let measurement = Measurement::Value { value: 1.0, outside: false, missing: None };
         let (metric, unit) = (MetricName::new("latency").unwrap(), unit.map(str::to_owned));
-        collector.take(&Event::Measured { trial, metric, worker: None, unit, measurement });
+        collector.take(&Event::Measured { trial, measured: Measured { metric, worker: None, unit, measurement } });
         collector.take(&Event::TrialEnded { trial, verdict: TrialVerdict::Passed });
     }
     let values = collector.values();

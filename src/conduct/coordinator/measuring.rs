@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::metric::{Measured, unmeasured};
-use crate::model::{Event, Verdict};
+use crate::metric::unmeasured;
+use crate::model::{Event, Measured, Verdict};
 use crate::wait::Wait;
 
 use super::{Action, Coordinator, Stage};
@@ -36,15 +36,12 @@ impl Coordinator {
         if self.plan.metrics.is_empty() && !all.is_empty() {
             self.measuring_starts();
         }
-        // A value that is missing in a trial that did not pass is a consequence of that.
-        let has_passed = self.verdict_so_far() == Verdict::Passed;
-        for own in all {
-            let failure = own.failure(&self.plan, trial);
-            if let Some(text) = failure.filter(|_| has_passed || own.measurement.value().is_some()) {
+        let had_passed = self.verdict_so_far() == Verdict::Passed;
+        for measured in all {
+            if let Some(text) = measured.failure(&self.plan, trial, had_passed) {
                 self.judge.fails(text);
             }
-            let Measured { metric, worker, unit, measurement } = own;
-            self.report(Event::Measured { trial, metric, worker, unit, measurement });
+            self.report(Event::Measured { trial, measured });
         }
         self.trial_over();
     }

@@ -35,8 +35,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::metric::Measured;
-use crate::model::{Blame, ClockAnchor, ConductorTime, Event, Phase, PhaseId, Plan, PrintedVersion, WorkerId};
+use crate::model::{
+    Blame, ClockAnchor, ConductorTime, Event, Measured, Phase, PhaseId, Plan, PrintedVersion, WorkerId,
+};
 
 use super::event::{CheckEnd, Command, ConnectionEvent, End};
 use super::history::Resumption;

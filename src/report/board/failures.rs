@@ -41,7 +41,7 @@ impl Failures {
             Event::StepEnded { result, .. } | Event::SpawnedEnded { result, .. } => {
                 !matches!(result.outcome, Outcome::Passed | Outcome::Spawned)
             }
-            Event::Measured { measurement, .. } => measurement.is_failure(),
+            Event::Measured { measured, .. } => measured.measurement.is_failure(),
             Event::CheckEnded { .. }
             | Event::BarrierEnded { .. }
             | Event::PhaseEnded { .. }

@@ -6,8 +6,8 @@ use super::super::Run;
 use super::super::recorded::{Recording, left, plan, worker};
 use super::{causes, shown};
 use crate::model::{
-    Conclusion, Ending, Event, Measurement, MetricName, Outcome, Phase, PlannedStep, Source, Stamped, Step, StepResult,
-    Stream, Verdict, WorkerId,
+    Conclusion, Ending, Event, Measured, Measurement, MetricName, Outcome, Phase, PlannedStep, Source, Stamped, Step,
+    StepResult, Stream, Verdict, WorkerId,
 };
 
 /// Returns the titles of the causes, each with its consequences.
@@ -140,7 +140,8 @@ fn a_metric_of_a_range_follows_only_from_what_its_workers_did() {
         run.phase_done(Phase::Run);
         let measurement = Measurement::Missing("no number".to_owned());
         let metric = MetricName::new("rate").unwrap();
-        run.add(Event::Measured { trial: 1, metric, worker: None, unit: None, measurement });
+        let measured = Measured { metric, worker: None, unit: None, measurement };
+        run.add(Event::Measured { trial: 1, measured });
         told(&run.over(Verdict::Failed, Vec::new())).len()
     };
     assert_eq!([missing(1), missing(2)], [1, 2]);

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Remark, Run};
-use crate::model::{ConductorTime, Event, Hint, Phase, Plan, Schedule, Slot, StepReference, StepResult, WorkerId};
+use crate::model::{
+    self, ConductorTime, Event, Hint, Phase, Plan, Schedule, Slot, StepReference, StepResult, WorkerId,
+};
 use crate::report::sorted_map::SortedMap;
 use crate::report::trial::{Measured, PhaseOfTrial, Recorded, Trial, WorkerOfPhase};
 
@@ -95,7 +97,7 @@ impl Run {
                 let own = self.trial(*trial, at);
                 (own.check, own.check_ended) = (Some(Box::new(result.clone())), Some(at));
             }
-            Event::Measured { trial, metric, worker, unit, measurement } => {
+            Event::Measured { trial, measured: model::Measured { metric, worker, unit, measurement } } => {
                 let unit = unit.as_deref().map(|unit| shared(&mut self.units, unit));
                 let metric = shared(&mut self.metric_names, metric);
                 let measured = Measured { at, metric, worker: *worker, unit, measurement: measurement.clone() };

@@ -5,10 +5,9 @@ use std::time::Duration;
 use super::world::World;
 use crate::conduct::coordinator::Input;
 use crate::conduct::testing::plan;
-use crate::metric::Measured;
 use crate::model::{
-    Across, Ending, Event, Measurement, Metric, MetricName, OnFailure, Outcome, Phase, Pick, Plan, PlannedStep, Reason,
-    Source, Stream, Verdict, WorkerId,
+    Across, Ending, Event, Measured, Measurement, Metric, MetricName, OnFailure, Outcome, Phase, Pick, Plan,
+    PlannedStep, Reason, Source, Stream, Verdict, WorkerId,
 };
 
 fn metric() -> Metric {

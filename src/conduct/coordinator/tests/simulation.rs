@@ -10,10 +10,9 @@ use std::time::{Duration, SystemTime};
 use crate::conduct::coordinator::{Action, Coordinator, Input};
 use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::history::Resumption;
-use crate::metric::Measured;
 use crate::model::{
-    Action as StepAction, Bound, ClockAnchor, ConductorTime, Ending, Event, Measurement, Outcome, PhaseId, Plan,
-    PlannedStep, PlayerDescription, Source, Stamped, Step, StepId, StepReference, StepResult, Verdict, WorkerId,
+    Action as StepAction, Bound, ClockAnchor, ConductorTime, Ending, Event, Measured, Measurement, Outcome, PhaseId,
+    Plan, PlannedStep, PlayerDescription, Source, Stamped, Step, StepId, StepReference, StepResult, Verdict, WorkerId,
 };
 
 /// How long a step runs by default.

@@ -7,10 +7,9 @@ use std::time::{Duration, SystemTime};
 use crate::conduct::coordinator::{Action, Coordinator, Input};
 use crate::conduct::event::{Command, ConnectionEvent, End};
 use crate::conduct::testing::start_at;
-use crate::metric::Measured;
 use crate::model::{
-    ClockAnchor, Conclusion, ConductorTime, Ending, Event, Mode, Outcome, Phase, PhaseId, Plan, PlayerDescription,
-    StepId, StepResult, WorkerId,
+    ClockAnchor, Conclusion, ConductorTime, Ending, Event, Measured, Mode, Outcome, Phase, PhaseId, Plan,
+    PlayerDescription, StepId, StepResult, WorkerId,
 };
 
 /// The reason why players leave in these tests.
