@@ -65,7 +65,7 @@ impl History {
                 let point = self.plan.as_ref().map_or("", |(plan, _)| plan.point_name(slot.point)).to_owned();
                 let (number, round, warm_up) = (*attempt, slot.round, slot.warm_up);
                 self.trials.insert(*trial, Attempt { number, point, round, warm_up, end: None });
-                self.open = self.plan.as_ref().map(|(plan, _)| (*trial, Judge::new(Arc::clone(plan))));
+                self.open = Some((*trial, Judge::default()));
                 self.unmeasured = None;
             }
             Event::TrialEnded { trial, verdict } => {
@@ -81,20 +81,19 @@ impl History {
     }
 
     fn judge(&mut self, event: &Event) {
-        let Some((trial, judge)) = &mut self.open else { return };
+        let (Some((plan, _)), Some((trial, judge))) = (&self.plan, &mut self.open) else { return };
         match event {
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result }
-                if step.trial == *trial && judge.counts(*step, &result.outcome) =>
+                if step.trial == *trial && result.outcome.fails(plan.step(*step), step.phase) =>
             {
-                judge.failed(*step, &how(result));
+                judge.failed(plan, *step, &how(result));
             }
-            Event::CheckEnded { trial: of, result } if of == trial => judge.check(*of, &result.outcome),
+            Event::CheckEnded { trial: of, result } if of == trial => judge.check(plan, *of, &result.outcome),
             Event::OutputFailed { text, .. } => judge.not_carried_out(text.clone()),
             Event::MeasuringStarted { verdict, .. } => self.unmeasured = Some(*verdict),
             Event::Measured { trial: of, measured } if of == trial => {
                 let had_passed = self.unmeasured == Some(Verdict::Passed);
-                let failure = self.plan.as_ref().and_then(|(plan, _)| measured.failure(plan, *trial, had_passed));
-                if let Some(text) = failure {
+                if let Some(text) = measured.failure(plan, *trial, had_passed) {
                     judge.fails(text);
                 }
             }
@@ -104,8 +103,7 @@ impl History {
 
     /// The reason for the verdict of the run that follows from failures in its trials.
     pub(crate) fn failed(&self) -> Option<Reason> {
-        let (plan, _) = self.plan.as_ref()?;
-        let mut judge = Judge::new(Arc::clone(plan));
+        let mut judge = Judge::default();
         self.trials.values().filter_map(|attempt| attempt.end.clone()).for_each(|past| judge.recall(past));
         judge.conclude(None, true).reasons.into_iter().find(|reason| matches!(reason, Reason::Failed(_)))
     }

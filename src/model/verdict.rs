@@ -6,11 +6,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::named::named;
 use super::{Hint, signal_name};
 
-/// The verdict of a trial or of a whole run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// How a trial, or a run as a whole, went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Every step that counts passed, on every worker.
+    #[default]
     Passed,
     /// A step that counts failed.
     Failed,

@@ -1,6 +1,4 @@
-//! The verdicts of each trial and of the run, with the reasons.
-
-use std::sync::Arc;
+//! The verdicts: of each trial, and of the run with its reasons.
 
 use crate::conduct::event::End;
 use crate::model::{Conclusion, Hint, Outcome, Plan, Reason, StepReference, StepResult, Verdict, WorkerId};
@@ -14,10 +12,9 @@ pub(in crate::conduct) struct Past {
     not_carried_out: Vec<String>,
 }
 
-/// Collects everything that counts against a run.
-#[derive(Debug)]
+/// Gathers what speaks against a run.
+#[derive(Debug, Default)]
 pub(in crate::conduct) struct Judge {
-    plan: Arc<Plan>,
     not_carried_out: Vec<String>,
     incomplete: Vec<String>,
     first_failure: Option<String>,
@@ -31,20 +28,6 @@ pub(in crate::conduct) struct Judge {
 }
 
 impl Judge {
-    pub(in crate::conduct) fn new(plan: Arc<Plan>) -> Self {
-        Self {
-            plan,
-            not_carried_out: Vec::new(),
-            incomplete: Vec::new(),
-            first_failure: None,
-            failures: 0,
-            recalled: 0,
-            trial: Verdict::Passed,
-            worst: Verdict::Passed,
-            hints: Vec::new(),
-        }
-    }
-
     /// Records that the run, or a part of it, could not be carried out. The same text is recorded once.
     pub(in crate::conduct) fn not_carried_out(&mut self, text: String) {
         if !self.not_carried_out.contains(&text) {
@@ -58,10 +41,10 @@ impl Judge {
         self.incomplete.push(text);
     }
 
-    /// Records that a worker was lost.
-    pub(super) fn lost(&mut self, worker: WorkerId, end: &End) {
+    /// A worker could not be heard of any more.
+    pub(super) fn lost(&mut self, plan: &Plan, worker: WorkerId, end: &End) {
         self.hint(end.hint);
-        self.incomplete.push(format!("worker `{}` was lost: {}", self.plan.name(worker), end.reason));
+        self.incomplete.push(format!("worker `{}` was lost: {}", plan.name(worker), end.reason));
     }
 
     /// Records what the user can do about the run.
@@ -71,15 +54,10 @@ impl Judge {
         }
     }
 
-    /// Whether this outcome makes its trial fail.
-    pub(in crate::conduct) fn counts(&self, step: StepReference, outcome: &Outcome) -> bool {
-        outcome.fails(self.plan.step(step), step.phase)
-    }
-
-    /// Records that a step failed in a way that counts.
-    pub(in crate::conduct) fn failed(&mut self, step: StepReference, how: &str) {
+    /// A step failed in a way that counts.
+    pub(in crate::conduct) fn failed(&mut self, plan: &Plan, step: StepReference, how: &str) {
         let StepReference { trial, phase, worker, .. } = step;
-        let (label, name, trial) = (self.plan.label(step), self.plan.name(worker), self.plan.trial_text(trial));
+        let (label, name, trial) = (plan.label(step), plan.name(worker), plan.trial_text(trial));
         self.fails(format!("step `{label}` {how} on worker `{name}` in {phase} of {trial}"));
     }
 
@@ -95,10 +73,9 @@ impl Judge {
         self.trial
     }
 
-    /// Records the result of `check`. A check that could not be started has not judged the trial: the conductor is to
-    /// blame.
-    pub(in crate::conduct) fn check(&mut self, trial: u32, outcome: &Outcome) {
-        let of = self.plan.trial_text(trial);
+    /// What the test's own check came to. One that could not be started has not judged the trial: that is our trouble.
+    pub(in crate::conduct) fn check(&mut self, plan: &Plan, trial: u32, outcome: &Outcome) {
+        let of = plan.trial_text(trial);
         let failed = || format!("`check` of {of} {}", outcome.how_it_failed());
         match outcome {
             Outcome::Passed => {}

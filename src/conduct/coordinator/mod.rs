@@ -200,7 +200,7 @@ impl Coordinator {
             lead: Lead::default(),
             barriers: Barriers::default(),
             barrier_round_trip: Duration::ZERO,
-            judge: Judge::new(Arc::clone(&plan)),
+            judge: Judge::default(),
             precision: plan.wants_precision().then(Precision::default),
             versions: BTreeMap::new(),
             unwritten: BTreeSet::new(),

@@ -112,8 +112,8 @@ impl Coordinator {
         if *outcome == Outcome::Lost {
             let (label, name) = (self.plan.label(step), self.plan.name(step.worker));
             self.judge.incomplete(format!("the result of step `{label}` of worker `{name}` is unknown"));
-        } else if self.judge.counts(step, outcome) {
-            self.judge.failed(step, how);
+        } else if outcome.fails(self.plan.step(step), step.phase) {
+            self.judge.failed(&self.plan, step, how);
             if self.plan.settings.on_failure == OnFailure::Stop {
                 self.rest = self.rest.max(Rest::CollectAndReset);
                 if matches!(self.current(), Some(Phase::Startup | Phase::Run)) {
@@ -191,7 +191,7 @@ impl Coordinator {
     /// Handles the loss of a worker: its open steps are closed, and the other workers continue.
     pub(super) fn lose(&mut self, worker: WorkerId, end: &End) {
         self.comes_no_more(worker, true);
-        self.judge.lost(worker, end);
+        self.judge.lost(&self.plan, worker, end);
         self.report(Event::WorkerLost { worker, reason: end.reason.clone(), hint: end.hint });
         self.close_all(worker, Some(Blame::Worker(worker)));
     }

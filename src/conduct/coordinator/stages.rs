@@ -298,7 +298,7 @@ impl Coordinator {
     pub(super) fn checked(&mut self, CheckEnd { result, left, unkept }: CheckEnd) {
         if self.stage == Stage::Checking {
             let trial = self.trial;
-            self.judge.check(trial, &result.outcome);
+            self.judge.check(&self.plan, trial, &result.outcome);
             if let Some(why) = unkept {
                 self.output_failed(None, format!("cannot save the output of `check` of trial {trial}: {why}"));
             }
