@@ -2,20 +2,19 @@
 //! was wrong need not be repeated.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::messages::{self, Refused};
-use crate::conduct::{History, ResultsFolder};
+use crate::conduct::{Fetched, History, ResultsFolder};
 use crate::config::load_metrics;
-use crate::metric::{Files, Left, measure};
+use crate::metric::{Left, measure};
 use crate::model::{Conclusion, Event, Plan, Reason, Stamped, Verdict};
 
 /// Replaces the measurements among the events of a recorded run.
 pub(super) struct Remeasure {
     config: PathBuf,
-    folder: ResultsFolder,
+    files: Fetched,
     /// The plan with the new metrics, once it is known.
     plan: Option<Arc<Plan>>,
     left: Left,
@@ -32,7 +31,7 @@ impl Remeasure {
     pub(super) fn new(config: PathBuf, folder: ResultsFolder) -> Self {
         Self {
             config,
-            folder,
+            files: Fetched { results: Some(folder), unwanted: crossbeam_channel::never() },
             plan: None,
             left: Left::default(),
             before: None,
@@ -96,7 +95,7 @@ impl Remeasure {
     fn trial_ended(&mut self, trial: u32, recorded: Verdict) -> Vec<Event> {
         let before = self.before.take().unwrap_or(recorded);
         let plan = self.plan.as_ref().filter(|_| !self.interrupted);
-        let all = plan.map(|plan| measure(plan, &self.left, self)).unwrap_or_default();
+        let all = plan.map(|plan| measure(plan, &self.left, &self.files)).unwrap_or_default();
         let mut verdict = before;
         let mut events = Vec::new();
         if !all.is_empty() {
@@ -135,15 +134,5 @@ impl Remeasure {
             reasons.push(Reason::Incomplete(format!("{missing} of {planned} trials were not run")));
         }
         Conclusion { verdict, reasons, hints }
-    }
-}
-
-impl Files for Remeasure {
-    fn file(&self, trial: u32, worker: &str, path: &str) -> io::Result<Box<dyn Read + '_>> {
-        Ok(Box::new(self.folder.fetched(trial, worker, path)?))
-    }
-
-    fn go_on(&self) -> io::Result<()> {
-        Ok(())
     }
 }

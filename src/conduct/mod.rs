@@ -24,9 +24,9 @@ mod connection;
 mod coordinator;
 mod disk;
 mod event;
+mod fetched;
 mod history;
 mod mailbox;
-mod measurer;
 mod now;
 mod options;
 mod plan_message;
@@ -48,6 +48,7 @@ pub(crate) use check::{CheckAnswer, CheckReport, check};
 pub(crate) use disk::{Disk, keep_files, keep_trial};
 #[cfg(test)]
 pub(crate) use disk::{Entries, simulated::SimulatedDisk};
+pub(crate) use fetched::Fetched;
 pub(crate) use history::{History, Resumption};
 pub(crate) use now::now;
 pub use options::Options;

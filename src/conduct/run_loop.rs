@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 
-use crate::metric::{Left, unmeasured};
+use crate::metric::{Left, measure, unmeasured};
 use crate::model::{
     Attention, ClockAnchor, Conclusion, ConductorTime, Event, Plan, Reason, Stamped, Verdict, WorkerId, signal_name,
     words,
@@ -22,9 +22,9 @@ use super::connection;
 use super::connection::context::{Context, Said};
 use super::coordinator::{Action, Coordinator, Input};
 use super::event::{Command, ConnectionEvent, End};
+use super::fetched::Fetched;
 use super::history::Resumption;
 use super::mailbox::{Postbox, mailbox};
-use super::measurer::measure_trial;
 use super::now::{go_on, now};
 use super::options::{Options, hello};
 use super::reports::{Mark, Reporters, Reports};
@@ -111,7 +111,7 @@ impl Run<'_> {
     fn measure(&mut self) {
         let (of_run, left, results) = (self.plan, self.left.clone(), self.results.clone());
         let (plan, trial) = (Arc::clone(of_run), left.trial());
-        let work = move |unwanted| Input::Measured(trial, measure_trial(&plan, &left, results.as_ref(), unwanted));
+        let work = move |unwanted| Input::Measured(trial, measure(&plan, &left, &Fetched { results, unwanted }));
         self.begin("metrics", work, |error| Input::Measured(trial, unmeasured(of_run, &words(&error))));
     }
 
