@@ -5,13 +5,13 @@
 
 use std::convert::Infallible;
 use std::io::IsTerminal;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::messages;
 use crate::conduct;
-use crate::model::{Event, Reporter, Stamped};
+use crate::model::{Event, Reporter, Stamped, lock};
 use crate::report::{Board, BoardLine};
 use crate::telemetry::{self, Screen};
 use crate::wait::Wait;
@@ -102,8 +102,4 @@ impl Shared {
         let color = |bad| if bad && self.color { RED } else { "" };
         self.screen.draw(lines.into_iter().map(|BoardLine { text, bad }| (text, color(bad))).collect());
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -12,11 +11,6 @@ use crate::wait::Wait;
 
 /// The size of a thread's stack: there can be two thousand threads, and none recurses deeply.
 const STACK: usize = 256 << 10;
-
-/// Locks a mutex, even if it is poisoned: every change is made in one step, so the data is consistent after a panic.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Threads that were started and are not yet joined.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! The record of a run that all reports share, although each has its own thread and may lag behind.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::Run;
-use crate::model::{Event, Stamped};
+use crate::model::{Event, Stamped, lock};
 
 /// The record of a run. Reports can share it if they receive the same events in the same order: the first report that
 /// receives an event records it.
@@ -43,8 +43,7 @@ impl Share {
         // A report that lags behind does not receive all output of running steps. The results folder receives the end
         // of the run before the errors of other outputs are known.
         let is_for_all = !is_end && !matches!(event, Event::OutputReceived { .. });
-        // If another report panicked, the record is intact: only this function changes it.
-        let mut state = self.record.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.record.0);
         if state.taken == self.told && !(is_end && state.is_over) {
             // The run is copied if a report is being made from it at the same time.
             Arc::make_mut(&mut state.run).take(*at, event);
@@ -56,6 +55,6 @@ impl Share {
 
     /// Returns the record so far. At the end of the run, it is complete.
     pub(super) fn run(&self) -> Arc<Run> {
-        Arc::clone(&self.record.0.lock().unwrap_or_else(PoisonError::into_inner).run)
+        Arc::clone(&lock(&self.record.0).run)
     }
 }

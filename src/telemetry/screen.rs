@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::fstat;
 
 use super::for_reader::ForReader;
 use super::log_thread;
-use crate::model::display_width;
+use crate::model::{display_width, lock};
 use crate::wait::{Patience, Wait};
 
 /// The terminal. A clone refers to the same terminal.
@@ -23,13 +23,13 @@ struct View(Vec<(String, &'static str)>);
 impl Screen {
     /// Starts a view at the bottom of the terminal.
     pub(crate) fn begin(&self) {
-        *self.lock() = Some(View::default());
+        *lock(&self.0) = Some(View::default());
     }
 
     /// Draws the view: lines, each with its colour, which may be empty. They must leave the last column free, because a
     /// terminal may start a new line after it.
     pub(crate) fn draw(&self, mut lines: Vec<(String, &'static str)>) {
-        let Some(view) = &mut *self.lock() else { return };
+        let Some(view) = &mut *lock(&self.0) else { return };
         let too_many = lines.len().saturating_sub(terminal_size().1.into());
         let beginning = view.beginning();
         *view = View(lines.split_off(too_many));
@@ -38,24 +38,20 @@ impl Screen {
 
     /// Removes the view.
     pub(crate) fn end(&self) {
-        if let Some(view) = self.lock().take() {
+        if let Some(view) = lock(&self.0).take() {
             view.wipe();
         }
     }
 
     /// Writes the output of `write` above the view.
     fn above<T>(&self, write: impl FnOnce() -> T) -> T {
-        let view = &*self.lock();
+        let view = &*lock(&self.0);
         view.iter().for_each(View::wipe);
         let written = write();
         if let Some(view) = view {
             self::write(&view.text());
         }
         written
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<View>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Standard output, written in whole lines. If it is not a terminal, it shares no lock with the view and the log,

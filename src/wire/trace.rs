@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::session_frame::decode_data;
 use super::{FrameDecoder, frame};
-use crate::model::words;
+use crate::model::{lock, words};
 
 /// A greater length is not that of a frame: the peer uses another protocol.
 const LARGEST: u64 = 1 << 30;
@@ -81,10 +81,6 @@ fn open(path: &Path) -> io::Result<File> {
         file.set_permissions(Permissions::from_mode(0o600))?;
     }
     Ok(file)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Records the frames of one connection, if requested.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::conduct::threads::lock;
+use crate::model::lock;
 use crate::wait::Wait;
 
 /// The command that reaches a machine, without its script.

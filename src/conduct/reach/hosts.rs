@@ -6,8 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::places::Hosts;
-use crate::conduct::threads::lock;
-use crate::model::Transport;
+use crate::model::{Transport, lock};
 use crate::sys::{DescriptorLimit, start_apart};
 use crate::wait::Wait;
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
-use crate::conduct::threads::lock;
+use crate::model::lock;
 
 /// How many connections to one host may be set up at the same time.
 const TO_ONE_HOST: usize = 8;

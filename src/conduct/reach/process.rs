@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::conduct::threads::{Threads, lock};
-use crate::model::{Transport, on_one_line};
+use crate::conduct::threads::Threads;
+use crate::model::{Transport, lock, on_one_line};
 use crate::sys::{DescriptorLimit, start_apart};
 use crate::wait::Wait;
 

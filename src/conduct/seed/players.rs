@@ -6,8 +6,7 @@ use std::sync::Mutex;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::conduct::threads::lock;
-use crate::model::{Plan, PlayerAddress, WorkerId};
+use crate::model::{Plan, PlayerAddress, WorkerId, lock};
 
 /// What the workers of a run share.
 pub(in crate::conduct) struct SeedPlayers {

@@ -12,8 +12,7 @@ use rustix::fs::OFlags;
 
 use super::sink::Sink;
 use crate::conduct::results_folder::ResultsFolder;
-use crate::conduct::threads::lock;
-use crate::model::{OutputSource, Plan, Printer, Stream};
+use crate::model::{OutputSource, Plan, Printer, Stream, lock};
 
 /// The most files that are kept open: there may be more streams than a process may have open files.
 const OPEN: usize = 64;

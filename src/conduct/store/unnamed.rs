@@ -11,8 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::sink::Sink;
-use crate::conduct::threads::lock;
-use crate::model::OutputSource;
+use crate::model::{OutputSource, lock};
 
 /// The file.
 #[derive(Debug)]
