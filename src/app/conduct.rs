@@ -103,7 +103,7 @@ fn carry_out(
     let is_told = arguments.log.log_file.is_none() && outputs.share_place_with_errors() && outputs.are_for_people();
     reporters.log = Some(Box::new(LogReporter::new(diagnostics, is_told)));
     if !arguments.log.quiet
-        && let Some(view) = LiveView::start(outputs.screen())
+        && let Some(view) = LiveView::start(&outputs.screen)
     {
         // The live view is first, so that it is removed before the other reporters print the end of the run.
         reporters.shown.insert(0, ("the live view".to_owned(), Box::new(view)));

@@ -29,7 +29,8 @@ pub(super) struct Outputs {
     reports: Vec<Target>,
     results: Option<PathBuf>,
     color: clap::ColorChoice,
-    screen: Screen,
+    /// The terminal that the outputs share with the live view.
+    pub(super) screen: Screen,
     /// The record, which all reports share.
     record: Record,
 }
@@ -75,11 +76,6 @@ impl Outputs {
     /// Returns the folder of this run's results, if they are kept.
     pub(super) fn folder(&self, run: &RunId) -> Option<PathBuf> {
         self.results.as_ref().map(|results| results.join(run.as_str()))
-    }
-
-    /// Returns the terminal that the outputs share with the live view.
-    pub(super) fn screen(&self) -> &Screen {
-        &self.screen
     }
 
     /// Whether the results go to the same place as errors, and as the log if it has no file of its own.

@@ -136,7 +136,7 @@ impl Disk for ResultsFolder {
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        supported(syncfs(self.descriptor()))
+        supported(syncfs(&self.folder))
     }
 
     fn sync_folder(&self, folder: Parts<'_>) -> io::Result<()> {
@@ -145,8 +145,8 @@ impl Disk for ResultsFolder {
 
     fn sync_above(&self) -> io::Result<()> {
         let own = self.open_folder(&[])?;
-        // The name of each folder that was created for it is in the folder above.
-        (1..=self.made() + 1).try_for_each(|levels| {
+        // Each folder that was made for it has its name in the one above it.
+        (1..=self.made + 1).try_for_each(|levels| {
             let above = vec![".."; levels].join("/");
             let above = openat(&own, above, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
             // A folder that may be searched but not read cannot be opened. Its disk has the name within seconds all the
@@ -208,9 +208,9 @@ mod tests {
         let there = tempfile::tempdir().unwrap();
         let results = there.path().join("a/b/results");
         let first = ResultsFolder::make(&results, "one").unwrap();
-        assert_eq!(first.made(), 3);
+        assert_eq!(first.made, 3);
         keep_files(&first, &[]).unwrap();
-        assert_eq!(ResultsFolder::make(&results, "two").unwrap().made(), 0);
+        assert_eq!(ResultsFolder::make(&results, "two").unwrap().made, 0);
         let (path, error) = ResultsFolder::make(&results, "two").unwrap_err();
         assert_eq!((path, error.kind()), (results.join("two"), ErrorKind::AlreadyExists));
     }

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,10 +38,12 @@ fn shown(name: &OsStr) -> String {
 /// The folder of a run's results. A clone is the same folder.
 #[derive(Debug, Clone)]
 pub(crate) struct ResultsFolder {
-    folder: Arc<OwnedFd>,
-    room: Room,
-    /// How many folders above it were created for it.
-    made: usize,
+    /// The folder itself, which is open.
+    pub(super) folder: Arc<OwnedFd>,
+    /// How much space long files leave on its disk.
+    pub(super) room: Room,
+    /// How many folders above it were made for it.
+    pub(super) made: usize,
 }
 
 impl ResultsFolder {
@@ -67,16 +69,6 @@ impl ResultsFolder {
         let path = results.join(name);
         let opened = std::fs::create_dir(&path).and_then(|()| Self::open(&path));
         opened.map(|opened| Self { made, ..opened }).map_err(|error| (path, error))
-    }
-
-    /// How many folders above it were created for it.
-    pub(super) const fn made(&self) -> usize {
-        self.made
-    }
-
-    /// How much space long files leave on its disk.
-    pub(super) fn room(&self) -> Room {
-        self.room
     }
 
     /// Opens an existing file, by the components of its path.
@@ -121,11 +113,6 @@ impl ResultsFolder {
     /// Creates a file, by the components of its path, and the folders above it. It is an error if the name exists.
     pub(super) fn create_file(&self, parts: &[impl AsRef<OsStr>]) -> io::Result<File> {
         self.file(parts, true, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
-    }
-
-    /// The descriptor of the folder itself.
-    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.folder.as_fd()
     }
 
     /// Opens a folder below this one, by the components of its path; this folder itself if there are none.

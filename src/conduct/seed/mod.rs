@@ -113,7 +113,7 @@ impl<'a> SeedDriver<'a> {
         let default = self.context.plan.settings.step_timeout;
         let message = SeedPhase {
             result_host: self.result_host.clone(),
-            result_port: self.results.port(),
+            result_port: self.results.port,
             steps: self.steps(phase.phase).iter().map(|step| seed_step(step, default)).collect(),
         };
         exchange::download(self.player, &message)?;
@@ -273,7 +273,7 @@ fn listen(claim: Claim, wanted: u16, player: IpAddr, limit: u64) -> Result<(Resu
         },
     };
     let results = listen(0)?;
-    let port = results.port();
+    let port = results.port;
     Ok((results, Some(format!("{why} `resultsport` {wanted}; the results of this worker are received on port {port}"))))
 }
 

@@ -56,7 +56,8 @@ struct Connection {
 /// The listener of one worker.
 pub(super) struct Results {
     listener: TcpListener,
-    port: u16,
+    /// The port that it listens on.
+    pub(super) port: u16,
     /// The only address that may connect.
     player: IpAddr,
     /// The other addresses that tried to connect.
@@ -74,11 +75,6 @@ impl Results {
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         Ok(Self { listener, port, player, strangers: BTreeSet::new(), limit, connections: VecDeque::new() })
-    }
-
-    /// The port on which it listens.
-    pub(super) fn port(&self) -> u16 {
-        self.port
     }
 
     /// Drops everything that arrived while no phase was running: it is not a result of the phase that begins.

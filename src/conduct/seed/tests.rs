@@ -338,17 +338,17 @@ fn a_worker_that_comes_back_has_its_results_port_again_and_no_other_worker_gets_
 fn a_worker_that_comes_back_before_its_results_port_is_closed_gets_another_one() {
     let player = Ipv4Addr::LOCALHOST.into();
     let (earlier, none) = listen(Claim::First, 0, player, 1).unwrap();
-    let port = earlier.port();
+    let port = earlier.port;
     assert_eq!(none, None);
     assert!(listen(Claim::First, port, player, 1).is_err(), "another program may have it");
     let (other, warning) = listen(Claim::Again, port, player, 1).unwrap();
-    assert_ne!(other.port(), port);
+    assert_ne!(other.port, port);
     let expected = format!(
         "its earlier connection still uses `resultsport` {port}; the results of this worker are received on port {}",
-        other.port()
+        other.port
     );
     assert_eq!(warning, Some(expected));
     drop(earlier);
     let (again, none) = listen(Claim::Again, port, player, 1).unwrap();
-    assert_eq!((again.port(), none), (port, None));
+    assert_eq!((again.port, none), (port, None));
 }

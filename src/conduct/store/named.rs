@@ -91,7 +91,7 @@ impl OutputSource for NamedFile {
 impl Sink for Arc<NamedFile> {
     fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let file = self.open(offset == 0)?;
-        let bytes = self.files.folder.room().part_of(bytes, &file, offset)?;
+        let bytes = self.files.folder.room.part_of(bytes, &file, offset)?;
         file.write_at(bytes, offset)
     }
 
