@@ -16,7 +16,7 @@ use super::results::Kept;
 use super::resume::Resumed;
 use super::{report_file, results};
 use crate::cli::{ConductArguments, ReportArguments};
-use crate::conduct::{self, Reporters};
+use crate::conduct::{self, NamedReporters, Reporters};
 use crate::config;
 use crate::model::{Conclusion, Format, Plan, Reason, Reporter, RunId, Verdict};
 use crate::report::{self, Record, Style};
@@ -28,7 +28,6 @@ pub(super) struct Outputs {
     main: Target,
     reports: Vec<Target>,
     results: Option<PathBuf>,
-    color: clap::ColorChoice,
     /// The terminal that the outputs share with the live view.
     pub(super) screen: Screen,
     /// The record, which all reports share.
@@ -40,23 +39,24 @@ struct Target {
     format: Format,
     /// The path of the file; `None` for standard output.
     path: Option<PathBuf>,
+    color: clap::ColorChoice,
 }
 
 impl Outputs {
     /// Returns the outputs of a run. The command line takes precedence over the test file.
     pub(super) fn new(arguments: &ConductArguments, file: config::Outputs, screen: Screen) -> Self {
         let format = arguments.format.or(file.format).unwrap_or(Format::Text);
-        let main = Target { format, path: arguments.output.clone().or(file.output) };
+        let main = Target { format, path: arguments.output.clone().or(file.output), color: arguments.color };
         let results = arguments.results.clone().or(file.results);
         let reports = targets(&arguments.reports);
-        Self { main, reports, results, color: arguments.color, screen, record: Record::default() }
+        Self { main, reports, results, screen, record: Record::default() }
     }
 
     /// Returns the outputs of `report`, which has no results folder.
     pub(super) fn of_report(arguments: &ReportArguments, screen: Screen) -> Self {
-        let main = Target { format: arguments.format, path: arguments.output.clone() };
+        let main = Target { format: arguments.format, path: arguments.output.clone(), color: arguments.color };
         let reports = targets(&arguments.reports);
-        Self { main, reports, results: None, color: arguments.color, screen, record: Record::default() }
+        Self { main, reports, results: None, screen, record: Record::default() }
     }
 
     /// Checks that no report is written to this file, which is still to be read.
@@ -120,15 +120,14 @@ impl Outputs {
     /// Opens the reports outside the results folder of the run. `folder` is that folder, if there is one.
     pub(super) fn open_reports(&self, folder: Option<&Path>, interrupts: &Receiver<i32>) -> Opened {
         let mut opened = Opened::default();
-        let colors = std::iter::once(self.color).chain(std::iter::repeat(clap::ColorChoice::Never));
-        for (target, color) in std::iter::once(&self.main).chain(&self.reports).zip(colors) {
-            let Reporters { shown, apart, patience, .. } = &mut opened.reporters;
-            let place = if std::ptr::eq(target, &raw const self.main) { shown } else { apart };
-            match target.open(self, color, folder, interrupts, patience) {
+        let Reporters { shown, apart, patience, .. } = &mut opened.reporters;
+        let mut open =
+            |target: &Target, place: &mut NamedReporters| match target.open(self, folder, interrupts, patience) {
                 Ok(reporter) => place.push((target.name(), reporter)),
                 Err(why) => opened.refused.push(why),
-            }
-        }
+            };
+        open(&self.main, shown);
+        self.reports.iter().for_each(|target| open(target, apart));
         opened
     }
 
@@ -214,7 +213,8 @@ impl Plain {
 }
 
 fn targets(reports: &[(Format, PathBuf)]) -> Vec<Target> {
-    reports.iter().map(|(format, path)| Target { format: *format, path: Some(path.clone()) }).collect()
+    let color = clap::ColorChoice::Never;
+    reports.iter().map(|(format, path)| Target { format: *format, path: Some(path.clone()), color }).collect()
 }
 
 impl Target {
@@ -226,13 +226,12 @@ impl Target {
     fn open(
         &self,
         of: &Outputs,
-        color: clap::ColorChoice,
         folder: Option<&Path>,
         interrupts: &Receiver<i32>,
         patience: &Patience,
     ) -> Result<Box<dyn Reporter>, String> {
         let terminal = self.path.is_none() && io::stdout().is_terminal();
-        let color = match color {
+        let color = match self.color {
             clap::ColorChoice::Always => true,
             clap::ColorChoice::Never => false,
             clap::ColorChoice::Auto => terminal && messages::colors_are_wanted(),
