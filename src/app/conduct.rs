@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &ConductArguments) -> Result<ExitCode, Refused> {
     telemetry::start_aside(log.levels(), log.log_format, log.log_file.as_deref(), &screen)?;
     frames::trace(log)?;
     let resumed = arguments.resume.as_ref().map(|run| resume::find(arguments, run)).transpose()?;
-    let (mut resumed, merged) = resumed.map_or((None, None), |(resumed, merged)| (Some(resumed), Some(merged)));
+    let (mut resumed, merged) = resumed.unzip();
     let arguments = merged.as_ref().unwrap_or(arguments);
     let Some(path) = &arguments.config else { return Ok(ExitCode::from(USAGE)) };
     let run_id = arguments.run_id.clone().unwrap_or_else(random_run_id);

@@ -56,15 +56,13 @@ impl LiveView {
     }
 
     fn end(&mut self) {
-        if let Some((wanted, ended)) = self.thread.take() {
-            drop(wanted);
-            // A terminal that accepts no output blocks only the drawing thread. That thread holds the screen, so leave
-            // it alone.
-            if Wait::ThreadsEnd.receive(&ended, None) == Err(RecvTimeoutError::Timeout) {
-                return;
-            }
+        let Some((wanted, ended)) = self.thread.take() else { return };
+        drop(wanted);
+        // A terminal that accepts no output blocks only the drawing thread. That thread holds the screen, so leave it
+        // alone.
+        if Wait::ThreadsEnd.receive(&ended, None) != Err(RecvTimeoutError::Timeout) {
+            self.shared.screen.end();
         }
-        self.shared.screen.end();
     }
 }
 
@@ -80,9 +78,7 @@ impl Reporter for LiveView {
 
 impl Drop for LiveView {
     fn drop(&mut self) {
-        if self.thread.is_some() {
-            self.end();
-        }
+        self.end();
     }
 }
 

@@ -145,7 +145,7 @@ impl Disk for ResultsFolder {
 
     fn sync_above(&self) -> io::Result<()> {
         let own = self.open_folder(&[])?;
-        // Each folder that was made for it has its name in the one above it.
+        // The name of each folder that was created for it is in the folder above.
         (1..=self.made + 1).try_for_each(|levels| {
             let above = vec![".."; levels].join("/");
             let above = openat(&own, above, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());

@@ -9,10 +9,10 @@ use crate::metric::Files;
 
 use super::results_folder::ResultsFolder;
 
-/// The files in a folder of results, if there is one.
+/// The fetched files in the results folder, if there is one.
 pub(crate) struct Fetched {
     pub(crate) results: Option<ResultsFolder>,
-    /// Closed when nobody waits for the metrics any more: no more is read then. A disk that does not answer is not left.
+    /// Closed when the metrics are no longer wanted: reading ends then, unless a disk does not answer.
     pub(crate) unwanted: Receiver<Infallible>,
 }
 

@@ -22,7 +22,8 @@ pub(crate) struct Postbox {
 /// The actor's end.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
-    commands: Receiver<Command>,
+    /// The channel of commands, for a caller that also waits for another channel.
+    pub(super) commands: Receiver<Command>,
     bell: Arc<OwnedFd>,
 }
 
@@ -65,11 +66,6 @@ impl Mailbox {
     /// Waits this long, or until the coordinator sends something: before there is a plan, that can only be the end.
     pub(crate) fn unless_ended(&self, time: Duration) -> Option<End> {
         self.within(Wait::RetryPause, Some(time)).map(|_| End::closed())
-    }
-
-    /// The channel of commands, for a caller that also waits for another channel.
-    pub(crate) fn commands(&self) -> &Receiver<Command> {
-        &self.commands
     }
 
     /// Returns all pending commands. The last one ever is [`Command::Abandon`].

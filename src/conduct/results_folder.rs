@@ -38,11 +38,11 @@ fn shown(name: &OsStr) -> String {
 /// The folder of a run's results. A clone is the same folder.
 #[derive(Debug, Clone)]
 pub(crate) struct ResultsFolder {
-    /// The folder itself, which is open.
+    /// The descriptor of the folder itself.
     pub(super) folder: Arc<OwnedFd>,
     /// How much space long files leave on its disk.
     pub(super) room: Room,
-    /// How many folders above it were made for it.
+    /// How many folders above it were created for it.
     pub(super) made: usize,
 }
 

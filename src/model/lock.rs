@@ -1,8 +1,8 @@
-//! Taking a lock, whatever became of the threads that had it.
+//! Locking a mutex.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Takes a lock. What it guards is whole even if a thread panicked that had it: everything is changed in one step.
+/// Locks a mutex, even if it is poisoned: every change is made in one step, so the data is consistent after a panic.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,24 +4,25 @@ use serde::{Deserialize, Serialize};
 
 use super::{Measurement, MetricName, Plan, WorkerId};
 
-/// What came of measuring a metric.
+/// The result of measuring a metric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// The name of the metric.
     pub metric: MetricName,
-    /// The worker whose value it is. None where it is made of the values of several workers, or comes from `check`.
+    /// The worker that the value belongs to. `None` if the value combines several workers or comes from `check`.
     pub worker: Option<WorkerId>,
     /// The unit of the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// What came of it.
+    /// The result.
     #[serde(flatten)]
     pub measurement: Measurement,
 }
 
 impl Measured {
-    /// How it fails this trial, if it does, for people: `metric rate on client of trial 2: 902, expected == 901`. It fails
-    /// no trial of the warm-up. What is missing in a trial that had not passed until then is a consequence of that.
+    /// Describes how it makes this trial fail, if it does: `metric rate on client of trial 2: 902, expected == 901`.
+    /// Metrics do not make warm-up trials fail. A value that is missing in a trial that had not passed before is a
+    /// consequence of that.
     pub fn failure(&self, plan: &Plan, trial: u32, had_passed: bool) -> Option<String> {
         let Self { metric, worker, unit, measurement } = self;
         if plan.is_warm_up(trial) || !(had_passed || measurement.value().is_some()) {

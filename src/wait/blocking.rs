@@ -52,11 +52,11 @@ impl Wait {
         poll(descriptors, timeout.as_ref())
     }
 
-    /// Waits until a stream can be read, or has ended.
+    /// Waits until a stream can be read or has ended.
     ///
     /// # Errors
     ///
-    /// As poll(2); `TimedOut` if that is not so at `deadline`.
+    /// Returns the errors of poll(2), and `TimedOut` at the deadline.
     pub fn readable(self, stream: impl AsFd, deadline: Instant) -> io::Result<()> {
         let left = deadline.saturating_duration_since(Instant::now());
         match self.poll(&mut [PollFd::new(&stream, PollFlags::IN)], Some(left))? {

@@ -153,12 +153,12 @@ impl FrameDecoder {
         Ok(Some(&self.buffer[start..self.from]))
     }
 
-    /// The next whole payload of a stream that is read for it: `more` waits until something is there and adds it, or says that
-    /// the stream has ended by adding nothing.
+    /// Waits for the next whole payload. `more` waits for more bytes and adds them; it returns 0 at the end of the stream.
     ///
     /// # Errors
     ///
-    /// What `more` says; `UnexpectedEof` if the stream has ended before, and `InvalidData` if the frame is over the limit.
+    /// Returns the errors of `more`, `UnexpectedEof` if the stream ends before, and `InvalidData` if the frame is over the
+    /// limit.
     pub fn wait_for_frame(&mut self, mut more: impl FnMut(&mut Self) -> io::Result<usize>) -> io::Result<Vec<u8>> {
         loop {
             let invalid = |error: FrameError| io::Error::new(ErrorKind::InvalidData, error.to_string());

@@ -1,4 +1,4 @@
-//! The verdicts: of each trial, and of the run with its reasons.
+//! The verdicts of each trial and of the run, with the reasons.
 
 use crate::conduct::event::End;
 use crate::model::{Conclusion, Hint, Outcome, Plan, Reason, StepReference, StepResult, Verdict, WorkerId};
@@ -12,7 +12,7 @@ pub(in crate::conduct) struct Past {
     not_carried_out: Vec<String>,
 }
 
-/// Gathers what speaks against a run.
+/// Collects everything that counts against a run.
 #[derive(Debug, Default)]
 pub(in crate::conduct) struct Judge {
     not_carried_out: Vec<String>,
@@ -22,7 +22,7 @@ pub(in crate::conduct) struct Judge {
     /// How many of these failures happened before the run was resumed.
     recalled: usize,
     /// The verdict of the trial so far, and the worst verdict of the run.
-    trial: Verdict,
+    pub(super) trial: Verdict,
     worst: Verdict,
     hints: Vec<Hint>,
 }
@@ -41,7 +41,7 @@ impl Judge {
         self.incomplete.push(text);
     }
 
-    /// A worker could not be heard of any more.
+    /// Records that a worker was lost.
     pub(super) fn lost(&mut self, plan: &Plan, worker: WorkerId, end: &End) {
         self.hint(end.hint);
         self.incomplete.push(format!("worker `{}` was lost: {}", plan.name(worker), end.reason));
@@ -54,7 +54,7 @@ impl Judge {
         }
     }
 
-    /// A step failed in a way that counts.
+    /// Records that a step failed in a way that counts.
     pub(in crate::conduct) fn failed(&mut self, plan: &Plan, step: StepReference, how: &str) {
         let StepReference { trial, phase, worker, .. } = step;
         let (label, name, trial) = (plan.label(step), plan.name(worker), plan.trial_text(trial));
@@ -68,12 +68,8 @@ impl Judge {
         self.first_failure.get_or_insert(text);
     }
 
-    /// The verdict of the trial so far.
-    pub(super) const fn trial(&self) -> Verdict {
-        self.trial
-    }
-
-    /// What the test's own check came to. One that could not be started has not judged the trial: that is our trouble.
+    /// Records the result of `check`. A check that could not be started has not judged the trial: the conductor is to
+    /// blame.
     pub(in crate::conduct) fn check(&mut self, plan: &Plan, trial: u32, outcome: &Outcome) {
         let of = plan.trial_text(trial);
         let failed = || format!("`check` of {of} {}", outcome.how_it_failed());

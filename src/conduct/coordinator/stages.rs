@@ -96,7 +96,7 @@ impl Coordinator {
 
     /// Continues from every stage that no longer waits for a worker.
     pub(super) fn advance(&mut self) {
-        while self.pending.is_empty() && !matches!(self.stage, Stage::Checking | Stage::Measuring | Stage::Over) {
+        while self.pending.is_empty() {
             match self.stage {
                 Stage::Connecting => self.all_connected(),
                 Stage::Planning => self.all_planned(),
@@ -104,7 +104,7 @@ impl Coordinator {
                 Stage::Running => self.phase_over(),
                 Stage::EndingTrial => self.check_trial(),
                 Stage::Leaving => self.finish(),
-                Stage::Checking | Stage::Measuring | Stage::Over => {}
+                Stage::Checking | Stage::Measuring | Stage::Over => return,
             }
         }
     }
@@ -320,7 +320,7 @@ impl Coordinator {
 
     /// The verdict of the trial so far.
     pub(super) fn verdict_so_far(&self) -> Verdict {
-        if self.is_incomplete() { Verdict::Incomplete } else { self.judge.trial() }
+        if self.is_incomplete() { Verdict::Incomplete } else { self.judge.trial }
     }
 
     pub(super) fn trial_over(&mut self) {

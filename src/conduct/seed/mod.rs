@@ -151,7 +151,7 @@ impl<'a> SeedDriver<'a> {
             select! {
                 recv(never) -> _ => return Err(End::closed()),
                 send(turns.take, ()) -> _ => {}
-                recv(context.mailbox.commands()) -> command => return self.obey(&command.unwrap_or(Command::Abandon)),
+                recv(context.mailbox.commands) -> command => return self.obey(&command.unwrap_or(Command::Abandon)),
             }
         }
         let _turn = turns.map(Turn);

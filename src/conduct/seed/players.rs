@@ -21,7 +21,11 @@ impl SeedPlayers {
     pub(in crate::conduct) fn new(plan: &Plan) -> Self {
         let mut seen = HashSet::new();
         let shared = plan.workers.iter().map(|worker| &worker.player).filter(|player| !seen.insert(*player));
-        Self { ports: Mutex::default(), turns: shared.map(|player| (player.clone(), Turns::new())).collect() }
+        let turns = shared.map(|player| {
+            let (take, give_back) = bounded(1);
+            (player.clone(), Turns { take, give_back })
+        });
+        Self { ports: Mutex::default(), turns: turns.collect() }
     }
 
     /// Claims a port for one worker's results, unless another worker has it.
@@ -57,13 +61,6 @@ pub(super) enum Claim {
 pub(super) struct Turns {
     pub(super) take: Sender<()>,
     give_back: Receiver<()>,
-}
-
-impl Turns {
-    fn new() -> Self {
-        let (take, give_back) = bounded(1);
-        Self { take, give_back }
-    }
 }
 
 /// The turn of the worker that has put the token into the channel.

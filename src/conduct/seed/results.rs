@@ -56,7 +56,7 @@ struct Connection {
 /// The listener of one worker.
 pub(super) struct Results {
     listener: TcpListener,
-    /// The port that it listens on.
+    /// The port on which it listens.
     pub(super) port: u16,
     /// The only address that may connect.
     player: IpAddr,
