@@ -325,7 +325,7 @@ mod tests {
         }
         assert_eq!(read(&reading, Pick::Count, "{}"), Ok(0.0));
         for (text, what) in [(r#"{"end": {"a/b": [{}]}}"#, "an object"), (r#"{"end": {"a/b": [[1]]}}"#, "a list")] {
-            assert_eq!(read(&reading, Pick::Last, text), Err(format!("there is {what} instead of a number")));
+            assert_eq!(read(&reading, Pick::Last, text), Err(format!("expected a number, found {what}")));
         }
         assert_eq!(read(&reading, Pick::Last, " \n"), Err("there is no text".to_owned()));
         let wrong = read(&reading, Pick::Last, "iperf3: error").unwrap_err();
