@@ -21,7 +21,7 @@ use tracing_subscriber::fmt::MakeWriter;
 pub(crate) use for_reader::ForReader;
 pub use format::LogFormat;
 pub(crate) use log_thread::flush;
-pub(crate) use screen::{Screen, answer_to_stdout, is_one_file, terminal_is_dumb, terminal_size};
+pub(crate) use screen::{Screen, answer_to_stdout, is_one_file, meets_log, terminal_is_dumb, terminal_size};
 pub(crate) use stderr::{say, say_if_heard};
 
 use lines::Lines;

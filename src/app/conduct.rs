@@ -1,6 +1,5 @@
 //! `conduct`: reads the configuration, opens the outputs and runs the test.
 
-use std::io::IsTerminal;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -97,10 +96,9 @@ fn carry_out(
         return Ok(outputs.not_carried_out(reporters, refused.join("; "), &interrupts));
     }
     DescriptorLimit::raise();
-    // On a terminal, they may meet although their files differ, as with a pipe to `tee`.
-    let may_meet = outputs.share_place_with_errors() || std::io::stderr().is_terminal();
-    reporters.log_is_shown = arguments.log.log_file.is_none() && may_meet;
-    let is_told = arguments.log.log_file.is_none() && outputs.share_place_with_errors() && outputs.are_for_people();
+    let has_no_file = arguments.log.log_file.is_none();
+    reporters.log_is_shown = has_no_file && outputs.meet_log();
+    let is_told = has_no_file && outputs.share_place_with_errors() && outputs.are_for_people();
     reporters.log = Some(Box::new(LogReporter::new(diagnostics, is_told)));
     if !arguments.log.quiet
         && let Some(view) = LiveView::start(&outputs.screen)

@@ -20,7 +20,7 @@ use crate::conduct::{self, NamedReporters, Reporters};
 use crate::config;
 use crate::model::{Conclusion, Format, Plan, Reason, Reporter, RunId, Verdict};
 use crate::report::{self, Record, Style};
-use crate::telemetry::{Screen, answer_to_stdout, is_one_file};
+use crate::telemetry::{Screen, answer_to_stdout, is_one_file, meets_log};
 use crate::wait::{Patience, Wait};
 
 /// All outputs of a run.
@@ -76,6 +76,11 @@ impl Outputs {
     /// Returns the folder of this run's results, if they are kept.
     pub(super) fn folder(&self, run: &RunId) -> Option<PathBuf> {
         self.results.as_ref().map(|results| results.join(run.as_str()))
+    }
+
+    /// Whether the results may end in the same place as a log without a file of its own.
+    pub(super) fn meet_log(&self) -> bool {
+        self.main.path.is_none() && meets_log()
     }
 
     /// Whether the results go to the same place as errors, and as the log if it has no file of its own.

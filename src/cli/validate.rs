@@ -37,7 +37,7 @@ pub struct ValidateArguments {
 /// The form in which findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FindingsFormat {
-    /// For people
+    /// Human-readable text
     Text,
     /// A JSON array
     Json,

@@ -39,7 +39,7 @@ pub struct Reporters {
     pub progress: Arc<AtomicU64>,
     /// The log.
     pub log: Option<Box<dyn Reporter>>,
-    /// Whether the log goes to the same place as the results. Then each event is written first to the results and then
+    /// Whether the log may end in the same place as the results. Then each event is written first to the results and then
     /// to the log, but the log does not wait for a slow reader of the results.
     pub log_is_shown: bool,
     /// The patience that all outputs share. It ends if they are not read in time after the end of the run.

@@ -154,7 +154,7 @@ fn anchor() -> ClockAnchor {
 
 /// Runs a plan, or the rest of it, and passes every event to the reporters.
 ///
-/// `interrupts` delivers the numbers of signals: the first stops the phase and runs Reset, the second leaves at once.
+/// `interrupts` delivers the numbers of signals. What each does depends on `on_interrupt`.
 ///
 /// Returns when the run has ended and the reporters have taken its last event. A reporter that never takes it delays
 /// this for a limited time, which an interrupt shortens.

@@ -5,7 +5,7 @@ use super::named::named;
 /// A format of the results. The comments are the help of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Format {
-    /// For people
+    /// Human-readable text
     Text,
     /// The lines of the Python conductor, byte for byte
     Classic,
@@ -40,7 +40,7 @@ impl Format {
 /// A format of a comparison of runs. The comments are the help of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ComparisonFormat {
-    /// For people
+    /// Human-readable text
     Text,
     /// For summaries of jobs and for comments
     Markdown,

@@ -171,7 +171,7 @@ impl Plan {
 /// The longest lease, and so the longest time for which a conductor that is gone can reserve a player.
 pub const LONGEST_LEASE: Duration = Duration::from_hours(24);
 
-/// The settings of a run as a whole (DESIGN 3, *Test file*). Reports contain the fields that are not skipped.
+/// The settings of a run as a whole. Reports contain the fields that are not skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSettings {
     /// The time limit of a step; `None` for no limit.

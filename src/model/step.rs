@@ -15,7 +15,7 @@ pub const SCRATCH_VARIABLE: &str = "CONDUCTOR_SCRATCH";
 
 /// A step, as its line in the worker file describes it.
 ///
-/// The fields are in the order of the prefixes, outermost first (DESIGN 3).
+/// The fields are in the order of the prefixes, outermost first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// The key of the step's line: a label for the reader. It can be any text and need not be unique.

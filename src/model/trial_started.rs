@@ -1,4 +1,5 @@
-//! For serde: the start of a trial. For an ordinary test, the record contains only the number of the trial.
+//! For serde: the start of a trial. For an ordinary test, the record contains only the number of the trial, and that of
+//! a repeated attempt.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -99,7 +99,7 @@ impl PythonPhases {
         Some(self.last_run)
     }
 
-    /// Returns the phase to run now, its run, and the processes that have to deliver to the same port before it.
+    /// Returns the phase to run now, its run, and the processes that have to deliver to the same address before it.
     pub(super) fn next(&self, now: PlayerTime) -> Option<(&SeedPhase, u64, Vec<u32>)> {
         if self.is_running() || self.attempt.is_some_and(|(next, _)| now < next) {
             return None;

@@ -69,9 +69,9 @@ pub(super) fn take_name() {
 
 /// Reads the first message, and nothing after it.
 fn hello() -> io::Result<Vec<u8>> {
-    let input = io::stdin();
+    let (input, deadline) = (io::stdin(), Instant::now() + Wait::Caller.time());
     FrameDecoder::new(bounds::ANSWER.most() as u64).wait_for_frame(|decoder| {
-        Wait::Caller.readable(&input, Instant::now() + Wait::Caller.time())?;
+        Wait::Caller.readable(&input, deadline)?;
         decoder.read(&input)
     })
 }

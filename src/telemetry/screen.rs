@@ -55,14 +55,13 @@ impl Screen {
     }
 
     /// Standard output, written in whole lines. If it is not a terminal, it shares no lock with the view and the log,
-    /// so a slow reader does not block them. If it is the same file as standard error, pending log lines are written
-    /// first.
+    /// so a slow reader does not block them. If both may end in one place, pending log lines are written first.
     pub(crate) fn stdout(&self, patience: Patience) -> Box<dyn Write + Send> {
         if io::stdout().is_terminal() {
-            return Box::new(Above { screen: self.clone(), writer: io::stdout(), log_first: is_one_file() });
+            return Box::new(Above { screen: self.clone(), writer: io::stdout(), log_first: meets_log() });
         }
         match plain_stdout(Wait::OutputRoom, patience) {
-            Ok(writer) => Box::new(Above { screen: Self::default(), writer, log_first: is_one_file() }),
+            Ok(writer) => Box::new(Above { screen: Self::default(), writer, log_first: meets_log() }),
             // Standard output is closed: the library discards the output.
             Err(_) => Box::new(io::stdout()),
         }
@@ -94,6 +93,12 @@ pub(crate) fn is_one_file() -> bool {
         (Ok(output), Ok(error)) => (output.st_dev, output.st_ino) == (error.st_dev, error.st_ino),
         _ => false,
     }
+}
+
+/// Whether standard output may end in the same place as the log on standard error: in one file, or on one terminal,
+/// also through another program such as `tee`.
+pub(crate) fn meets_log() -> bool {
+    is_one_file() || io::stderr().is_terminal()
 }
 
 impl View {

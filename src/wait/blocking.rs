@@ -59,10 +59,8 @@ impl Wait {
     /// Returns the errors of poll(2), and `TimedOut` at the deadline.
     pub fn readable(self, stream: impl AsFd, deadline: Instant) -> io::Result<()> {
         let left = deadline.saturating_duration_since(Instant::now());
-        match self.poll(&mut [PollFd::new(&stream, PollFlags::IN)], Some(left))? {
-            0 => Err(io::ErrorKind::TimedOut.into()),
-            _ => Ok(()),
-        }
+        let is_ready = !left.is_zero() && self.poll(&mut [PollFd::new(&stream, PollFlags::IN)], Some(left))? > 0;
+        if is_ready { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 
     /// Waits until the reader of a stream has made room for a page. Returns whether there is room. A stream that cannot

@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | bytes in a frame | 65536 | the connection fails |
 //! | bytes in a message of several parts | 2097152 | the connection fails |
-//! | bytes in a text for people | 4096 | the rest is left out |
+//! | bytes in a human-readable text | 4096 | the rest is left out |
 //! | bytes in a name | 255 | the connection fails |
 //! | bytes in a path | 4096 | the connection fails |
 //! | bytes in the answer to `hello` | 1048576 | the connection fails |
@@ -106,8 +106,8 @@ pub const FRAME: Bound = Bound::new("bytes in a frame", super::MAX_FRAME, Beyond
 /// A message that is sent in parts, in bytes. A plan is the longest.
 pub const MESSAGE: Bound = Bound::new("bytes in a message of several parts", LARGEST_PLAN, Beyond::AtFault);
 
-/// A text for people, in bytes.
-pub const TEXT: Bound = Bound::new("bytes in a text for people", 4 << 10, Beyond::Cut);
+/// A human-readable text, in bytes.
+pub const TEXT: Bound = Bound::new("bytes in a human-readable text", 4 << 10, Beyond::Cut);
 
 /// A name that identifies a run, a worker, a session or a player, in bytes.
 pub const NAME: Bound = Bound::new("bytes in a name", LONGEST_NAME, Beyond::AtFault);

@@ -153,12 +153,13 @@ impl FrameDecoder {
         Ok(Some(&self.buffer[start..self.from]))
     }
 
-    /// Waits for the next whole payload. `more` waits for more bytes and adds them; it returns 0 at the end of the stream.
+    /// Waits for the next whole payload. `more` waits for more bytes and adds them; it returns 0 at the end of the
+    /// stream, and is called again after `WouldBlock` and `Interrupted`.
     ///
     /// # Errors
     ///
-    /// Returns the errors of `more`, `UnexpectedEof` if the stream ends before, and `InvalidData` if the frame is over the
-    /// limit.
+    /// Returns the other errors of `more`, `UnexpectedEof` if the stream ends before, and `InvalidData` if the frame is
+    /// over the limit.
     pub fn wait_for_frame(&mut self, mut more: impl FnMut(&mut Self) -> io::Result<usize>) -> io::Result<Vec<u8>> {
         loop {
             let invalid = |error: FrameError| io::Error::new(ErrorKind::InvalidData, error.to_string());

@@ -24,12 +24,12 @@ pub fn cleaned(text: &str) -> String {
     format!("{}{REST}", &shown[..shown.floor_char_boundary(most - REST.len())])
 }
 
-/// Reads a text for people.
+/// Reads a human-readable text.
 pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     String::deserialize(from).map(|text| cleaned(&text))
 }
 
-/// Reads a text for people that may be absent or empty.
+/// Reads a human-readable text that may be absent or empty.
 pub(super) fn text_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let text: Option<String> = Option::deserialize(from)?;
     Ok(text.filter(|text| !text.trim().is_empty()).map(|text| cleaned(&text)))
@@ -56,7 +56,7 @@ pub(super) fn no_reason() -> String {
     "no reason was given".to_owned()
 }
 
-/// Reads messages for people.
+/// Reads human-readable messages.
 pub(super) fn sentences<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     let sentences: Vec<String> = list(from, bounds::SENTENCES, true)?;
     Ok(sentences.iter().map(|text| cleaned(text)).collect())

@@ -525,7 +525,7 @@ Reports:
           [default: `format` in CONFIG, or text]
 
           Possible values:
-          - text:     For people
+          - text:     Human-readable text
           - classic:  The lines of the Python conductor, byte for byte
           - json:     One document: that of the Python conductor with more
             fields
@@ -764,7 +764,7 @@ Options:
           Format of the findings
 
           Possible values:
-          - text:   For people
+          - text:   Human-readable text
           - json:   A JSON array
           - github: Annotations for GitHub Actions
           
@@ -825,7 +825,7 @@ Options:
           Format of the report
 
           Possible values:
-          - text:     For people
+          - text:     Human-readable text
           - classic:  The lines of the Python conductor, byte for byte
           - json:     One document: that of the Python conductor with more
             fields

@@ -17,17 +17,17 @@ impl Coordinator {
         if self.interrupted.is_some() {
             return if self.skips_collect() { stops } else { "exiting" };
         }
-        let collects = self.plan.settings.on_interrupt == OnInterrupt::Collect && self.plan.has(Phase::Collect);
+        let collects = self.collects();
         match self.current() {
             Some(Phase::Reset) => "finishing Reset; interrupt again to exit immediately",
             Some(Phase::Collect) if collects && has_reset => {
                 "finishing Collect, then running Reset; interrupt again to skip to Reset"
             }
             Some(Phase::Collect) if collects => "finishing Collect; interrupt again to stop it",
-            Some(_) if collects && self.dirty && has_reset => {
+            Some(_) if collects && has_reset => {
                 "stopping, then running Collect and Reset; interrupt again to skip to Reset"
             }
-            Some(_) if collects && self.dirty => "stopping, then running Collect; interrupt again to skip it",
+            Some(_) if collects => "stopping, then running Collect; interrupt again to skip it",
             Some(_) => stops,
             None => match self.stage {
                 Stage::EndingTrial => "ending the trial; interrupt again to exit immediately",
@@ -41,7 +41,12 @@ impl Coordinator {
     /// Whether the second interrupt skips Collect, which the first one did not skip.
     fn skips_collect(&self) -> bool {
         let has_more = matches!(self.current(), Some(phase) if phase != Phase::Reset);
-        self.rest == Rest::CollectAfterInterrupt && has_more && self.dirty && self.plan.has(Phase::Collect)
+        self.rest == Rest::CollectAfterInterrupt && has_more
+    }
+
+    /// Whether the first interrupt leaves Collect to be run: if nothing was started, there is nothing to collect.
+    fn collects(&self) -> bool {
+        self.plan.settings.on_interrupt == OnInterrupt::Collect && self.dirty && self.plan.has(Phase::Collect)
     }
 
     pub(super) fn interrupt(&mut self, signal: i32) {
@@ -61,7 +66,7 @@ impl Coordinator {
             }
             Stage::Planning => self.leave(),
             Stage::Arming | Stage::Running if self.phase() != Phase::Reset => {
-                if self.plan.settings.on_interrupt == OnInterrupt::Reset {
+                if !self.collects() {
                     return self.stop_for_reset(signal);
                 }
                 self.rest = Rest::CollectAfterInterrupt;

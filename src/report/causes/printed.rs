@@ -31,7 +31,7 @@ pub(in crate::report) fn printed<'a>(run: &'a Run, cause: &Cause) -> Option<Prin
             let first = cause.steps.first().copied();
             first.into_iter().chain(first.and_then(|step| awaited(run, step))).collect()
         }
-        // The step that the lost worker was running.
+        // The steps that were running.
         Kind::Lost(..) | Kind::RecordEnded => {
             let lost = cause.consequences.iter().filter(|consequence| consequence.effect == Effect::Lost);
             lost.flat_map(|consequence| consequence.steps.iter().copied()).collect()

@@ -474,6 +474,8 @@ fn what_an_interrupt_means_follows_from_what_is_still_run_after_it() {
     for on_interrupt in [OnInterrupt::Reset, OnInterrupt::Collect] {
         assert_eq!(means(&Phase::ALL, on_interrupt, prepares), nothing_run);
     }
+    let collect_first = [Phase::Collect, Phase::Reset];
+    assert_eq!(means(&collect_first, OnInterrupt::Collect, prepares), nothing_run);
     let reset = "stopping and running Reset; interrupt again to exit immediately";
     assert_eq!(means(&Phase::ALL, OnInterrupt::Reset, runs), reset);
     let both = "stopping, then running Collect and Reset; interrupt again to skip to Reset";
