@@ -98,7 +98,7 @@ fn carry_out(
     DescriptorLimit::raise();
     let has_no_file = arguments.log.log_file.is_none();
     reporters.log_is_shown = has_no_file && outputs.meet_log();
-    let is_told = has_no_file && outputs.share_place_with_errors() && outputs.are_for_people();
+    let is_told = has_no_file && outputs.are_read_with_errors();
     reporters.log = Some(Box::new(LogReporter::new(diagnostics, is_told)));
     if !arguments.log.quiet
         && let Some(view) = LiveView::start(&outputs.screen)

@@ -83,14 +83,9 @@ impl Outputs {
         self.main.path.is_none() && meets_log()
     }
 
-    /// Whether the results go to the same place as errors, and as the log if it has no file of its own.
-    pub(super) fn share_place_with_errors(&self) -> bool {
-        self.main.path.is_none() && is_one_file()
-    }
-
-    /// Whether the results are human-readable. If so, what they contain is not printed again in the same place.
-    pub(super) fn are_for_people(&self) -> bool {
-        self.main.format == Format::Text
+    /// Whether the results are human-readable and go to standard error too: what they contain is not printed there again.
+    pub(super) fn are_read_with_errors(&self) -> bool {
+        self.main.path.is_none() && self.main.format == Format::Text && is_one_file()
     }
 
     /// Whether the results go into a file.
@@ -139,7 +134,7 @@ impl Outputs {
     /// Reports why the run was not started, also as an error unless the results say so in the same place. A pending
     /// interrupt is reported as well.
     pub(super) fn not_carried_out(&self, reporters: Reporters, why: String, interrupts: &Receiver<i32>) -> ExitCode {
-        if !(self.share_place_with_errors() && self.are_for_people() && !reporters.shown.is_empty()) {
+        if !self.are_read_with_errors() || reporters.shown.is_empty() {
             messages::refuse(&why);
         }
         let interrupt = interrupts.try_recv().ok().map(Reason::Interrupted);
