@@ -2,6 +2,7 @@
 
 mod departing;
 mod interleavings;
+mod interrupts;
 mod liveness;
 mod measuring;
 mod precision;
