@@ -12,6 +12,7 @@ use std::path::Path;
 
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::{Errno, Result};
+use serde::{Deserialize, Serialize};
 
 use crate::model::on_one_line;
 
@@ -32,16 +33,51 @@ pub(super) struct Removal {
     failure: Option<(String, usize)>,
 }
 
-/// Identifies a folder: another folder at the same path is left alone.
+/// Identifies a folder, by its device and inode: another folder at the same path is left alone.
 pub(super) type Identity = (u64, u64);
 
-/// Returns the identity of an open folder.
+/// The state of a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct State {
+    pub(super) identity: Identity,
+    mode: u32,
+    /// The time of its last change, in seconds and nanoseconds.
+    changed: (i64, u64),
+}
+
+/// Returns the state of an open folder.
 ///
 /// # Errors
 ///
 /// See fstat(2).
-pub(super) fn identity(folder: impl AsFd) -> Result<Identity> {
-    fs::fstat(folder).map(|status| (status.st_dev, status.st_ino))
+pub(super) fn state(folder: impl AsFd) -> Result<State> {
+    let status = fs::fstat(folder)?;
+    let changed = (status.st_ctime, status.st_ctime_nsec);
+    Ok(State { identity: (status.st_dev, status.st_ino), mode: status.st_mode, changed })
+}
+
+/// Whether the folder at this path is still in its first state, and empty. File systems count time in milliseconds, so a
+/// file that was created at once does not show in the time of the change.
+///
+/// # Errors
+///
+/// Returns an error if there is no readable folder at this path.
+pub(super) fn is_unused(path: &Path, first: &State) -> Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = fs::open(path, flags, Mode::empty())?;
+    if state(&folder)? != *first {
+        return Ok(false);
+    }
+    for entry in Dir::new(folder)? {
+        if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn identity(folder: impl AsFd) -> Result<Identity> {
+    state(folder).map(|state| state.identity)
 }
 
 impl Removal {
@@ -200,13 +236,14 @@ fn remove(folder: BorrowedFd<'_>, name: &CStr, kind: FileType) -> Result<bool> {
 fn enter(at: BorrowedFd<'_>, name: &CStr, expected: Option<Identity>) -> Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let path = fs::openat(at, name, flags | OFlags::PATH, Mode::empty())?;
-    if let Some(expected) = expected
-        && identity(&path)? != expected
-    {
+    let found = state(&path)?;
+    if expected.is_some_and(|expected| expected != found.identity) {
         return Err(Errno::STALE);
     }
-    // This fails if the folder belongs to another user; it may still be readable.
-    let _ = fs::chmod(format!("/proc/self/fd/{}", path.as_raw_fd()), Mode::RWXU);
+    if !Mode::from_raw_mode(found.mode).contains(Mode::RWXU) {
+        // This fails if the folder belongs to another user; it may still be readable.
+        let _ = fs::chmod(format!("/proc/self/fd/{}", path.as_raw_fd()), Mode::RWXU);
+    }
     fs::openat(&path, c".", flags | OFlags::RDONLY, Mode::empty())
 }
 

@@ -1,4 +1,5 @@
-//! The scratch folders of a worker: a private, empty folder for each trial, which is removed after the trial.
+//! The scratch folders of a worker: a private, empty folder for each trial, which is removed after the trial. A folder that
+//! nothing has used is not removed, but serves the next trial.
 
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::life;
-use super::removal::{Identity, Removal, identity};
+use super::removal::{self, Removal, State, state};
 use crate::model::{PlayerTime, on_one_line, words};
 use crate::sys::clock;
 use crate::wire::ScratchMessage;
@@ -22,17 +23,23 @@ const ENTRIES: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ScratchFolder {
     path: String,
-    identity: Identity,
+    /// Its state when it was created.
+    state: State,
+    /// The trial that it belongs to.
     trial: u32,
     /// Whether it is kept.
     keep: bool,
+    /// Whether it is being removed.
+    is_ending: bool,
 }
 
 /// The scratch folders of one session.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    /// The folder of the current trial.
+    /// The folder of the current trial, or of the previous one.
     current: Option<ScratchFolder>,
+    /// Whether nothing has used it and its trial has ended.
+    is_free: bool,
     /// The folders that are being removed.
     ending: Vec<Ending>,
     /// The warnings to report.
@@ -50,7 +57,7 @@ struct Ending {
 }
 
 impl ScratchFolder {
-    /// Creates a folder for this trial of a worker.
+    /// Creates a folder for this trial of a worker. A folder that is kept has the trial in its name.
     ///
     /// # Errors
     ///
@@ -60,17 +67,17 @@ impl ScratchFolder {
         let worker: String = worker.chars().filter(is_plain).take(64).collect();
         let mut why = "there is no folder for temporary files".to_owned();
         for parent in parents() {
-            let prefix = format!("conductor-{worker}-{trial}-");
+            let prefix = if keep { format!("conductor-{worker}-{trial}-") } else { format!("conductor-{worker}-") };
             let mut builder = tempfile::Builder::new();
             let builder = builder.prefix(&prefix).permissions(Permissions::from_mode(0o700));
             let made = builder.tempdir_in(&parent).and_then(|folder| {
-                let identity = identity(File::open(folder.path())?)?;
-                Ok((folder, identity))
+                let state = state(File::open(folder.path())?)?;
+                Ok((folder, state))
             });
             match made {
-                Ok((folder, identity)) => {
+                Ok((folder, state)) => {
                     let path = folder.keep().to_string_lossy().into_owned();
-                    return Ok(Self { path, identity, trial, keep });
+                    return Ok(Self { path, state, trial, keep, is_ending: false });
                 }
                 Err(error) => why = format!("`{}`: {}", on_one_line(&parent.to_string_lossy()), words(&error)),
             }
@@ -78,9 +85,14 @@ impl ScratchFolder {
         Err(format!("cannot create a scratch folder: {why}"))
     }
 
+    /// Whether the folder is to be removed and nothing has used it since it was created.
+    fn is_unused(&self) -> bool {
+        !self.keep && removal::is_unused(Path::new(&self.path), &self.state).unwrap_or(false)
+    }
+
     /// Removes the folder immediately, unless it is kept. Returns a message if something could not be removed.
     pub(super) fn remove(self) -> Option<String> {
-        if self.keep {
+        if self.keep || (self.is_unused() && std::fs::remove_dir(&self.path).is_ok()) {
             return None;
         }
         let mut ending = match Ending::begin(self) {
@@ -112,21 +124,27 @@ impl Scratch {
     /// Takes over the folders of a session whose process died in this trial.
     pub(super) fn adopt(&mut self, folders: Vec<ScratchFolder>, trial: u32) {
         for folder in folders {
-            if folder.trial == trial { self.current = Some(folder) } else { self.end(folder) }
+            if folder.is_ending { self.end(folder) } else { self.current = Some(ScratchFolder { trial, ..folder }) }
         }
     }
 
     /// Returns the folder of a trial, creating it if necessary, and whether the folders have changed. The folder of
-    /// another trial is removed.
+    /// another trial is removed if it was used.
     ///
     /// # Errors
     ///
     /// Returns an error with the reason if the folder cannot be created.
     pub(super) fn of_trial(&mut self, trial: u32, worker: &str, what: ScratchMessage) -> Result<(&Path, bool), String> {
-        let is_there = self.current.as_ref().is_some_and(|folder| folder.trial == trial);
-        if !is_there {
-            self.end_trial();
-            let made = ScratchFolder::make(worker, trial, what == ScratchMessage::Keep);
+        let keep = what == ScratchMessage::Keep;
+        let is_free = self.is_free && !keep;
+        let current = self.current.as_mut().filter(|folder| folder.trial == trial || is_free);
+        let is_there = current.is_some();
+        if let Some(folder) = current {
+            folder.trial = trial;
+            self.is_free = false;
+        } else {
+            self.end_current();
+            let made = ScratchFolder::make(worker, trial, keep);
             if let Err(why) = &made
                 && self.failed.replace(trial) != Some(trial)
             {
@@ -138,12 +156,32 @@ impl Scratch {
         Ok((Path::new(path), !is_there))
     }
 
-    /// Starts to remove the folder of the current trial, which is no longer needed.
+    /// Starts to remove the folder of the current trial, which has ended, unless the next trial can have it.
     pub(super) fn end_trial(&mut self) {
+        self.is_free = self.current.as_ref().is_some_and(ScratchFolder::is_unused);
+        if !self.is_free {
+            self.end_current();
+        }
+    }
+
+    /// Starts to remove the current folder, which is no longer needed.
+    pub(super) fn end_current(&mut self) {
+        self.is_free = false;
         self.current.take().into_iter().for_each(|folder| self.end(folder));
     }
 
+    /// Whether the current folder waits for the next trial.
+    pub(super) fn is_free(&self) -> bool {
+        self.is_free
+    }
+
+    /// Takes the current folder if it waits for the next trial.
+    pub(super) fn take_free(&mut self) -> Option<ScratchFolder> {
+        self.current.take_if(|_| self.is_free)
+    }
+
     fn end(&mut self, folder: ScratchFolder) {
+        let folder = ScratchFolder { is_ending: true, ..folder };
         if folder.keep {
             // An empty folder has nothing to keep.
             if std::fs::remove_dir(&folder.path).is_err() {
@@ -179,7 +217,7 @@ impl Scratch {
 
 impl Ending {
     fn begin(folder: ScratchFolder) -> Result<Option<Self>, String> {
-        let removal = Removal::begin(Path::new(&folder.path), folder.identity);
+        let removal = Removal::begin(Path::new(&folder.path), folder.state.identity);
         let removal = removal.map_err(|error| not_removed(&folder, &words(&error.into())))?;
         let end = clock().plus(LONGEST);
         Ok(removal.map(|removal| Self { folder, removal, end }))
@@ -200,8 +238,7 @@ impl Ending {
 }
 
 fn not_removed(folder: &ScratchFolder, why: &str) -> String {
-    let ScratchFolder { path, trial, .. } = folder;
-    format!("the scratch folder of trial {trial}, `{}`, was not removed completely: {why}", on_one_line(path))
+    format!("the scratch folder `{}` was not removed completely: {why}", on_one_line(&folder.path))
 }
 
 #[cfg(test)]
@@ -218,8 +255,7 @@ mod tests {
         let mut ending = Ending::begin(folder.clone()).expect("it can be opened").expect("it is there");
         ending.end = clock();
         assert!(ending.go_on(), "it does not go on");
-        let why =
-            format!("the scratch folder of trial 3, `{path}`, was not removed completely: it took longer than 20s");
+        let why = format!("the scratch folder `{path}` was not removed completely: it took longer than 20s");
         assert_eq!(ending.failure(), Some(why));
         assert_eq!(folder.remove(), None);
         assert!(!Path::new(&path).exists());

@@ -19,7 +19,7 @@ use super::note::{self, Note, Notes};
 use super::origin::Cgroups;
 use super::python_delivery::SUPERSEDED;
 use super::python_results::PhaseResults;
-use super::scratch::{Scratch, ScratchFolder};
+use super::scratch::{Scratch, ScratchFolder, remove_all};
 use super::session::{Session, SessionAction, SessionEvent};
 use super::session_log;
 use super::versions;
@@ -53,11 +53,7 @@ pub(super) struct SessionProcess<'a> {
 pub(super) fn hold(session: Session, conductor: io::Result<Conductor>, notes: UnixStream, cgroups: Cgroups) -> i32 {
     exit_status(conductor.and_then(|conductor| {
         let audience = Audience::Conductor(Box::new(conductor));
-        let mut process = SessionProcess::new(session, audience, notes, cgroups)?;
-        process.run()?;
-        // The conductor waits for the end of the connection, not of the process.
-        process.audience.conductor().into_iter().for_each(|conductor| conductor.channel.close(clock));
-        Ok(())
+        SessionProcess::new(session, audience, notes, cgroups)?.run()
     }))
 }
 
@@ -126,9 +122,19 @@ impl<'a> SessionProcess<'a> {
         loop {
             self.turn();
             if self.is_over() {
+                self.end();
                 return Ok(());
             }
             self.wait()?;
+        }
+    }
+
+    /// Does what nobody has to wait for: the conductor waits for the end of the connection, not of the process.
+    fn end(&mut self) {
+        self.audience.conductor().into_iter().for_each(|conductor| conductor.channel.close(clock));
+        if let Some(folder) = self.scratch.take_free() {
+            remove_all([folder]);
+            self.tell(&Note::Scratch(Vec::new()));
         }
     }
 
@@ -289,7 +295,7 @@ impl<'a> SessionProcess<'a> {
     fn take_events(&mut self) {
         while let Some(event) = self.executor.next_event(&mut self.audience, clock()) {
             match event {
-                // The trial has ended once its scratch folder is removed.
+                // The trial has ended once its scratch folder is removed, or found to be unused.
                 SessionEvent::Swept(warnings) => {
                     self.swept = Some(warnings);
                     self.scratch.end_trial();
@@ -337,7 +343,9 @@ impl<'a> SessionProcess<'a> {
         self.finished = Some(clock().plus(if waits { Wait::LateDelivery.time() } else { Wait::LastDelivery.time() }));
         // Messages of the conductor are ignored from now on.
         self.audience.conductor().into_iter().for_each(|conductor| conductor.channel.inbox.close());
-        self.scratch.end_trial();
+        if self.audience.link().is_none() || !self.scratch.is_free() {
+            self.scratch.end_current();
+        }
         let summary = self.session.summary(matches!(self.audience, Audience::Nobody));
         self.executor.retain_prepared(&[]);
         let left = self.executor.tree.children();

@@ -92,6 +92,45 @@ fn it_is_private_and_empty_in_each_trial_and_removed_with_everything_in_it() {
 }
 
 #[test]
+fn a_folder_that_nothing_has_used_serves_the_next_trial() {
+    let scene = Scene::new();
+    let log = scene.folder.join("log").display().to_string();
+    let use_it =
+        "case $CONDUCTOR_TRIAL in 3) touch \"$CONDUCTOR_SCRATCH/x\";; 5) chmod 755 \"$CONDUCTOR_SCRATCH\";; esac";
+    let look = format!("ls -A \"$CONDUCTOR_SCRATCH\" >>{log}; echo \"$CONDUCTOR_SCRATCH\" >>{log}");
+    scene.test("trials = 7", &format!("[Startup]\nlook = {look}\n[Run]\nuse = {use_it}\n"));
+    let finished = run(&scene.folder, ["conduct", "--quiet", "test.cfg"]);
+    assert_eq!(finished.status, Some(0), "{finished:#?}");
+    let log = scene.folder.read("log");
+    let paths: Vec<_> = log.lines().collect();
+    let [first, _, _, fourth, _, sixth, _] = paths[..] else { panic!("{paths:?}") };
+    assert_eq!(paths, [first, first, first, fourth, fourth, sixth, sixth]);
+    assert!(first != fourth && fourth != sixth && first != sixth, "{paths:?}");
+    eventually("the folders are gone", || scene.left().is_empty());
+}
+
+#[test]
+fn when_the_session_is_killed_in_a_later_trial_its_reset_has_the_folder_of_that_trial() {
+    let scene = Scene::new();
+    let (log, place) = (scene.folder.join("log"), scene.folder.join("where"));
+    let pipe = Pipe::new(&scene.folder, "pipe");
+    let step = format!(
+        "test $CONDUCTOR_TRIAL = 1 || {{ echo \"$CONDUCTOR_SCRATCH\" >{}; echo x >\"$CONDUCTOR_SCRATCH/file\"; {}; sleep 600; }}",
+        place.display(),
+        pipe.hold()
+    );
+    let reset = format!("test $CONDUCTOR_TRIAL = 1 || cat {}/file >>{}", "$CONDUCTOR_SCRATCH", log.display());
+    scene.test("trials = 2", &format!("[Run]\nstep = {step}\n[Reset]\nreset = {reset}\n"));
+    let child = start(conductor(&scene.folder, ["conduct", "--quiet", "test.cfg"]));
+    pipe.wait_for_start();
+    kill(scene.player.children()[0], KILL);
+    pipe.wait_for_end();
+    assert_eq!(finish(child).status, Some(4));
+    eventually("the folder is gone", || scene.left().is_empty());
+    assert_eq!(scene.folder.read("log"), "x\n");
+}
+
+#[test]
 fn twenty_workers_on_a_machine_have_folders_of_their_own() {
     let scene = Scene::new();
     let log = scene.folder.join("log").display().to_string();
