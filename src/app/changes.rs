@@ -164,12 +164,16 @@ pub(super) fn are_alike(before: &Plan, after: &Plan) -> bool {
     before.phases == after.phases && names(before) == names(after)
 }
 
-/// Returns the SHA-256 digest of each file that is sent to a machine, by worker and path.
+/// Returns the SHA-256 digest of each file that is sent to a machine, by worker and path. A file that several workers get
+/// is read once.
 pub(super) fn files(plan: &Plan) -> BTreeMap<String, String> {
-    let digest = |(name, path, _): (String, PathBuf, _)| {
-        (name, digest_of_file(&path).unwrap_or_else(|error| format!("cannot be read: {error}")))
+    let mut digests = BTreeMap::new();
+    let digest = |path: &PathBuf| digest_of_file(path).unwrap_or_else(|error| format!("cannot be read: {error}"));
+    let digest_of = |(name, path, _): (String, PathBuf, _)| {
+        let digest: &String = digests.entry(path).or_insert_with_key(digest);
+        (name, digest.clone())
     };
-    sent(plan).map(digest).collect()
+    sent(plan).map(digest_of).collect()
 }
 
 /// Returns the name, the path and the step of each file that is sent to a machine.
