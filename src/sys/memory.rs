@@ -22,13 +22,19 @@ pub fn keep_freed_memory() {
     }
 }
 
-/// Returns freed memory to the system. Otherwise, a forked process keeps copies of pages that it does not need, and a
-/// process that has finished a large task keeps its pages until it ends.
+/// Returns freed memory to the system, if there is much of it. Otherwise, a forked process keeps copies of pages that it
+/// does not need, and a process that has finished a large task keeps its pages until it ends.
 pub fn give_back_memory() {
+    /// Less than this, in bytes, is not worth the time: the next use would have to request it again.
+    #[cfg(target_env = "gnu")]
+    const MUCH: usize = 1 << 20;
     // Other C libraries reserve little, and have no such function.
     #[cfg(target_env = "gnu")]
-    // SAFETY: it takes a number, and returns only memory that is not in use.
+    // SAFETY: the first only counts. The second takes a number, and returns only memory that is not in use.
     unsafe {
-        libc::malloc_trim(0);
+        // The count is a signed number; above 2 GiB, it is negative.
+        if libc::mallinfo().fordblks.cast_unsigned() as usize >= MUCH {
+            libc::malloc_trim(0);
+        }
     }
 }
