@@ -3,12 +3,13 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
+use std::ops::Deref;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 
 use super::clock::boot_time_nanoseconds;
-use super::raw::call;
+use super::raw::{self, call};
 use super::shared::Shared;
 use crate::model::PlayerTime;
 
@@ -64,7 +65,7 @@ pub(super) struct Blueprint {
     /// The signals that the parent ignores, the first in the lowest bit.
     ignored: u64,
     /// When to start, and the report of the child.
-    pub(super) start: Shared<StartState>,
+    pub(super) start: StartPlace,
     /// The stack of a child that shares our memory.
     pub(super) stack: Vec<u8>,
 }
@@ -78,14 +79,39 @@ impl Blueprint {
             image,
             descriptors,
             ignored,
-            start: Shared::new(StartState { parent: std::process::id(), ..StartState::default() })?,
+            start: StartPlace::new(StartState { parent: std::process::id(), ..StartState::default() })?,
             stack: Vec::new(),
         })
     }
 }
 
-/// When a child is to start its program, and its report about this. The child is created before the time is known, so
-/// this is in memory that it shares with its parent.
+/// The place of a [`StartState`] in memory that the child shares with its parent.
+#[derive(Debug)]
+pub(super) enum StartPlace {
+    /// A child that shares all our memory until exec shares this too.
+    Own(Box<StartState>),
+    /// Other children need a page of its own kind.
+    Shared(Shared<StartState>),
+}
+
+impl StartPlace {
+    fn new(state: StartState) -> io::Result<Self> {
+        Ok(if raw::IS_KNOWN { Self::Own(Box::new(state)) } else { Self::Shared(Shared::new(state)?) })
+    }
+}
+
+impl Deref for StartPlace {
+    type Target = StartState;
+
+    fn deref(&self) -> &StartState {
+        match self {
+            Self::Own(state) => state,
+            Self::Shared(state) => state,
+        }
+    }
+}
+
+/// When a child is to start its program, and its report about this. The child is created before the time is known.
 #[derive(Debug, Default)]
 pub(super) struct StartState {
     /// Zero until the time is known.
