@@ -2,10 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::sync::OnceLock;
 
-/// Returns the operating system, such as `Debian GNU/Linux 12 (bookworm)`, if it is known.
+/// Returns the operating system, such as `Debian GNU/Linux 12 (bookworm)`, if it is known. It is read once.
 pub(super) fn system() -> Option<String> {
-    ["/etc/os-release", "/usr/lib/os-release"].into_iter().find_map(|path| pretty_name(&start_of(path)?))
+    static SYSTEM: OnceLock<Option<String>> = OnceLock::new();
+    let read = || ["/etc/os-release", "/usr/lib/os-release"].into_iter().find_map(|path| pretty_name(&start_of(path)?));
+    SYSTEM.get_or_init(read).clone()
 }
 
 /// Returns the kernel, such as `Linux 6.1.0-18-amd64 x86_64`.
