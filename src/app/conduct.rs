@@ -10,14 +10,14 @@ use crossbeam_channel::Receiver;
 use super::changes;
 use super::identity::Identity;
 use super::live::LiveView;
-use super::log::LogReporter;
+use super::log::{self, LogReporter};
 use super::messages::{self, Refused};
 use super::outputs::{Opened, Outputs};
 use super::resume::{self, Resumed};
 use super::shell_syntax::LocalShells;
 use super::{expected, frames, signals};
 use crate::cli::ConductArguments;
-use crate::conduct::{self, Access, Options, Programs, Resumption};
+use crate::conduct::{self, Access, Log, Options, Programs, Resumption};
 use crate::config::{self, Diagnostics, Loaded, load_test};
 use crate::model::{
     Conclusion, PASSED, Plan, PlayerAddress, Reason, RunId, Transport, USAGE, WorkerPlan, is_loopback_host,
@@ -97,9 +97,10 @@ fn carry_out(
     }
     DescriptorLimit::raise();
     let has_no_file = arguments.log.log_file.is_none();
-    reporters.log_is_shown = has_no_file && outputs.meet_log();
+    let is_shown = has_no_file && outputs.meet_log();
     let is_told = has_no_file && outputs.are_read_with_errors();
-    reporters.log = Some(Box::new(LogReporter::new(diagnostics, is_told)));
+    let reporter = Box::new(LogReporter::new(diagnostics, is_told));
+    reporters.log = Some(Log { reporter, is_about: log::is_about, is_shown });
     if !arguments.log.quiet
         && let Some(view) = LiveView::start(&outputs.screen)
     {

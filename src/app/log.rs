@@ -94,6 +94,23 @@ impl LogReporter {
     }
 }
 
+/// Whether the log, with its present levels, has a line about an event, or needs it for a later line.
+pub(super) fn is_about(event: &Event) -> bool {
+    let is_of_steps = match event {
+        Event::OutputReceived { .. } => return false,
+        Event::StepEnded { result, .. } | Event::SpawnedEnded { result, .. } => !result.outcome.is_failure(),
+        Event::StepStarted { .. }
+        | Event::PhaseStarted { .. }
+        | Event::PhaseReceived { .. }
+        | Event::PhaseGo { .. }
+        | Event::PhaseEnded { .. }
+        | Event::WorkerPhaseEnded { .. }
+        | Event::BarrierReleased { .. } => true,
+        _ => false,
+    };
+    !is_of_steps || tracing::enabled!(tracing::Level::DEBUG)
+}
+
 /// Whether the text report has a line with the same content.
 fn is_in_results(event: &Event) -> bool {
     match event {

@@ -55,7 +55,7 @@ pub use options::Options;
 pub use plan_message::too_large;
 pub(crate) use reach::Site;
 pub use reach::{Access, Programs};
-pub use reports::{NamedReporters, Reporters};
+pub use reports::{Log, NamedReporters, Reporters};
 pub(crate) use results_folder::ResultsFolder;
 pub(crate) use room::{Room, Sparing};
 pub(crate) use run_loop::conduct;

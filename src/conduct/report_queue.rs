@@ -35,16 +35,14 @@ pub(super) struct Order {
     other: Receiver<()>,
     /// In the second thread, how many events it has passed on that the first one has not.
     ahead: Option<u64>,
-}
-
-/// Whether the results and the log must get an event in order. The log contains no output of steps, so output is passed
-/// on immediately.
-fn is_in_order(stamped: &Stamped) -> bool {
-    !matches!(stamped.event, Event::OutputReceived { .. })
+    /// Whether an event is in the log. Other events are passed on immediately.
+    is_logged: fn(&Event) -> bool,
 }
 
 /// The queue of one thread.
 pub(super) struct Queue {
+    /// Which events the reporters get.
+    wants: fn(&Event) -> bool,
     pub(super) sender: Sender<Item>,
     /// Increases whenever a reporter has taken an event, or made progress with one.
     pub(super) taken: Arc<AtomicU64>,
@@ -71,11 +69,17 @@ impl Queue {
         {
             let _ = failed.send(format!("cannot write any output: {error}"));
         }
-        Self { sender, taken }
+        Self { wants: |_| true, sender, taken }
+    }
+
+    /// Passes only these events on.
+    pub(super) fn only(self, wants: fn(&Event) -> bool) -> Self {
+        Self { wants, ..self }
     }
 
     pub(super) fn tell(&self, stamped: Arc<Stamped>) {
-        if !is_in_order(&stamped) && self.sender.len() > BEHIND {
+        let is_output = matches!(stamped.event, Event::OutputReceived { .. });
+        if !(self.wants)(&stamped.event) || (is_output && self.sender.len() > BEHIND) {
             return;
         }
         // Without a thread, nothing receives the event. If it could not be started, that was reported as a failure.
@@ -93,7 +97,7 @@ fn tell(
     // The run loop drops its sender at the end of every run, which ends this loop.
     for item in items {
         let Item::Event(stamped) = item else { continue };
-        let mut order = order.as_mut().filter(|_| is_in_order(&stamped));
+        let mut order = order.as_mut().filter(|order| (order.is_logged)(&stamped.event));
         if let Some(order) = &mut order {
             order.before();
         }
@@ -117,12 +121,13 @@ fn tell(
 }
 
 impl Order {
-    /// Returns the orders of the first and the second thread. Neither passes on the next event before both have passed
-    /// on this one.
-    pub(super) fn both() -> (Self, Self) {
+    /// Returns the orders of the first and the second thread. Neither passes on the next event that is in the log before
+    /// both have passed on this one.
+    pub(super) fn both(is_logged: fn(&Event) -> bool) -> (Self, Self) {
         let (first, by_first) = unbounded();
         let (second, by_second) = unbounded();
-        (Self { done: first, other: by_second, ahead: None }, Self { done: second, other: by_first, ahead: Some(0) })
+        let order = |done, other, ahead| Self { done, other, ahead, is_logged };
+        (order(first, by_second, None), order(second, by_first, Some(0)))
     }
 
     /// In the second thread, waits until the first one has passed on the next event. After a wait that took too long,

@@ -38,12 +38,20 @@ pub struct Reporters {
     /// Increased by the reporters in `kept` while they process an event that takes long.
     pub progress: Arc<AtomicU64>,
     /// The log.
-    pub log: Option<Box<dyn Reporter>>,
-    /// Whether the log may end in the same place as the results. Then each event is written first to the results and then
-    /// to the log, but the log does not wait for a slow reader of the results.
-    pub log_is_shown: bool,
+    pub log: Option<Log>,
     /// The patience that all outputs share. It ends if they are not read in time after the end of the run.
     pub patience: Patience,
+}
+
+/// The log of a run, as a reporter.
+pub struct Log {
+    /// What writes it.
+    pub reporter: Box<dyn Reporter>,
+    /// Whether it has something about an event. It gets no other events.
+    pub is_about: fn(&Event) -> bool,
+    /// Whether it may end in the same place as the results. Then each of its events is written first to the results and
+    /// then to the log, but the log does not wait for a slow reader of the results.
+    pub is_shown: bool,
 }
 
 /// All reports threads, as seen by the run loop.
@@ -82,20 +90,22 @@ impl Taken {
 impl Reports {
     /// Starts the threads.
     pub(super) fn start(reporters: Reporters) -> Self {
-        let Reporters { shown, apart, kept, progress, log, log_is_shown, patience } = reporters;
+        let Reporters { shown, apart, kept, progress, log, patience } = reporters;
         // At most one message for each reporter and each thread.
         let (failed, failures) = unbounded();
         let mut threads = Threads::default();
         // In a run with many workers, two threads that wait for each other at every event cost more than the log
         // itself.
-        let (first, second) = log_is_shown.then(Order::both).unzip();
+        let order = log.as_ref().filter(|log| log.is_shown).map(|log| Order::both(log.is_about));
+        let (first, second) = order.unzip();
         let mut start = |name: &str, reporters, order| {
             Queue::start(name, (reporters, Arc::default()), order, &mut threads, &failed)
         };
         let mut queues = vec![start("reports", shown, first)];
         queues.extend(apart.into_iter().map(|one| start(&format!("report {}", one.0), vec![one], None)));
-        let log = log.map(|log| ("the log".to_owned(), log)).into_iter().collect();
-        queues.push(start("log of the run", log, second));
+        if let Some(Log { reporter, is_about, .. }) = log {
+            queues.push(start("log of the run", vec![("the log".to_owned(), reporter)], second).only(is_about));
+        }
         let kept = Queue::start("results", (kept, progress), None, &mut threads, &failed);
         Self { queues, kept, failures, failed, threads, patience }
     }
@@ -318,8 +328,7 @@ mod tests {
         let (logged, log) = unbounded();
         let reports = Reports::start(Reporters {
             shown: vec![("pager".to_owned(), Box::new(Stuck(stuck)))],
-            log: Some(Box::new(Count(logged))),
-            log_is_shown: true,
+            log: Some(Log { reporter: Box::new(Count(logged)), is_about: |_| true, is_shown: true }),
             ..Reporters::default()
         });
         reports.tell(event());
