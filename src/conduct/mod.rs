@@ -42,6 +42,7 @@ mod store;
 pub(crate) mod testing;
 mod threads;
 mod waiting_log;
+mod write_behind;
 
 pub(crate) use aside::{aside, set_aside};
 pub(crate) use check::{CheckAnswer, CheckReport, check};

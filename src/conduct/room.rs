@@ -7,6 +7,8 @@ use std::path::Path;
 use rustix::fs::{StatVfs, fstatvfs, statvfs};
 use rustix::io::Errno;
 
+use super::write_behind::begin_writing;
+
 /// A file of up to this many bytes is short, and may use the space that long files leave.
 const SHORT: u64 = 4096;
 /// The number of bytes that long files leave free; on a small disk, the free space at the start divided by [`PART`].
@@ -59,7 +61,9 @@ pub(crate) struct Sparing {
 impl Write for Sparing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(self.room.part_of(bytes, &self.file, self.written)?)?;
+        let before = self.written;
         self.written += count as u64;
+        begin_writing(&self.file, before, self.written);
         Ok(count)
     }
 
