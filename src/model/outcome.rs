@@ -156,6 +156,8 @@ pub struct StepResult {
     pub attempts: Vec<Attempt>,
     /// The files that it fetched (`fetch:`), if any.
     pub files: Option<Box<FetchedFiles>>,
+    /// Whether it is not in the record of the run, whose conductor was killed while the step was running.
+    pub is_assumed: bool,
 }
 
 /// How a step was stopped that did not end on the first signal.

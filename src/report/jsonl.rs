@@ -125,8 +125,9 @@ impl Reporter for JsonlReporter {
             }
             Event::OutputReceived { step, stream, output } => self.output(*at, (*step, *stream), output, false),
             Event::OutputEnded { step, stream, output } => self.output(*at, (*step, *stream), output, true),
-            // If a record without an end is rewritten, the new record has no end either.
+            // If a record without an end is rewritten, the new record has no end either. The same goes for steps.
             Event::RecordEnded => Ok(()),
+            Event::StepEnded { result, .. } if result.is_assumed => Ok(()),
             Event::RunEnded { conclusion } => {
                 for reason in &conclusion.reasons {
                     self.line(*at, Part::Reason(reason.clone()))?;

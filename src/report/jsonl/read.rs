@@ -131,7 +131,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
             Event::StepStarted { step, started } => {
                 let [stdout, stderr] = Stream::ALL.map(|one| self.early.remove(&(*step, one)).unwrap_or_default());
                 let lost = StepResult::without_output(Outcome::Lost);
-                let lost = StepResult { started: Some(*started), stdout, stderr, ..lost };
+                let lost = StepResult { started: Some(*started), stdout, stderr, is_assumed: true, ..lost };
                 self.open.insert(*step, lost);
             }
             Event::StepEnded { step, result } | Event::SpawnedEnded { step, result } => {
@@ -223,7 +223,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         Ok(())
     }
 
-    /// Records the open steps as lost at `at`, the time of the last event before the conductor was killed.
+    /// Ends the open steps as lost at `at`, the time of the last event before the conductor was killed.
     fn lose_open(&mut self, at: ConductorTime) {
         self.begin();
         self.print();

@@ -447,7 +447,10 @@ fn a_step_that_was_open_when_the_conductor_was_killed_is_lost_at_that_time_and_n
     let killed = events.last().unwrap().at;
     let resumed = Event::RunResumed { plan: Arc::new(plan), done: 0, generation: 1 };
     events.push(Stamped { at: killed.plus(Duration::from_mins(1)), event: resumed });
-    let (read, _) = read_back(&told(Format::Jsonl, plain(), &events), &events).unwrap();
+    let lines = told(Format::Jsonl, plain(), &events);
+    let (read, _) = read_back(&lines, &events).unwrap();
     let lost = read.iter().find(|one| matches!(one.event, Event::StepEnded { .. }));
     assert_eq!(lost.map(|one| one.at), Some(killed));
+    // The record has no such line.
+    assert!(told(Format::Jsonl, plain(), &read).starts_with(&lines));
 }
