@@ -94,9 +94,9 @@ impl LogReporter {
     }
 }
 
-/// Whether the log, with its present levels, has a line about an event, or needs it for a later line.
+/// Whether the log, at its current level, has a line about an event or needs it for a later line.
 pub(super) fn is_about(event: &Event) -> bool {
-    let is_of_steps = match event {
+    let is_only_for_debug = match event {
         Event::OutputReceived { .. } => return false,
         Event::StepEnded { result, .. } | Event::SpawnedEnded { result, .. } => !result.outcome.is_failure(),
         Event::StepStarted { .. }
@@ -108,7 +108,7 @@ pub(super) fn is_about(event: &Event) -> bool {
         | Event::BarrierReleased { .. } => true,
         _ => false,
     };
-    !is_of_steps || tracing::enabled!(tracing::Level::DEBUG)
+    !is_only_for_debug || tracing::enabled!(tracing::Level::DEBUG)
 }
 
 /// Whether the text report has a line with the same content.
@@ -217,5 +217,54 @@ impl Reporter for LogReporter {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::report::testing::{failed, lost, measured, passed};
+
+    /// Counts the bytes of a log.
+    #[derive(Clone, Default)]
+    struct Count(Arc<AtomicUsize>);
+
+    impl Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.fetch_add(bytes.len(), Ordering::Relaxed);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_event_that_the_log_does_not_get_would_not_be_logged() {
+        for (level, all) in [(tracing::Level::INFO, false), (tracing::Level::DEBUG, true)] {
+            let count = Count::default();
+            let written = || count.0.load(Ordering::Relaxed);
+            let writer = count.clone();
+            let log = tracing_subscriber::fmt().with_max_level(level).with_writer(move || writer.clone()).finish();
+            let mut left_out = 0;
+            tracing::subscriber::with_default(log, || {
+                for run in [passed(), failed(), lost(), measured()] {
+                    let mut log = LogReporter::new(&Diagnostics::default(), false);
+                    for stamped in run {
+                        let before = written();
+                        log.report(&stamped).unwrap();
+                        assert!(is_about(&stamped.event) || written() == before, "{:?}", stamped.event);
+                        let is_output = matches!(stamped.event, Event::OutputReceived { .. });
+                        left_out += usize::from(!is_about(&stamped.event) && !is_output);
+                    }
+                }
+            });
+            assert!(written() > 0);
+            assert_eq!(left_out == 0, all, "{level}");
+        }
     }
 }

@@ -26,14 +26,14 @@ pub(super) enum Item {
     Mark(#[expect(dead_code, reason = "that it is dropped is what it says")] Sender<Infallible>),
 }
 
-/// Makes two threads pass on each event in order if the results and the log go to the same place: first to the results,
-/// then to the log, unless one of them takes longer than [`Wait::OutputFirst`].
+/// Makes two threads pass on each logged event in order if the results and the log go to the same place: first to the
+/// results, then to the log, unless one of them takes longer than [`Wait::OutputFirst`].
 pub(super) struct Order {
     /// Informs the other thread that an event was passed on here.
     done: Sender<()>,
     /// Receives a message when the other thread has passed on an event.
     other: Receiver<()>,
-    /// In the second thread, how many events it has passed on that the first one has not.
+    /// In the second thread, how many logged events it has passed on that the first one has not.
     ahead: Option<u64>,
     /// Whether an event is in the log. Other events are passed on immediately.
     is_logged: fn(&Event) -> bool,

@@ -47,7 +47,7 @@ pub struct Reporters {
 pub struct Log {
     /// What writes it.
     pub reporter: Box<dyn Reporter>,
-    /// Whether it has something about an event. It gets no other events.
+    /// Whether it needs an event. It gets no others.
     pub is_about: fn(&Event) -> bool,
     /// Whether it may end in the same place as the results. Then each of its events is written first to the results and
     /// then to the log, but the log does not wait for a slow reader of the results.

@@ -11,7 +11,7 @@ const PART: u64 = 1 << 20;
 /// Starts to write the parts that were completed when a file grew from `before` to `after` bytes. This waits only if the
 /// disk has already too much to write.
 ///
-/// The advice is that the file is not needed soon (posix_fadvise(2)). The kernel then starts to write what is not on the
+/// The advice is that the file is not needed soon (`posix_fadvise(2)`). The kernel then starts to write what is not on the
 /// disk yet, and keeps it in memory until it is.
 pub(super) fn begin_writing(file: impl AsFd, before: u64, after: u64) {
     let [from, to] = [before, after].map(|length| length - length % PART);

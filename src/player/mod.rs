@@ -81,7 +81,7 @@ pub fn play(settings: Settings, announce: impl FnOnce(SocketAddr)) -> std::io::R
             life::continue_without_parent();
             sys::own_session();
             // The listener's data has been freed: otherwise, each forked process would keep it for as long as it runs.
-            sys::give_back_memory();
+            sys::give_back_memory(sys::Next::Work);
             sys::exit_now(work())
         }
     }

@@ -4,11 +4,15 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::sync::OnceLock;
 
-/// Returns the operating system, such as `Debian GNU/Linux 12 (bookworm)`, if it is known. It is read once.
+/// Returns the operating system, such as `Debian GNU/Linux 12 (bookworm)`, if it is known. Once it is, it is not read
+/// again.
 pub(super) fn system() -> Option<String> {
-    static SYSTEM: OnceLock<Option<String>> = OnceLock::new();
-    let read = || ["/etc/os-release", "/usr/lib/os-release"].into_iter().find_map(|path| pretty_name(&start_of(path)?));
-    SYSTEM.get_or_init(read).clone()
+    static SYSTEM: OnceLock<String> = OnceLock::new();
+    if SYSTEM.get().is_none() {
+        let files = ["/etc/os-release", "/usr/lib/os-release"];
+        let _ = SYSTEM.set(files.into_iter().find_map(|path| pretty_name(&start_of(path)?))?);
+    }
+    SYSTEM.get().cloned()
 }
 
 /// Returns the kernel, such as `Linux 6.1.0-18-amd64 x86_64`.

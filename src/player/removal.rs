@@ -36,13 +36,14 @@ pub(super) struct Removal {
 /// Identifies a folder, by its device and inode: another folder at the same path is left alone.
 pub(super) type Identity = (u64, u64);
 
-/// The state of a folder.
+/// The state of a folder: another state means that something has used it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) identity: Identity,
+    owner: (u32, u32),
     mode: u32,
-    /// The time of its last change, in seconds and nanoseconds.
-    changed: (i64, u64),
+    /// The last change of its entries or attributes, in nanoseconds since 1970.
+    changed: i128,
 }
 
 /// Returns the state of an open folder.
@@ -52,12 +53,13 @@ pub(super) struct State {
 /// See fstat(2).
 pub(super) fn state(folder: impl AsFd) -> Result<State> {
     let status = fs::fstat(folder)?;
-    let changed = (status.st_ctime, status.st_ctime_nsec);
-    Ok(State { identity: (status.st_dev, status.st_ino), mode: status.st_mode, changed })
+    let changed = i128::from(status.st_ctime) * 1_000_000_000 + i128::from(status.st_ctime_nsec);
+    let (identity, owner) = ((status.st_dev, status.st_ino), (status.st_uid, status.st_gid));
+    Ok(State { identity, owner, mode: status.st_mode, changed })
 }
 
-/// Whether the folder at this path is still in its first state, and empty. File systems count time in milliseconds, so a
-/// file that was created at once does not show in the time of the change.
+/// Whether the folder at this path is still in its first state, and empty. Time stamps advance only every few
+/// milliseconds, so the state alone does not show a file that was created immediately after the folder.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
 //! The scratch folders of a worker: a private, empty folder for each trial, which is removed after the trial. A folder that
-//! nothing has used is not removed, but serves the next trial.
+//! is still empty and unchanged is reused for the next trial instead.
 
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -25,7 +25,8 @@ pub(super) struct ScratchFolder {
     path: String,
     /// Its state when it was created.
     state: State,
-    /// The trial that it belongs to.
+    /// The trial that it belongs to. In the listener's record, this can be an earlier one: a reused folder is not
+    /// reported again.
     trial: u32,
     /// Whether it is kept.
     keep: bool,
@@ -38,10 +39,12 @@ pub(super) struct ScratchFolder {
 pub(super) struct Scratch {
     /// The folder of the current trial, or of the previous one.
     current: Option<ScratchFolder>,
-    /// Whether nothing has used it and its trial has ended.
+    /// Whether the next trial can reuse it: its trial has ended, and it is unchanged.
     is_free: bool,
     /// The folders that are being removed.
     ending: Vec<Ending>,
+    /// Whether a folder no longer exists, or is no longer ours, since [`Scratch::go_on`] was called.
+    is_changed: bool,
     /// The warnings to report.
     pub(super) warnings: Vec<String>,
     /// The trial for which no folder could be created.
@@ -85,7 +88,7 @@ impl ScratchFolder {
         Err(format!("cannot create a scratch folder: {why}"))
     }
 
-    /// Whether the folder is to be removed and nothing has used it since it was created.
+    /// Whether the folder is to be removed, and is still empty and unchanged.
     fn is_unused(&self) -> bool {
         !self.keep && removal::is_unused(Path::new(&self.path), &self.state).unwrap_or(false)
     }
@@ -124,12 +127,17 @@ impl Scratch {
     /// Takes over the folders of a session whose process died in this trial.
     pub(super) fn adopt(&mut self, folders: Vec<ScratchFolder>, trial: u32) {
         for folder in folders {
-            if folder.is_ending { self.end(folder) } else { self.current = Some(ScratchFolder { trial, ..folder }) }
+            // A folder that is kept belongs to one trial.
+            if folder.is_ending || (folder.keep && folder.trial != trial) {
+                self.end(folder);
+            } else {
+                self.current = Some(ScratchFolder { trial, ..folder });
+            }
         }
     }
 
     /// Returns the folder of a trial, creating it if necessary, and whether the folders have changed. The folder of
-    /// another trial is removed if it was used.
+    /// another trial is reused if it is free, and removed otherwise.
     ///
     /// # Errors
     ///
@@ -156,9 +164,10 @@ impl Scratch {
         Ok((Path::new(path), !is_there))
     }
 
-    /// Starts to remove the folder of the current trial, which has ended, unless the next trial can have it.
-    pub(super) fn end_trial(&mut self) {
-        self.is_free = self.current.as_ref().is_some_and(ScratchFolder::is_unused);
+    /// Starts to remove the folder of the current trial, which has ended, unless the next trial can reuse it. If some
+    /// processes of the trial are `left`, they could still write to it, so it is not reused.
+    pub(super) fn end_trial(&mut self, left: bool) {
+        self.is_free = !left && self.current.as_ref().is_some_and(ScratchFolder::is_unused);
         if !self.is_free {
             self.end_current();
         }
@@ -170,17 +179,18 @@ impl Scratch {
         self.current.take().into_iter().for_each(|folder| self.end(folder));
     }
 
-    /// Whether the current folder waits for the next trial.
+    /// Whether the next trial can reuse the current folder.
     pub(super) fn is_free(&self) -> bool {
         self.is_free
     }
 
-    /// Takes the current folder if it waits for the next trial.
+    /// Takes the current folder if the next trial could reuse it.
     pub(super) fn take_free(&mut self) -> Option<ScratchFolder> {
         self.current.take_if(|_| self.is_free)
     }
 
     fn end(&mut self, folder: ScratchFolder) {
+        self.is_changed = true;
         let folder = ScratchFolder { is_ending: true, ..folder };
         if folder.keep {
             // An empty folder has nothing to keep.
@@ -201,10 +211,10 @@ impl Scratch {
         !self.ending.is_empty()
     }
 
-    /// Continues to remove folders. Returns whether the removal of one has ended.
+    /// Continues to remove folders. Returns whether the folders have changed.
     pub(super) fn go_on(&mut self) -> bool {
         let over: Vec<_> = self.ending.extract_if(.., Ending::go_on).collect();
-        let is_any = !over.is_empty();
+        let is_any = std::mem::take(&mut self.is_changed) || !over.is_empty();
         self.warnings.extend(over.into_iter().filter_map(Ending::failure));
         is_any
     }
@@ -244,6 +254,46 @@ fn not_removed(folder: &ScratchFolder, why: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn remove_all_of(scratch: &mut Scratch) {
+        scratch.end_current();
+        while scratch.is_busy() {
+            scratch.go_on();
+        }
+    }
+
+    #[test]
+    fn a_folder_is_reused_only_if_it_is_unchanged_and_no_process_is_left() {
+        for (write, left, is_reused) in [(false, false, true), (true, false, false), (false, true, false)] {
+            let mut scratch = Scratch::default();
+            let [first, second] = [1, 2].map(|trial| {
+                let (path, is_new) = scratch.of_trial(trial, "w", ScratchMessage::Remove).expect("a folder");
+                let path = path.to_owned();
+                assert_eq!(is_new, trial == 1 || !is_reused);
+                assert_eq!(std::fs::read_dir(&path).expect("a folder").count(), 0);
+                if write {
+                    std::fs::write(path.join("file"), "").expect("a file");
+                }
+                scratch.end_trial(left);
+                path
+            });
+            assert_eq!(first == second, is_reused);
+            remove_all_of(&mut scratch);
+            assert!(!first.exists() && !second.exists());
+        }
+    }
+
+    #[test]
+    fn the_reset_of_a_dead_session_gets_no_folder_that_was_kept_for_an_earlier_trial() {
+        for (trial, keep, is_adopted) in [(2, false, true), (1, false, true), (2, true, true), (1, true, false)] {
+            let folder = ScratchFolder::make("w", trial, keep).expect("a folder");
+            let mut scratch = Scratch::default();
+            scratch.adopt(vec![folder.clone()], 2);
+            assert_eq!(scratch.current.is_some(), is_adopted);
+            remove_all_of(&mut scratch);
+            assert!(!Path::new(&folder.path).exists(), "an empty one is not kept");
+        }
+    }
 
     #[test]
     fn a_removal_that_takes_too_long_ends_and_says_so() {

@@ -19,13 +19,13 @@ use super::note::{self, Note, Notes};
 use super::origin::Cgroups;
 use super::python_delivery::SUPERSEDED;
 use super::python_results::PhaseResults;
-use super::scratch::{Scratch, ScratchFolder, remove_all};
+use super::scratch::{Scratch, ScratchFolder};
 use super::session::{Session, SessionAction, SessionEvent};
 use super::session_log;
 use super::versions;
 use super::watch::BEAT;
 use crate::model::{Phase, PhaseId, PlayerTime, Process};
-use crate::sys::{SignalDescriptor, clock, give_back_memory};
+use crate::sys::{Next, SignalDescriptor, clock, give_back_memory};
 use crate::wait::Wait;
 use crate::wire::{ConductorMessage, Link, LinkError, OutcomeMessage, PlanMessage, PlayerMessage, StepEndedMessage};
 
@@ -129,11 +129,13 @@ impl<'a> SessionProcess<'a> {
         }
     }
 
-    /// Does what nobody has to wait for: the conductor waits for the end of the connection, not of the process.
+    /// Closes the connection, for which the conductor waits, and then removes the folder, for which nobody has to wait.
     fn end(&mut self) {
         self.audience.conductor().into_iter().for_each(|conductor| conductor.channel.close(clock));
-        if let Some(folder) = self.scratch.take_free() {
-            remove_all([folder]);
+        // If this fails, the listener tries again and logs why.
+        if let Some(folder) = self.scratch.take_free()
+            && folder.remove().is_none()
+        {
             self.tell(&Note::Scratch(Vec::new()));
         }
     }
@@ -252,7 +254,7 @@ impl<'a> SessionProcess<'a> {
         let since = self.audience.conductor().map(|conductor| conductor.channel.heard());
         self.tell(&Note::Silent(since));
         // The connection may have received a lot of data, and may stay closed for the whole lease.
-        give_back_memory();
+        give_back_memory(Next::Wait);
     }
 
     fn tell(&mut self, note: &Note) {
@@ -295,10 +297,10 @@ impl<'a> SessionProcess<'a> {
     fn take_events(&mut self) {
         while let Some(event) = self.executor.next_event(&mut self.audience, clock()) {
             match event {
-                // The trial has ended once its scratch folder is removed, or found to be unused.
+                // The trial has ended once its scratch folder is removed, or can be reused.
                 SessionEvent::Swept(warnings) => {
+                    self.scratch.end_trial(!warnings.is_empty());
                     self.swept = Some(warnings);
-                    self.scratch.end_trial();
                     self.remove_scratch();
                 }
                 event => self.carry_out(event),
@@ -353,7 +355,7 @@ impl<'a> SessionProcess<'a> {
         // There may be many such processes, each for up to an hour.
         self.session.plan = None;
         self.environment = Environment::default();
-        give_back_memory();
+        give_back_memory(Next::Wait);
     }
 
     /// Handles a new plan. The listener gets it before the conductor learns that it was taken.
@@ -374,6 +376,6 @@ impl<'a> SessionProcess<'a> {
             self.tell(&Note::Plan { text, reset_timeout });
         }
         // Reading a plan takes as much additional memory as the plan itself.
-        give_back_memory();
+        give_back_memory(Next::Work);
     }
 }

@@ -189,7 +189,7 @@ impl Recording {
 }
 
 /// One worker, on which everything passed. A spawned step ends at the end of the trial.
-pub(super) fn passed() -> Vec<Stamped> {
+pub(crate) fn passed() -> Vec<Stamped> {
     let startup = vec![Step::plain("step1", "echo \"startup\""), spawned("spawn1", "sleep 60")];
     let run = vec![Step::plain("step1", "echo running; echo note >&2")];
     let mut run = Recording::of(plan(vec![worker("dut", startup, run)]));
@@ -209,7 +209,7 @@ pub(super) fn passed() -> Vec<Stamped> {
 }
 
 /// Two workers with interleaved events. One step failed, one timed out, one was killed, and one that may fail failed.
-pub(super) fn failed() -> Vec<Stamped> {
+pub(crate) fn failed() -> Vec<Stamped> {
     let dut = vec![
         Step::plain("check", "echo out; echo err >&2; exit 3"),
         Step { bound: Some(Bound::Timeout(Duration::from_secs(1))), ..Step::plain("timeout1", "sleep 5") },
@@ -231,7 +231,7 @@ pub(super) fn failed() -> Vec<Stamped> {
 }
 
 /// Two workers, one of which is lost during a step.
-pub(super) fn lost() -> Vec<Stamped> {
+pub(crate) fn lost() -> Vec<Stamped> {
     let steps = || vec![Step::plain("work", "work"), Step { label: "more".to_owned(), ..Step::plain("", "more") }];
     let mut run = Recording::of(plan(vec![worker("a", Vec::new(), steps()), worker("b", Vec::new(), steps())]));
     run.trial();
@@ -309,7 +309,7 @@ pub(super) fn printing(bytes: &[u8], limit: u64) -> Vec<Stamped> {
 }
 
 /// A series of two points with a metric. In one trial it could not be measured, and in one its value was not expected.
-pub(super) fn measured() -> Vec<Stamped> {
+pub(crate) fn measured() -> Vec<Stamped> {
     let mut plan = plan(vec![worker("client", Vec::new(), vec![Step::plain("load", "load")])]);
     plan.trials = 14;
     let point = |value: &str| Point {

@@ -3,7 +3,7 @@
 
 use super::causes::causes as found;
 use super::record::Run;
-pub(crate) use super::recorded::{plain, snapshot, told};
+pub(crate) use super::recorded::{failed, lost, measured, passed, plain, snapshot, told};
 
 use crate::model::{Event, Phase, Stamped, StepReference, WorkerId};
 

@@ -88,9 +88,9 @@ impl Blueprint {
 /// The place of a [`StartState`] in memory that the child shares with its parent.
 #[derive(Debug)]
 pub(super) enum StartPlace {
-    /// A child that shares all our memory until exec shares this too.
+    /// On the heap, which a child that shares our memory until exec can use.
     Own(Box<StartState>),
-    /// Other children need a page of its own kind.
+    /// In a shared mapping, for a child with a copy of our memory.
     Shared(Shared<StartState>),
 }
 

@@ -22,19 +22,31 @@ pub fn keep_freed_memory() {
     }
 }
 
-/// Returns freed memory to the system, if there is much of it. Otherwise, a forked process keeps copies of pages that it
-/// does not need, and a process that has finished a large task keeps its pages until it ends.
-pub fn give_back_memory() {
-    /// Less than this, in bytes, is not worth the time: the next use would have to request it again.
-    #[cfg(target_env = "gnu")]
-    const MUCH: usize = 1 << 20;
-    // Other C libraries reserve little, and have no such function.
-    #[cfg(target_env = "gnu")]
+/// What a process does after it has freed memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It requests memory again soon.
+    Work,
+    /// It only waits, perhaps for an hour.
+    Wait,
+}
+
+/// Returns freed memory to the system, if there is enough to be worth the time. Otherwise, a forked process keeps copies
+/// of pages that it does not need, and a process that has finished a large task keeps its pages until it ends.
+pub fn give_back_memory(next: Next) {
+    let enough = match next {
+        Next::Work => 1 << 20,
+        Next::Wait => 128 << 10,
+    };
     // SAFETY: the first only counts. The second takes a number, and returns only memory that is not in use.
+    #[cfg(target_env = "gnu")]
     unsafe {
         // The count is a signed number; above 2 GiB, it is negative.
-        if libc::mallinfo().fordblks.cast_unsigned() as usize >= MUCH {
+        if libc::mallinfo().fordblks.cast_unsigned() >= enough {
             libc::malloc_trim(0);
         }
     }
+    // Other C libraries reserve little, and have no such function.
+    #[cfg(not(target_env = "gnu"))]
+    let _: u32 = enough;
 }

@@ -23,7 +23,7 @@ pub use clock::{boot_time_nanoseconds, clock};
 pub use descendants::{Descendant, descendants};
 pub use descriptors::{DescriptorLimit, can_have_more, close_all_but_standard, input_has_ended};
 pub use fork::{exit_now, fork, own_session, start_apart, start_detached};
-pub use memory::{give_back_memory, keep_freed_memory};
+pub use memory::{Next, give_back_memory, keep_freed_memory};
 pub use passing::{receive_with, send_with};
 pub use process::{PipeId, Process};
 pub use shared::Shared;
