@@ -45,9 +45,9 @@ pub struct Reporters {
 
 /// The log of a run, as a reporter.
 pub struct Log {
-    /// What writes it.
+    /// The reporter that writes it.
     pub reporter: Box<dyn Reporter>,
-    /// Whether it needs an event. It gets no others.
+    /// Whether the reporter needs an event. It gets no others.
     pub is_about: fn(&Event) -> bool,
     /// Whether it may end in the same place as the results. Then each of its events is written first to the results and
     /// then to the log, but the log does not wait for a slow reader of the results.
@@ -94,8 +94,8 @@ impl Reports {
         // At most one message for each reporter and each thread.
         let (failed, failures) = unbounded();
         let mut threads = Threads::default();
-        // In a run with many workers, two threads that wait for each other at every event cost more than the log
-        // itself.
+        // In a run with many workers, two threads that wait for each other at every event cost more than the log itself,
+        // so they only do so at the events that are logged.
         let order = log.as_ref().filter(|log| log.is_shown).map(|log| Order::both(log.is_about));
         let (first, second) = order.unzip();
         let mut start = |name: &str, reporters, order| {

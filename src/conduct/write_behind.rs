@@ -9,7 +9,7 @@ use rustix::fs::{Advice, fadvise};
 const PART: u64 = 1 << 20;
 
 /// Starts to write the parts that were completed when a file grew from `before` to `after` bytes. This waits only if the
-/// disk has already too much to write.
+/// disk already has too much to write.
 ///
 /// The advice is that the file is not needed soon (`posix_fadvise(2)`). The kernel then starts to write what is not on the
 /// disk yet, and keeps it in memory until it is.

@@ -156,7 +156,7 @@ pub struct StepResult {
     pub attempts: Vec<Attempt>,
     /// The files that it fetched (`fetch:`), if any.
     pub files: Option<Box<FetchedFiles>>,
-    /// Whether it is not in the record of the run, whose conductor was killed while the step was running.
+    /// Whether it is assumed, because the conductor was killed before the end of the step was recorded.
     pub is_assumed: bool,
 }
 

@@ -125,7 +125,7 @@ impl Reporter for JsonlReporter {
             }
             Event::OutputReceived { step, stream, output } => self.output(*at, (*step, *stream), output, false),
             Event::OutputEnded { step, stream, output } => self.output(*at, (*step, *stream), output, true),
-            // If a record without an end is rewritten, the new record has no end either. The same goes for steps.
+            // If a record is written again, it has no end of the run, and no ends of steps, that were not recorded before.
             Event::RecordEnded => Ok(()),
             Event::StepEnded { result, .. } if result.is_assumed => Ok(()),
             Event::RunEnded { conclusion } => {

@@ -223,7 +223,7 @@ impl<R: BufRead, S: Fn(Vec<String>, u32) -> Arc<dyn OutputSource>> Replay<R, S> 
         Ok(())
     }
 
-    /// Ends the open steps as lost at `at`, the time of the last event before the conductor was killed.
+    /// Assumes that the open steps were lost at `at`, the time of the last event before the conductor was killed.
     fn lose_open(&mut self, at: ConductorTime) {
         self.begin();
         self.print();
